@@ -1,0 +1,92 @@
+"""
+The graph of a workflow: edges, roots, cycles and reachability.
+
+Every walk is iterative and linear in nodes and edges, because definitions come
+from outside too.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from hashlib import sha256
+
+from squidmesh_core.canonical import encode, storable
+from squidmesh_core.definition.spec import COMPLETE, Node, Spec, Transition
+from squidmesh_core.ids import NodeName
+from squidmesh_core.values import condition_to_json
+
+def edge_id(transition: Transition) -> str:
+    """`<from>:<on>:<to>`, and a digest of the condition, stable under reordering."""
+    stem = f"{transition.source}:{transition.on}:{transition.target}"
+    if transition.condition is None:
+        return stem
+    return f"{stem}:condition:{condition_digest(transition)}"
+
+
+def dependency_id(earlier: NodeName, later: NodeName) -> str:
+    """The id of the edge that an `after` is."""
+    return f"{earlier}:dependency:{later}"
+
+
+def condition_digest(transition: Transition) -> str:
+    """Twelve hex digits that tell conditions apart."""
+    condition = transition.condition
+    data = None if condition is None else condition_to_json(condition)
+    return sha256(encode(storable(data)).encode()).hexdigest()[:12]
+
+
+def derived_entry_steps(
+    steps: Sequence[Node], transitions: Iterable[Transition]
+) -> tuple[NodeName, ...]:
+    """
+    Where a run begins.
+
+    With dependencies: every node without any.  With routes: the first node
+    that no route leads to, or the first of all if loops lead back to each.
+    """
+    if any(node.after for node in steps):
+        return tuple(node.name for node in steps if not node.after)
+    targets = {transition.target for transition in transitions}
+    roots = [node.name for node in steps if node.name not in targets]
+    return tuple((roots or [node.name for node in steps])[:1])
+
+
+def dependency_cycle(spec: Spec) -> tuple[NodeName, ...]:
+    """The nodes of a cycle in `after`, in order; empty if there is none."""
+    return _cycle({node.name: node.after for node in spec.steps})
+
+
+def unbounded_cycle(spec: Spec) -> tuple[NodeName, ...]:
+    """The nodes of a loop of routes that no `max_visits` ends; empty if there is none."""
+    endless = {node.name for node in spec.steps if getattr(node, "max_visits", None) is None}
+    before: dict[NodeName, list[NodeName]] = {name: [] for name in endless}
+    for transition in spec.transitions:
+        if transition.source in endless and transition.target in endless:
+            before[transition.target].append(transition.source)
+    return _cycle(before)
+
+
+def reachable(spec: Spec) -> set[NodeName]:
+    """The nodes that some sequence of routes leads to from the entry."""
+    following: dict[NodeName, list[NodeName]] = {node.name: [] for node in spec.steps}
+    for transition in spec.transitions:
+        following.get(transition.source, []).append(transition.target)
+    seen = set(spec.entry_steps)
+    open_ends = deque(spec.entry_steps)
+    while open_ends:
+        for target in following.get(open_ends.popleft(), ()):
+            if target not in seen:
+                seen.add(target)
+                open_ends.append(target)
+    return seen - {COMPLETE}
+
+
+def _cycle(before: Mapping[NodeName, Iterable[NodeName]]) -> tuple[NodeName, ...]:
+    sorter = TopologicalSorter(before)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        # graphlib names the first node again at the end.
+        found: list[NodeName] = error.args[1]
+        return tuple(found[:-1])
+    return ()

@@ -1,0 +1,158 @@
+"""
+The payload contract: what a caller hands in becomes the input of a run.
+
+Forms and messages have fields of the same shape (reference §20.3).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from attrs import Factory, define
+
+from squidmesh_core.canonical import storable
+from squidmesh_core.definition.spec import Default, Field
+from squidmesh_core.errors import PayloadError, StorageError
+from squidmesh_core.values.condition import same
+
+_NOUNS: Final[Mapping[str, str]] = {
+    "string": "a text",
+    "integer": "a whole number",
+    "float": "a number with a fraction part",
+    "boolean": "true or false",
+    "map": "an object",
+    "list": "a list",
+    "any": "any value",
+}
+
+
+def resolve_payload(
+    fields: Iterable[Field], payload: Mapping[str, object], *, now: datetime
+) -> dict[str, object]:
+    """
+    The payload with its defaults filled in, in the form `canonical.storable` gives.
+
+    A default stands in only where the key is absent; an explicit null is kept
+    and checked.  Optional fields without a value stay absent.
+
+    Args:
+        now: The instant of the start, which clock defaults are made of.
+
+    Raises:
+        PayloadError: `invalid_payload`, with everything that is wrong at once.
+    """
+    declared = {field.name: field for field in fields}
+    findings = _Findings()
+    values: dict[str, object] = {}
+    for name, field in declared.items():
+        if name in payload:
+            values[name] = payload[name]
+            _check(field, payload[name], findings)
+        elif field.default is not None:
+            values[name] = default_value(field.default, now)
+        elif field.required:
+            findings.missing.append(name)
+            findings.add([name], f"{expected(field)}; it is missing")
+    for name in sorted(str(key) for key in payload if key not in declared):
+        findings.unknown.append(name)
+        findings.add([name], "no field of this name")
+    stored = _stored(values, findings)
+    if findings.problems:
+        raise findings.error()
+    return stored
+
+
+def default_value(default: Default, now: datetime) -> object:
+    """What a default stands for at an aware instant; clock defaults are UTC."""
+    match default.clock:
+        case None:
+            return default.value
+        case "now":
+            return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case "today":
+            return now.astimezone(UTC).date().isoformat()
+    assert_never(default.clock)
+
+
+def type_fits(field: Field, value: object) -> bool:
+    """
+    Whether a value has the type of a field; choices are not looked at.
+
+    An integer is not a float, and a boolean is not an integer.
+    """
+    if value is None:
+        return field.nullable or field.type == "any"
+    match field.type:
+        case "string":
+            return isinstance(value, str)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "float":
+            return isinstance(value, float)
+        case "boolean":
+            return isinstance(value, bool)
+        case "map":
+            return isinstance(value, Mapping)
+        case "list":
+            return isinstance(value, list | tuple)
+        case "any":
+            return True
+    assert_never(field.type)
+
+
+def expected(field: Field) -> str:
+    """What a field wants, in words."""
+    wanted = _NOUNS[field.type]
+    if field.choices is not None:
+        wanted = f"one of {', '.join(map(repr, field.choices))}"
+    return f"{wanted} or null" if field.nullable else wanted
+
+
+@define
+class _Findings:
+    """What is wrong with one payload."""
+
+    missing: list[str] = Factory(list)
+    unknown: list[str] = Factory(list)
+    types: dict[str, str] = Factory(dict)
+    problems: list[dict[str, object]] = Factory(list)
+
+    def add(self, path: list[object], wanted: str) -> None:
+        self.problems.append({"path": path, "expected": wanted})
+
+    def error(self) -> PayloadError:
+        """The exception; only what there is to say is in its details."""
+        lists = {
+            "missing_fields": self.missing,
+            "unknown_fields": self.unknown,
+            "invalid_types": self.types,
+            "problems": self.problems,
+        }
+        said = "; ".join(
+            f"{'.'.join(map(str, problem['path'])) or 'payload'}: {problem['expected']}"  # type: ignore[arg-type]  # `add` puts a list there
+            for problem in self.problems
+        )
+        return PayloadError(
+            f"The payload does not fit its contract: {said}. Nothing was written.",
+            "invalid_payload",
+            {name: found for name, found in lists.items() if found},
+        )
+
+
+def _check(field: Field, value: object, findings: _Findings) -> None:
+    if not type_fits(field, value):
+        findings.types[field.name] = field.type
+        findings.add([field.name], f"{expected(field)}, not {type(value).__name__}")
+    elif field.choices is not None and value is not None:
+        if not any(same(value, choice) for choice in field.choices):
+            findings.add([field.name], expected(field))
+
+
+def _stored(values: dict[str, object], findings: _Findings) -> dict[str, object]:
+    try:
+        stored = storable(values, where="the payload")
+    except StorageError as refused:
+        path, reason = refused.details["path"], refused.details["reason"]
+        findings.problems.append({"path": path, "expected": f"a value that can be stored: {reason}"})
+        return {}
+    return stored if isinstance(stored, dict) else {}

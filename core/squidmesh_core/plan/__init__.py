@@ -1,0 +1,8 @@
+"""
+What comes next: pure answers from (state, spec), never from events.
+
+`routes` picks the successor of a node, `progress` says which nodes to enter
+and whether the run is over, `retry` how long to wait, `deadline` what is late.
+How the state came about does not matter: asking again after a crash gives the
+same answer.
+"""

@@ -1,0 +1,118 @@
+"""
+The body of an append: entries as canonical JSON text, and back.
+
+A body is a list of objects, each with `type`, `v` (version of that type) and
+members.  What can be restored is not written: members at their default,
+revisions (numbered from the append's first), the run id in the run's own
+keys, and what equals its twin (`wire.TWINS`).  The definition of this form is
+`converter`; this module is the fast way to it (specs/protocol.md §1, §8.1).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from squidmesh_core import canonical
+from squidmesh_core.errors import StorageError
+from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.members import reader_of, writer_of
+from squidmesh_core.protocol.upcast import upcast
+from squidmesh_core.protocol.wire import VERSIONS, WIRE_TYPES, key_prefix, wire_type
+
+__all__ = ["CODEC_VERSION", "decode", "encode", "entry_from_json", "entry_to_json", "wire_type"]
+
+#: Raised when any wire form changes; checkpoints name the one they were made under.
+CODEC_VERSION: Final = 1
+
+_WRITERS: Final = {cls: writer_of(cls) for cls in WIRE_TYPES}
+_READERS: Final = {name: (cls, reader_of(cls)) for cls, name in WIRE_TYPES.items()}
+
+
+def encode(entries: Sequence[Entry], run_id: RunId) -> str:
+    """
+    The body of an append: the same entries, the same bytes.
+
+    User values in the entries are storable already (`canonical.storable`).
+
+    Raises:
+        ValueError: An instant has no time zone, or a key no run id.
+    """
+    prefix = key_prefix(run_id)
+    return canonical.encode([_WRITERS[type(entry)](entry, prefix) for entry in entries])
+
+
+def decode(body: str, *, run_id: RunId, first: Revision) -> tuple[Entry, ...]:
+    """
+    The entries of an append.
+
+    Args:
+        body: What `encode` wrote, in this version of squidmesh or an older one.
+        run_id: The run whose journal holds the append.
+        first: Revision of the append's first entry.
+
+    Raises:
+        StorageError: `newer_entries` if this process is too old for an entry,
+            `run_quarantined` if the body is damaged.
+    """
+    try:
+        items = canonical.decode(body)
+    except (ValueError, RecursionError) as exc:
+        raise _damaged(run_id, first, f"its body is no JSON ({exc})") from exc
+    if not isinstance(items, list) or not items:
+        raise _damaged(run_id, first, "its body is no list of entries")
+    return tuple(
+        entry_from_json(item, run_id=run_id, revision=Revision(first + index))
+        for index, item in enumerate(items)
+    )
+
+
+def entry_to_json(entry: Entry, run_id: RunId) -> dict[str, object]:
+    """
+    One entry as the body of an append holds it.
+
+    Raises:
+        ValueError: An instant has no time zone, or a key no run id.
+    """
+    return _WRITERS[type(entry)](entry, key_prefix(run_id))
+
+
+def entry_from_json(data: object, *, run_id: RunId, revision: Revision) -> Entry:
+    """
+    Read what `entry_to_json` wrote.
+
+    Raises:
+        StorageError: `newer_entries` or `run_quarantined`, as for `decode`.
+    """
+    if not isinstance(data, dict):
+        raise _damaged(run_id, revision, f"expected an object, not {data!r}")
+    members = data.copy()
+    name, version = members.pop("type", None), members.pop("v", None)
+    if not isinstance(name, str) or type(version) is not int:
+        raise _damaged(run_id, revision, "it has no type and version")
+    present = VERSIONS.get(name, 0)
+    if version > present:
+        raise _newer(run_id, revision, name, version)
+    try:
+        if version < present:
+            members = dict(upcast(members, name, version=version, present=present))
+        cls, read = _READERS[name]
+        return cls(**read(members, key_prefix(run_id)), revision=revision)
+    except (ValueError, RecursionError) as exc:
+        raise _damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
+
+
+def _newer(run_id: RunId, revision: Revision, name: str, version: int) -> StorageError:
+    return StorageError(
+        f"run {run_id} holds {name} v{version} at revision {revision}, written by a newer "
+        "squidmesh than this one; the run is left alone.",
+        "newer_entries",
+        {"run_id": run_id, "revision": revision, "type": name, "version": version},
+    )
+
+
+def _damaged(run_id: RunId, revision: Revision, reason: str) -> StorageError:
+    return StorageError(
+        f"run {run_id} cannot be read at revision {revision}: {reason}. Nothing was changed.",
+        "run_quarantined",
+        {"run_id": run_id, "revision": revision, "reason": reason},
+    )

@@ -1,0 +1,147 @@
+"""
+The definition of the wire form, as a cattrs converter with hooks.
+
+Everything of a run that is kept as JSON goes by these rules: members at their
+default are left out, unknown ones are refused, texts and numbers are never
+coerced, instants carry a zone, keys leave out the run id, user values pass
+through untouched.  The codec of entries is a faster equal of it (`members`);
+checkpoints use it directly.  It takes milliseconds to build, so that is done
+on first use.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import attrs
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from squidmesh_core.ids import AttemptKey, RunId, VisitKey
+from squidmesh_core.protocol.entries import Entry, Input
+from squidmesh_core.protocol.wire import (
+    CONSTANTS,
+    NAMES,
+    TWINS,
+    WIRE_TYPES,
+    input_from_json,
+    input_to_json,
+    instant_from_text,
+    instant_to_text,
+    key_prefix,
+    long_key,
+    short_key,
+)
+from squidmesh_core.values import (
+    Binding,
+    Condition,
+    binding_from_json,
+    binding_to_json,
+    condition_from_json,
+    condition_to_json,
+)
+
+T = TypeVar("T")
+
+#: What the keys of the run being converted begin with; hooks take no further argument.
+_prefix: ContextVar[str] = ContextVar("prefix")
+
+_CLASSES: Final = {name: cls for cls, name in WIRE_TYPES.items()}
+
+
+def to_json(value: object, hint: object, run_id: RunId) -> object:
+    """
+    The JSON form of a record of a run, or of anything made of records.
+
+    Args:
+        hint: The value's type, an annotation such as `tuple[Entry, ...]`.
+        run_id: The run whose keys are written short.
+
+    Raises:
+        ValueError: An instant has no time zone, or a key no run id.
+    """
+    token = _prefix.set(key_prefix(run_id))
+    try:
+        return converter().unstructure(value, unstructure_as=hint)
+    finally:
+        _prefix.reset(token)
+
+
+def from_json(data: object, hint: type[T], run_id: RunId) -> T:
+    """
+    Read what `to_json` wrote for the same type and run.
+
+    Raises:
+        ValueError: The data does not fit the type.
+    """
+    token = _prefix.set(key_prefix(run_id))
+    try:
+        return converter().structure(data, hint)
+    except Exception as exc:  # cattrs raises a dozen kinds, several of them bare
+        raise ValueError(f"the data is no {hint}: {exc!r}") from exc
+    finally:
+        _prefix.reset(token)
+
+
+@cache
+def converter() -> Converter:
+    """The converter behind `to_json` and `from_json`, which say whose keys are meant."""
+    made = Converter(
+        omit_if_default=True,
+        forbid_extra_keys=True,
+        detailed_validation=False,
+        unstruct_collection_overrides={tuple: list},
+    )
+    _add_scalars(made)
+    _add_unions(made)
+    made.register_unstructure_hook_factory(attrs.has, lambda cls: _writer(made, cls))
+    made.register_structure_hook_factory(attrs.has, lambda cls: _reader(made, cls))
+    return made
+
+
+def _add_scalars(made: Converter) -> None:
+    made.register_unstructure_hook(datetime, instant_to_text)
+    made.register_structure_hook(datetime, lambda data, _: instant_from_text(data))
+    for key in (AttemptKey, VisitKey):
+        made.register_unstructure_hook(key, _short)
+        made.register_structure_hook(key, lambda data, _: long_key(data, _prefix.get()))
+    for scalar in (str, int, float, bool):
+        made.register_structure_hook(scalar, _exactly)
+    # By predicate: a hook for `object` itself would catch every type there is.
+    made.register_unstructure_hook_func(_is_object, lambda value: value)
+    made.register_structure_hook_func(_is_object, lambda data, _: data)
+
+
+def _add_unions(made: Converter) -> None:
+    """The closed unions; each tells its members apart in its own way."""
+    made.register_unstructure_hook(Binding, binding_to_json)
+    made.register_structure_hook(Binding, lambda data, _: binding_from_json(data))
+    made.register_unstructure_hook(Condition, condition_to_json)
+    made.register_structure_hook(Condition, lambda data, _: condition_from_json(data))
+    made.register_unstructure_hook(Input, lambda value: input_to_json(value, _prefix.get()))
+    made.register_structure_hook(Input, lambda data, _: input_from_json(data, _prefix.get()))
+    made.register_unstructure_hook(Entry, lambda value: made.unstructure(value, type(value)))
+    made.register_structure_hook(
+        Entry, lambda data, _: made.structure(data, _CLASSES[data["type"]])
+    )
+
+
+def _writer(made: Converter, cls: type) -> Callable[[Any], dict[str, Any]]:
+    write = make_dict_unstructure_fn(cls, made, _cattrs_omit_if_default=True, **_overrides(cls))
+    constants, names, twins = CONSTANTS.get(cls, {}), NAMES.get(cls, {}), TWINS.get(cls, {})
+
+    def write_record(record: object) -> dict[str, Any]:
+        data = {**constants, **write(record)}
+        for field, twin in twins.items():
+            name = names.get(field, field)
+            if getattr(record, field) == getattr(record, twin):
+                del data[name]
+            elif field == "idempotency_key":
+                data[name] = _short(data[name])
+        return data
+
+    return write_record
+
+

@@ -1,0 +1,306 @@
+"""
+The entries of a journal: immutable facts, in the past tense.
+
+One run has one journal; `revision` numbers its entries from 1.  Every entry is
+built with its revision, because a decision knows the head it was made on; the
+wire form leaves it out (an append stores its first revision).  Wire names and
+versions are the codec's business (specs/protocol.md §1).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from attrs import Factory, frozen
+
+from squidmesh_core.ids import (
+    BEGINNING,
+    AttemptKey,
+    ClaimId,
+    Fingerprint,
+    NodeName,
+    Revision,
+    RunId,
+    VisitKey,
+)
+from squidmesh_core.values import Binding, DeadlinePolicy, RecoveryPolicy, RetryPolicy
+
+AttemptKind = Literal["step", "compensation", "dynamic", "timer"]
+RunEnd = Literal["completed", "failed", "cancelled"]
+
+
+# --- values that entries carry
+
+
+@frozen(kw_only=True)
+class InputFrom:
+    """The input is bound from the run context; null bindings: the whole context."""
+
+    bindings: Mapping[str, Binding] | None = None
+
+
+@frozen(kw_only=True)
+class InputOf:
+    """The input is that of an earlier attempt (deferral)."""
+
+    attempt_key: AttemptKey
+
+
+@frozen(kw_only=True)
+class InputUndo:
+    """The input is what a visit took in and gave out (compensation)."""
+
+    visit_key: VisitKey
+
+
+@frozen(kw_only=True)
+class InputValue:
+    """The input has no other home (dynamic work, host-given input)."""
+
+    value: object
+
+
+Input = InputFrom | InputOf | InputUndo | InputValue
+
+
+@frozen(kw_only=True)
+class Deadline:
+    """A policy with the instant its clock started at."""
+
+    policy: DeadlinePolicy
+    #: The attempt's `visible_at`, or the instant a gate opened.
+    started_at: datetime
+
+
+@frozen(kw_only=True)
+class Deferred:
+    """Why an attempt is the continuation of another."""
+
+    reason: object
+    from_attempt: AttemptKey
+    deferred_at: datetime
+
+
+@frozen(kw_only=True)
+class Failure:
+    """What went wrong, as far as a person needs it; sensitive data."""
+
+    #: An exception's class name, or one of the runtime's words (api §E).
+    kind: str
+    message: str = ""
+    #: A word of the step's own, beside the kind.
+    code: str | None = None
+    details: Mapping[str, object] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class NextAttempt:
+    """The retry that is born with a failure."""
+
+    attempt_key: AttemptKey
+    number: int
+    visible_at: datetime
+    deadline: Deadline | None = None
+
+
+@frozen(kw_only=True)
+class Decided:
+    """The route that was taken, and the values that decided it."""
+
+    source: NodeName
+    on: Literal["ok", "error", "timeout"]
+    target: NodeName
+    #: The condition's JSON form, as the definition had it.
+    condition: Mapping[str, object] | None = None
+    recovery: Literal["compensation", "undo"] | None = None
+    #: Dotted path → the value that the conditions of this outcome read there.
+    values: Mapping[str, object] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """The cron slot that a run was started for."""
+
+    cron: str
+    timezone: str
+    window: str
+    signal_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Parent:
+    """The attempt that started a child run."""
+
+    run_id: RunId
+    step: NodeName
+    child_key: str
+    attempt_key: AttemptKey | None = None
+
+
+# --- entries
+
+
+@frozen(kw_only=True)
+class RunSignalReceived:
+    """A command arrived: the receipt, in the same append as its effect, before it."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    #: The verb: start, cancel, approve …
+    command: str
+    #: The command as given; empty for a start, whose payload is in `RunStarted`.
+    payload: Mapping[str, object] = Factory(dict)
+    actor: object = None
+    comment: str | None = None
+    #: Redacted before it gets here.
+    metadata: Mapping[str, object] = Factory(dict)
+    idempotency_key: str | None = None
+    #: SHA-256 of the command as given, without key and metadata.
+    digest: str
+
+
+@frozen(kw_only=True)
+class RunStarted:
+    """The run exists."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    workflow: str
+    #: Fingerprint of the stored spec that the run keeps for good.
+    definition: Fingerprint
+    definition_version: str | None = None
+    trigger: str
+    #: The trigger's payload with its defaults applied.
+    input: Mapping[str, object] = Factory(dict)
+    queue: str = "default"
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    partition_key: str | None = None
+    schedule: Schedule | None = None
+    parent: Parent | None = None
+    replayed_from: RunId | None = None
+    forked_at: NodeName | None = None
+
+
+@frozen(kw_only=True)
+class AttemptScheduled:
+    """One try at a step may be claimed from `visible_at`."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    attempt_key: AttemptKey
+    visit_key: VisitKey
+    step: NodeName
+    number: int = 1
+    kind: AttemptKind = "step"
+    input: Input
+    queue: str = "default"
+    #: Null: any worker may take it (waits, logs, timers).
+    action: str | None = None
+    priority: int = 0
+    visible_at: datetime
+    #: What the step hands to the outside: the key of the visit's first attempt.
+    idempotency_key: str
+    recovery: RecoveryPolicy | None = None
+    retry: RetryPolicy | None = None
+    deadline: Deadline | None = None
+    deferred: Deferred | None = None
+    #: Deliveries after which a lost attempt fails as `worker_lost`.
+    max_deliveries: int | None = None
+
+
+@frozen(kw_only=True)
+class AttemptClaimed:
+    """A worker holds the attempt; this entry's revision is its fencing token."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    attempt_key: AttemptKey
+    claim_id: ClaimId
+    claim_token_hash: str
+    owner: str
+    #: The worker may act while `now < lease_until`.
+    lease_until: datetime
+
+
+@frozen(kw_only=True)
+class AttemptHeartbeat:
+    """The lease moved; never backwards."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    attempt_key: AttemptKey
+    claim_id: ClaimId
+    claim_token_hash: str
+    lease_until: datetime
+    progress: Mapping[str, object] | None = None
+
+
+@frozen(kw_only=True)
+class AttemptCompleted:
+    """The attempt succeeded, or was deferred."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    attempt_key: AttemptKey
+    claim_id: ClaimId
+    claim_token_hash: str
+    output: object = None
+    #: Whether this settles a deferral: nothing is applied.
+    deferred: bool = False
+
+
+@frozen(kw_only=True)
+class AttemptFailed:
+    """The attempt failed; a retry, if any, is born here."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    attempt_key: AttemptKey
+    #: Null when the runtime ends a lost claim.
+    claim_id: ClaimId | None = None
+    claim_token_hash: str | None = None
+    error: Failure
+    retry: NextAttempt | None = None
+
+
+@frozen(kw_only=True)
+class StepApplied:
+    """The run took a result in, and where it goes next."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    visit_key: VisitKey
+    step: NodeName
+    #: Revision of the entry that holds the output; null: there is none.
+    source: Revision | None = None
+    #: The context key the output is visible under; null: none.
+    output: str | None = None
+    transition: Decided | None = None
+    #: Why a visit failed that never had an attempt (a missing input path).
+    error: Failure | None = None
+
+
+@frozen(kw_only=True)
+class RunTerminal:
+    """The end; it fences everything after it."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    status: RunEnd
+    error: Failure | None = None
+    #: The step whose failure ended the run.
+    step: NodeName | None = None
+
+
+Entry = (
+    RunSignalReceived
+    | RunStarted
+    | AttemptScheduled
+    | AttemptClaimed
+    | AttemptHeartbeat
+    | AttemptCompleted
+    | AttemptFailed
+    | StepApplied
+    | RunTerminal
+)

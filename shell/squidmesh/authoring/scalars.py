@@ -1,0 +1,115 @@
+"""
+Reading one JSON value strictly: what the converter of `decode` is told about scalars.
+
+cattrs would coerce: "5" to 5, 1.7 to 1, "no" to true.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Final, cast, get_args
+from uuid import UUID
+
+from squidmesh.authoring.hints import name_of
+from squidmesh.authoring.mismatch import ContractMismatch, Misfit
+from squidmesh.duration import parse_duration
+
+#: JSON value → the host's value; raises `ContractMismatch`.
+Reader = Callable[[object], object]
+#: What cattrs calls: JSON value and type → the host's value.
+Hook = Callable[[object, object], object]
+
+
+class Unfit(Exception):  # becomes a `Misfit` in `decode`
+    """A hook's no: what it expected."""
+
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
+        super().__init__(expected)
+
+
+PRIMITIVES: Final[Mapping[object, tuple[type, ...]]] = {
+    str: (str,),
+    int: (int,),
+    bool: (bool,),
+    float: (float, int),
+    type(None): (type(None),),
+}
+
+
+def primitive(kind: object) -> Reader:
+    accepted = PRIMITIVES[kind]
+
+    def read(value: object) -> object:
+        if type(value) not in accepted:
+            raise ContractMismatch([Misfit(path=(), expected=name_of(kind))])
+        return float(cast("float", value)) if kind is float else value
+
+    return read
+
+
+def strict(value: object, wanted: type) -> object:
+    # Single dispatch also sends subclasses here: IntEnum, StrEnum, a host's own str.
+    if issubclass(wanted, Enum):
+        return enum(value, wanted)
+    for kind, accepted in PRIMITIVES.items():
+        if isinstance(kind, type) and issubclass(wanted, kind) and type(value) in accepted:
+            return value if wanted is kind and kind is not float else wanted(value)
+    raise Unfit(name_of(wanted))
+
+
+def enum(value: object, wanted: type[Enum]) -> object:
+    for member in wanted:
+        if type(member.value) is type(value) and member.value == value:
+            return member
+    raise Unfit("one of " + ", ".join(repr(member.value) for member in wanted))
+
+
+def from_text(parse: Callable[[str], object], expected: str) -> Hook:
+    def read(value: object, _: object) -> object:
+        if isinstance(value, str):
+            try:
+                return parse(value)
+            except (ValueError, InvalidOperation):
+                pass
+        raise Unfit(expected)
+
+    return read
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError
+    return instant
+
+
+def _finite(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError
+    return number
+
+
+def _span(text: str) -> timedelta:
+    return timedelta(milliseconds=parse_duration(text))
+
+
+def literal(value: object, wanted: object) -> object:
+    allowed = get_args(wanted)
+    for one in allowed:
+        plain = one.value if isinstance(one, Enum) else one
+        if type(plain) is type(value) and plain == value:
+            return one
+    raise Unfit("one of " + ", ".join(map(repr, allowed)))
+
+
+FROM_TEXT: Final[tuple[tuple[type, Callable[[str], object], str], ...]] = (
+    (datetime, _instant, "an ISO 8601 instant with an offset"),
+    (date, date.fromisoformat, "an ISO 8601 date"),
+    (time, time.fromisoformat, "an ISO 8601 time"),
+    (timedelta, _span, "a duration such as '1h30m'"),
+    (Decimal, _finite, "a decimal number, as text"),
+    (UUID, UUID, "a UUID, as text"),
+)

@@ -1,0 +1,336 @@
+"""
+The journal contract: what every adapter promises.
+
+Each promise below is repeated as a test in `squidmesh_storage.conformance`,
+which any adapter's author can run.  An adapter decides nothing about
+workflows: entries and rows come ready-made from the core, and only the
+revision, the `append_id` and the clock are its own business.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+
+
+@frozen(kw_only=True)
+class Batch:
+    """One append to one run, with the index rows that it implies."""
+
+    record: AppendRecord
+    #: The head this append must follow; 0 for a run's first append.
+    expected: Revision
+    rows: RowChanges
+    #: Batches of one call that name the same group stand or fall together.
+    group: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """
+        Build it valid or not at all.
+
+        Raises:
+            ValueError: The record does not begin right after `expected`.
+        """
+        if self.record.first != self.expected + 1 or self.record.last < self.record.first:
+            raise ValueError(
+                f"an append after revision {self.expected} begins at {self.expected + 1}, "
+                f"not at {self.record.first} (to {self.record.last})"
+            )
+
+
+@frozen(kw_only=True)
+class Committed:
+    """The batch is durable."""
+
+    run_id: RunId
+    revision: Revision
+
+
+@frozen(kw_only=True)
+class Conflict:
+    """
+    Somebody appended first (or the head is elsewhere); nothing was written.
+
+    A batch that fell only with its group has `actual` equal to `expected`.
+    """
+
+    run_id: RunId
+    expected: Revision
+    actual: Revision
+
+
+@frozen(kw_only=True)
+class Unknown:
+    """The connection broke around COMMIT; look for the `append_id`."""
+
+    run_id: RunId
+    append_id: AppendId
+
+
+Outcome = Committed | Conflict | Unknown
+
+
+@frozen(kw_only=True)
+class Checkpoint:
+    """A stored state; losing or garbling it changes nothing but time."""
+
+    revision: Revision
+    #: Chain hash at that revision: a checkpoint of another history is not used.
+    hash: str
+    codec_version: int
+    body: str
+
+
+@frozen(kw_only=True)
+class Loaded:
+    """What `load` returns: appends in order, without gaps."""
+
+    #: Those after the asked revision, or after the checkpoint if there is one.
+    records: tuple[AppendRecord, ...]
+    #: A checkpoint whose revision and hash are in this journal; only if `after` was 0.
+    checkpoint: Checkpoint | None = None
+    #: Head at the moment of reading; behind `after` if the journal ends before it.
+    head: Head
+    #: Why the run is marked as unreadable, or null.  The mark hides nothing here.
+    quarantined: str | None = None
+
+
+@frozen(kw_only=True)
+class Candidate:
+    """An attempt that may be claimed, its row locked, with its run's head."""
+
+    row: AttemptRow
+    head: Head
+
+
+@frozen(kw_only=True)
+class Claimed:
+    """What a claim transaction did."""
+
+    #: One outcome for each batch that `decide` returned, in its order.
+    outcomes: tuple[Outcome, ...]
+    #: The storage clock's reading that the candidates came with.
+    now: datetime
+    #: The first instant after `now` at which a delayed or held attempt of these
+    #: queues becomes due, whatever its action; null: none.
+    next_due: datetime | None
+
+
+#: (locked candidates in claim order, the clock's reading) → batches to append.
+#: It may call `load` of the same journal; calling anything that writes is a
+#: RuntimeError.
+DecideClaims = Callable[[Sequence[Candidate], datetime], Sequence[Batch]]
+
+
+@frozen(kw_only=True)
+class RunFilter:
+    """Which runs to list; null members do not filter."""
+
+    workflow: str | None = None
+    version: str | None = None
+    status: RunStatus | None = None
+    queue: str | None = None
+    tag: str | None = None
+    parent: RunId | None = None
+    #: Created at this instant or later.
+    since: datetime | None = None
+    #: Created before this instant.
+    until: datetime | None = None
+    #: Part of the run id, key, workflow or error text, upper and lower case distinct.
+    text: str | None = None
+
+
+@frozen(kw_only=True)
+class Listed:
+    """A listed run: its row, and where its journal stands now."""
+
+    row: RunRow
+    head: Head
+    #: Why the run is marked as unreadable, or null.
+    quarantined: str | None = None
+
+
+@frozen(kw_only=True)
+class ListPage:
+    """One page, newest run first, and where the next one begins."""
+
+    items: tuple[Listed, ...]
+    #: (created_at, run_id) of the last item; null: this was the last page.
+    next: tuple[datetime, RunId] | None
+
+
+class Journal(Protocol):
+    """
+    A place that keeps journals.  Every verb may be called from any thread.
+
+    Any verb may raise `StorageUnavailable` when the place cannot be reached or
+    stays busy, and `StorageError` when it says no; then nothing was written.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where this is, with any password left out."""
+        ...
+
+    def load(self, run_id: RunId, after: Revision = BEGINNING) -> Loaded:
+        """
+        The appends after a revision, in order and without gaps, from one snapshot.
+
+        The hash chain of what is returned is checked: row on row, and the first
+        row against its predecessor (or the run id).
+
+        Args:
+            run_id: Whose journal.
+            after: 0, or the last revision of an append already known.
+
+        Raises:
+            RunNotFound: No append of this run exists.
+            StorageError: `run_quarantined`: a row does not fit the chain; the
+                revision is in the details.
+        """
+        ...
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """
+        Write each batch whose expected revision is the head; answer each on its own.
+
+        At most one batch per run in a call.  A conflict in one batch does not
+        touch the others, but for batches of its group.  Entries and rows of a
+        batch become visible together or not at all.  When this returns
+        `Committed`, the batch survives a crash of the process and of the machine.
+
+        Of a batch's rows, drops come before puts.  A row is due at once if it is
+        visible at the record's `at`, whatever the clock says.
+
+        Raises:
+            StorageError: Nothing of these batches was written.
+            ValueError: Two batches name one run.
+        """
+        ...
+
+    def claimable(
+        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+    ) -> Claimed:
+        """
+        Hand the locked candidates to `decide` and append what it returns.
+
+        Candidates: visible and unclaimed, or held with the lease past; their
+        action is null or in `actions`; their run is not quarantined; at most
+        `limit`, in claim order (priority, visible_at, run id, attempt key).  All
+        in one transaction: a conflict leaves its candidate as it was.  Without a
+        candidate `decide` is not called.
+
+        Raises:
+            StorageError: Nothing was written.
+            ValueError: Two batches name one run.
+        """
+        ...
+
+    def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
+        """Index rows by (created_at, run id), newest first; the cursor is exclusive."""
+        ...
+
+    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+        """The stored index rows of a run, attempts by key."""
+        ...
+
+    def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """Ids of all runs that have a journal, in order: what `reindex` walks."""
+        ...
+
+    def definition(self, fingerprint: Fingerprint) -> str | None:
+        """The canonical text stored under a fingerprint, or null."""
+        ...
+
+    def define(self, fingerprint: Fingerprint, text: str) -> None:
+        """Store a definition in a transaction of its own; the first one stays."""
+        ...
+
+    def checkpoint(self, run_id: RunId) -> Checkpoint | None:
+        """The stored checkpoint of a run, if it has one."""
+        ...
+
+    def put_checkpoint(self, run_id: RunId, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint in the place of the last one."""
+        ...
+
+    def delete_checkpoint(self, run_id: RunId) -> None:
+        """Forget a run's checkpoint; forgetting none is fine."""
+        ...
+
+    def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
+        """The last revision of the append of this id, or null."""
+        ...
+
+    def index(
+        self,
+        run_id: RunId,
+        revision: Revision,
+        run: RunRow,
+        attempts: Sequence[AttemptRow],
+    ) -> bool:
+        """
+        Put these rows in the place of all rows of a run, if `revision` is its head.
+
+        Returns false, and changes nothing, when the head is elsewhere.
+        """
+        ...
+
+    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+        """
+        Mark a run as unreadable (no candidates), or lift the mark with null.
+
+        The mark is no fact of the run: `load` answers as before and shows it.
+        """
+        ...
+
+    def now(self) -> datetime:
+        """The one clock that judges leases and visibility; aware, UTC."""
+        ...
+
+    def listen(self, queues: Sequence[str]) -> AbstractContextManager["Wakeups"]:
+        """Wakes when something may be claimable; may miss, may over-report."""
+        ...
+
+    def close(self) -> None:
+        """
+        Let go of connections and files; closing twice is fine.
+
+        Any other verb afterwards raises `StorageError`.
+        """
+        ...
+
+
+class Wakeups(Protocol):
+    """A subscription to hints of new work."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a hint, at most so long; whether there was one."""
+        ...
+
+
+__all__ = [
+    "AppendRecord",
+    "Batch",
+    "Candidate",
+    "Checkpoint",
+    "Claimed",
+    "Committed",
+    "Conflict",
+    "DecideClaims",
+    "Head",
+    "Journal",
+    "ListPage",
+    "Listed",
+    "Loaded",
+    "Outcome",
+    "RunFilter",
+    "Unknown",
+    "Wakeups",
+]

@@ -1,0 +1,338 @@
+"""
+The reference model: what the other adapters are compared with.
+
+Everything is a dict under one lock, and each verb is written the plainest way
+there is.  Nothing survives the process.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from threading import RLock
+
+from attrs import frozen
+
+from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow
+from squidmesh_storage.api import (
+    Batch,
+    Candidate,
+    Checkpoint,
+    Claimed,
+    Committed,
+    Conflict,
+    DecideClaims,
+    Listed,
+    ListPage,
+    Loaded,
+    Outcome,
+    RunFilter,
+    Wakeups,
+)
+from squidmesh_storage.problems import (
+    check_chain,
+    check_runs_differ,
+    closed,
+    writing_inside_decide,
+)
+from squidmesh_storage.wakeups import Bell
+
+
+@frozen(kw_only=True)
+class _Attempt:
+    row: AttemptRow
+    #: Visible when it was appended, and so for good, even if the clock steps back.
+    due: bool
+
+    def claimable(self, now: datetime) -> bool:
+        if self.row.held_until is not None:
+            return self.row.held_until <= now
+        return self.due or self.row.visible_at <= now
+
+    @property
+    def changes_at(self) -> datetime:
+        return self.row.held_until or self.row.visible_at
+
+
+class MemoryJournal:
+    """Keeps journals in this process's memory."""
+
+    def __init__(self, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._lock = RLock()
+        self._bell = Bell()
+        self._closed = False
+        self._deciding = False
+        self._records: dict[RunId, list[AppendRecord]] = {}
+        self._runs: dict[RunId, RunRow] = {}
+        self._attempts: dict[RunId, dict[AttemptKey, _Attempt]] = {}
+        self._definitions: dict[Fingerprint, str] = {}
+        self._checkpoints: dict[RunId, Checkpoint] = {}
+        self._quarantined: dict[RunId, str] = {}
+
+    @property
+    def url(self) -> str:
+        """Where this is: always `memory://`."""
+        return "memory://"
+
+    # -- journals
+
+    def load(self, run_id: RunId, after: Revision = Revision(0)) -> Loaded:
+        """See `Journal.load`."""
+        with self._reading():
+            stored = self._records.get(run_id, [])
+            checkpoint = self._usable_checkpoint(run_id) if after == 0 else None
+            start = checkpoint.revision if checkpoint else after
+            records = tuple(record for record in stored if record.first > start)
+            before = next((record for record in reversed(stored) if record.first <= start), None)
+            check_chain(run_id, records, before=before, after=start)
+            return Loaded(
+                records=records,
+                checkpoint=checkpoint,
+                head=_head_of(stored[-1]),
+                quarantined=self._quarantined.get(run_id),
+            )
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """See `Journal.append`."""
+        check_runs_differ(batches)
+        with self._writing():
+            return self._append(batches)
+
+    def claimable(
+        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+    ) -> Claimed:
+        """See `Journal.claimable`."""
+        with self._writing():
+            now = self._clock()
+            candidates = self._candidates(queues, actions, now)[:limit]
+            batches = self._decided(decide, candidates, now) if candidates else ()
+            check_runs_differ(batches)
+            outcomes = self._append(batches)
+            return Claimed(outcomes=outcomes, now=now, next_due=self._next_due(queues, now))
+
+    def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
+        """See `Journal.find`."""
+        with self._reading():
+            stored = self._records.get(run_id, [])
+            return next((one.last for one in stored if one.append_id == append_id), None)
+
+    def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal.run_ids`."""
+        with self._reading():
+            return tuple(sorted(one for one in self._records if after is None or one > after))[
+                :limit
+            ]
+
+    # -- the index
+
+    def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
+        """See `Journal.runs`."""
+        with self._reading():
+            found = sorted(
+                (row for row in self._runs.values() if row.run_id in self._records),
+                key=lambda row: (row.created_at, row.run_id),
+                reverse=True,
+            )
+            rest = [
+                row
+                for row in found
+                if (cursor is None or (row.created_at, row.run_id) < cursor) and _fits(row, where)
+            ]
+            page = rest[:limit]
+            more = len(rest) > limit
+            return ListPage(
+                items=tuple(
+                    Listed(
+                        row=row,
+                        head=_head_of(self._records[row.run_id][-1]),
+                        quarantined=self._quarantined.get(row.run_id),
+                    )
+                    for row in page
+                ),
+                next=(page[-1].created_at, page[-1].run_id) if more else None,
+            )
+
+    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+        """See `Journal.rows_of`."""
+        with self._reading():
+            attempts = self._attempts.get(run_id, {})
+            return self._runs.get(run_id), tuple(attempts[key].row for key in sorted(attempts))
+
+    def index(
+        self, run_id: RunId, revision: Revision, run: RunRow, attempts: Sequence[AttemptRow]
+    ) -> bool:
+        """See `Journal.index`."""
+        with self._writing():
+            stored = self._records.get(run_id, [])
+            if not stored or stored[-1].last != revision:
+                return False
+            self._runs[run_id] = run
+            self._attempts[run_id] = {}
+            self._put(attempts, at=stored[-1].at)
+        self._bell.ring(row.queue for row in attempts)
+        return True
+
+    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+        """See `Journal.quarantine`."""
+        with self._writing():
+            if reason is None:
+                self._quarantined.pop(run_id, None)
+            else:
+                self._quarantined[run_id] = reason
+
+    # -- beside the journals
+
+    def definition(self, fingerprint: Fingerprint) -> str | None:
+        """See `Journal.definition`."""
+        with self._reading():
+            return self._definitions.get(fingerprint)
+
+    def define(self, fingerprint: Fingerprint, text: str) -> None:
+        """See `Journal.define`."""
+        with self._writing():
+            self._definitions.setdefault(fingerprint, text)
+
+    def checkpoint(self, run_id: RunId) -> Checkpoint | None:
+        """See `Journal.checkpoint`."""
+        with self._reading():
+            return self._checkpoints.get(run_id)
+
+    def put_checkpoint(self, run_id: RunId, checkpoint: Checkpoint) -> None:
+        """See `Journal.put_checkpoint`."""
+        with self._writing():
+            self._checkpoints[run_id] = checkpoint
+
+    def delete_checkpoint(self, run_id: RunId) -> None:
+        """See `Journal.delete_checkpoint`."""
+        with self._writing():
+            self._checkpoints.pop(run_id, None)
+
+    def now(self) -> datetime:
+        """See `Journal.now`."""
+        with self._reading():
+            return self._clock()
+
+    def listen(self, queues: Sequence[str]) -> AbstractContextManager[Wakeups]:
+        """See `Journal.listen`."""
+        with self._reading():
+            return self._bell.listen(queues)
+
+    def close(self) -> None:
+        """See `Journal.close`; what was kept is gone."""
+        self._closed = True
+
+    # -- helpers
+
+    def _reading(self) -> AbstractContextManager[bool]:
+        if self._closed:
+            raise closed(self.url)
+        return self._lock
+
+    def _writing(self) -> AbstractContextManager[bool]:
+        lock = self._reading()
+        with lock:
+            # Only the deciding thread itself can see this: it holds the lock.
+            if self._deciding:
+                raise writing_inside_decide()
+        return lock
+
+    def _append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        fallen = {batch.group for batch in batches if self._revision(batch) != batch.expected}
+        outcomes = tuple(self._append_one(batch, fallen) for batch in batches)
+        self._bell.ring_for(batches)
+        return outcomes
+
+    def _append_one(self, batch: Batch, fallen: Collection[str | None]) -> Outcome:
+        record, actual = batch.record, self._revision(batch)
+        if actual != batch.expected or (batch.group is not None and batch.group in fallen):
+            return Conflict(run_id=record.run_id, expected=batch.expected, actual=actual)
+        self._records.setdefault(record.run_id, []).append(record)
+        if batch.rows.run is not None:
+            self._runs[record.run_id] = batch.rows.run
+        for key in batch.rows.drop:
+            self._attempts.get(record.run_id, {}).pop(key, None)
+        self._put(batch.rows.put, at=record.at)
+        return Committed(run_id=record.run_id, revision=record.last)
+
+    def _put(self, rows: Sequence[AttemptRow], *, at: datetime) -> None:
+        for row in rows:
+            attempt = _Attempt(row=row, due=row.visible_at <= at)
+            self._attempts.setdefault(row.run_id, {})[row.attempt_key] = attempt
+
+    def _revision(self, batch: Batch) -> Revision:
+        stored = self._records.get(batch.record.run_id)
+        return stored[-1].last if stored else Revision(0)
+
+    def _open_attempts(self, queues: Sequence[str]) -> list[_Attempt]:
+        return [
+            attempt
+            for run_id, attempts in self._attempts.items()
+            for attempt in attempts.values()
+            if run_id in self._records
+            and run_id not in self._quarantined
+            and attempt.row.queue in queues
+        ]
+
+    def _candidates(
+        self, queues: Sequence[str], actions: Collection[str], now: datetime
+    ) -> list[Candidate]:
+        rows = sorted(
+            (
+                attempt.row
+                for attempt in self._open_attempts(queues)
+                if attempt.claimable(now)
+                and (attempt.row.action is None or attempt.row.action in actions)
+            ),
+            key=lambda row: (row.priority, row.visible_at, row.run_id, row.attempt_key),
+        )
+        return [Candidate(row=row, head=_head_of(self._records[row.run_id][-1])) for row in rows]
+
+    def _decided(
+        self, decide: DecideClaims, candidates: Sequence[Candidate], now: datetime
+    ) -> Sequence[Batch]:
+        self._deciding = True
+        try:
+            return decide(candidates, now)
+        finally:
+            self._deciding = False
+
+    def _next_due(self, queues: Sequence[str], now: datetime) -> datetime | None:
+        return min(
+            (
+                attempt.changes_at
+                for attempt in self._open_attempts(queues)
+                if not attempt.claimable(now)
+            ),
+            default=None,
+        )
+
+    def _usable_checkpoint(self, run_id: RunId) -> Checkpoint | None:
+        checkpoint = self._checkpoints.get(run_id)
+        if checkpoint is None:
+            return None
+        fits = any(
+            (record.last, record.hash) == (checkpoint.revision, checkpoint.hash)
+            for record in self._records.get(run_id, [])
+        )
+        return checkpoint if fits else None
+
+
+def _head_of(record: AppendRecord) -> Head:
+    return Head(revision=record.last, hash=record.hash, at=record.at)
+
+
+def _fits(row: RunRow, where: RunFilter) -> bool:
+    searched = (row.run_id, row.key or "", row.workflow, row.error or "")
+    return (
+        where.workflow in {None, row.workflow}
+        and where.version in {None, row.version}
+        and where.status in {None, row.status}
+        and where.queue in {None, row.queue}
+        and where.parent in {None, row.parent}
+        and (where.tag is None or where.tag in row.tags)
+        and (where.since is None or row.created_at >= where.since)
+        and (where.until is None or row.created_at < where.until)
+        and (where.text is None or any(where.text in text for text in searched))
+    )

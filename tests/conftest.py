@@ -1,0 +1,19 @@
+"""
+What every test shares: the Hypothesis profiles.
+
+`SQUIDMESH_HYPOTHESIS` names one; without it `CI` chooses `ci`, and a person's
+machine gets `dev`.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+# Derandomised, so that a red build is red again when it is repeated.
+settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("nightly", max_examples=5_000, deadline=None, print_blob=True)
+
+settings.load_profile(
+    os.environ.get("SQUIDMESH_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "dev")
+)

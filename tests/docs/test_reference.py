@@ -1,0 +1,56 @@
+"""The reference pages name what the code has, all of it and nothing else."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import squidmesh
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+#: A link to a file, without its anchor; addresses are not looked up.
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+def listed(page: str, pattern: str) -> list[str]:
+    return re.findall(pattern, (REFERENCE / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_public_names_are_those_of_the_reference() -> None:
+    """`squidmesh.__all__` is sorted and equals the list in docs/reference/api.md."""
+    documented = listed("api.md", r"^- `(\w+)`: .+\.$")
+
+    assert sorted(documented) == documented
+    assert documented == list(squidmesh.__all__)
+
+
+def test_every_public_name_exists() -> None:
+    """A name in `__all__` can be imported from `squidmesh`."""
+    missing = [name for name in squidmesh.__all__ if not hasattr(squidmesh, name)]
+
+    assert missing == []
+
+
+def test_page_of_errors_is_up_to_date() -> None:
+    """docs/reference/errors.md is what docs/generate.py would write."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link from one page to a file of the repository finds it."""
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
