@@ -12,6 +12,7 @@ two tags that `storable` may have set:
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,6 +31,8 @@ MAX_INTEGER_BITS: Final = 13_000
 
 #: No scalar takes more bytes per unit of `_Walk.spent` than this.
 _MOST_BYTES_PER_UNIT: Final = 26
+#: What a text may nest: each level of a value may stand in a tag.
+_MAX_TEXT_DEPTH: Final = 3 * MAX_DEPTH
 _TAGGED_INTEGER: Final = re.compile(r"-?[0-9]{16,3914}")
 
 _encoder: Final = json.JSONEncoder(
@@ -71,7 +74,8 @@ def decode_strict(text: str) -> object:
             text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
     except RecursionError:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(f"nested deeper than {_MAX_TEXT_DEPTH} levels") from None
+    _refuse_depth(value)
     return value
 
 
@@ -243,11 +247,11 @@ def _shown(key: object) -> str:
 
 def _restored_map(value: dict[str, object]) -> object:
     if len(value) == 1:
-        match value:
-            case {"$int": str(digits)} if _TAGGED_INTEGER.fullmatch(digits):
-                return int(digits)
-            case {"$map": dict(inner)}:
-                return _restored_values(inner)
+        digits, inner = value.get("$int"), value.get("$map")
+        if isinstance(digits, str) and _TAGGED_INTEGER.fullmatch(digits):
+            return int(digits)
+        if isinstance(inner, dict):
+            return _restored_values(inner)
     return _restored_values(value)
 
 
@@ -263,10 +267,24 @@ def _identical(left: object, right: object) -> bool:
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
+        repeated, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {repeated!r} appears twice in one object")
     return members
+
+
+def _refuse_depth(value: object) -> None:
+    # Level by level, because recursion is what a deep value breaks.
+    level = [value]
+    for _ in range(_MAX_TEXT_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {_MAX_TEXT_DEPTH} levels")
 
 
 def _refuse_constant(name: str) -> object:

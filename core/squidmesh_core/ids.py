@@ -58,6 +58,12 @@ def visit_key(run_id: RunId, node: NodeName, visit: int = 1) -> VisitKey:
     return VisitKey(f"{run_id}:{node}" if visit == 1 else f"{run_id}:{node}@{visit}")
 
 
+def visit_number(visit: VisitKey) -> int:
+    """Which entry into its node a visit is; the inverse of `visit_key`."""
+    _, _, number = visit.rpartition("@")
+    return int(number) if number != visit and number.isdecimal() else 1
+
+
 def attempt_key(visit: VisitKey, number: int) -> AttemptKey:
     """The key of the n-th try of a visit; `number` counts from 1."""
     return AttemptKey(f"{visit}:{number}")

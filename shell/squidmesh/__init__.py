@@ -1,0 +1,157 @@
+"""
+squidmesh: an embedded durable workflow runtime.
+
+Everything a host needs is here; it is loaded when it is first used, so that
+importing squidmesh stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from squidmesh.actions import ActionRegistry
+    from squidmesh.authoring.builder import WorkflowBuilder
+    from squidmesh.authoring.gates import (
+        Children,
+        ChildRun,
+        Decision,
+        approval,
+        children,
+        log,
+        pause,
+        receive,
+        wait,
+    )
+    from squidmesh.authoring.markers import Now, Sensitive, Today
+    from squidmesh.authoring.nodes import Node, complete
+    from squidmesh.authoring.paths import is_in, is_missing, maybe, not_
+    from squidmesh.authoring.policies import Deadline, Retries
+    from squidmesh.authoring.steps import Step, step
+    from squidmesh.authoring.triggers import CronTrigger, Trigger, cron, manual
+    from squidmesh.authoring.workflow import Workflow
+    from squidmesh.claim import Claim
+    from squidmesh.context import ChildHandle, Context, TxContext, UndoContext, Work
+    from squidmesh.mesh import Mesh
+    from squidmesh.reading import JournalEntry, Page
+    from squidmesh.results import Defer, Fail, Retry
+    from squidmesh.snapshot import Snapshot
+    from squidmesh.worker import Worker
+    from squidmesh_core.definition.problem import Problem
+    from squidmesh_core.definition.spec import Spec
+    from squidmesh_core.errors import (
+        ConfigError,
+        DefinitionError,
+        IdempotencyConflict,
+        OutcomeUnknown,
+        PayloadError,
+        Refused,
+        RevisionConflict,
+        RunNotFound,
+        SquidmeshError,
+        StorageError,
+        StorageUnavailable,
+        WaitTimeout,
+    )
+    from squidmesh_core.views.inspection import Run
+
+_HOMES: Final = {
+    "squidmesh.actions": "ActionRegistry",
+    "squidmesh.authoring.builder": "WorkflowBuilder",
+    "squidmesh.authoring.gates": "ChildRun Children Decision approval children log pause receive wait",
+    "squidmesh.authoring.markers": "Now Sensitive Today",
+    "squidmesh.authoring.nodes": "Node complete",
+    "squidmesh.authoring.paths": "is_in is_missing maybe not_",
+    "squidmesh.authoring.policies": "Deadline Retries",
+    "squidmesh.authoring.steps": "Step step",
+    "squidmesh.authoring.triggers": "CronTrigger Trigger cron manual",
+    "squidmesh.authoring.workflow": "Workflow",
+    "squidmesh.context": "ChildHandle Context TxContext UndoContext Work",
+    "squidmesh.claim": "Claim",
+    "squidmesh.mesh": "Mesh",
+    "squidmesh.reading": "JournalEntry Page",
+    "squidmesh.results": "Defer Fail Retry",
+    "squidmesh.snapshot": "Snapshot",
+    "squidmesh.worker": "Worker",
+    "squidmesh_core.definition.problem": "Problem",
+    "squidmesh_core.definition.spec": "Spec",
+    "squidmesh_core.errors": (
+        "ConfigError DefinitionError IdempotencyConflict OutcomeUnknown PayloadError Refused "
+        "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable WaitTimeout"
+    ),
+    "squidmesh_core.views.inspection": "Run",
+}
+_HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "ActionRegistry",
+    "ChildHandle",
+    "ChildRun",
+    "Children",
+    "Claim",
+    "ConfigError",
+    "Context",
+    "CronTrigger",
+    "Deadline",
+    "Decision",
+    "Defer",
+    "DefinitionError",
+    "Fail",
+    "IdempotencyConflict",
+    "JournalEntry",
+    "Mesh",
+    "Node",
+    "Now",
+    "OutcomeUnknown",
+    "Page",
+    "PayloadError",
+    "Problem",
+    "Refused",
+    "Retries",
+    "Retry",
+    "RevisionConflict",
+    "Run",
+    "RunNotFound",
+    "Sensitive",
+    "Snapshot",
+    "Spec",
+    "SquidmeshError",
+    "Step",
+    "StorageError",
+    "StorageUnavailable",
+    "Today",
+    "Trigger",
+    "TxContext",
+    "UndoContext",
+    "WaitTimeout",
+    "Work",
+    "Worker",
+    "Workflow",
+    "WorkflowBuilder",
+    "approval",
+    "children",
+    "complete",
+    "cron",
+    "is_in",
+    "is_missing",
+    "log",
+    "manual",
+    "maybe",
+    "not_",
+    "pause",
+    "receive",
+    "step",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'squidmesh' has no attribute '{name}'")
+    value = getattr(import_module(home), name)
+    globals()[name] = value  # the next time nobody asks here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

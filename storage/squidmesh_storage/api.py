@@ -10,13 +10,16 @@ revision, the `append_id` and the clock are its own business.
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import frozen
 
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+
+#: Where a journal stands that has no append yet.
+NOTHING: Final = Revision(0)
 
 
 @frozen(kw_only=True)
@@ -314,8 +317,13 @@ class Wakeups(Protocol):
         """Wait for a hint, at most so long; whether there was one."""
         ...
 
+    def ring(self) -> None:
+        """Give a hint oneself: wake whoever waits, or the next one who does."""
+        ...
+
 
 __all__ = [
+    "NOTHING",
     "AppendRecord",
     "Batch",
     "Candidate",

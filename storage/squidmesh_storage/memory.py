@@ -16,6 +16,7 @@ from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, Revision, RunI
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow
 from squidmesh_storage.api import (
+    NOTHING,
     Batch,
     Candidate,
     Checkpoint,
@@ -78,7 +79,7 @@ class MemoryJournal:
 
     # -- journals
 
-    def load(self, run_id: RunId, after: Revision = Revision(0)) -> Loaded:
+    def load(self, run_id: RunId, after: Revision = NOTHING) -> Loaded:
         """See `Journal.load`."""
         with self._reading():
             stored = self._records.get(run_id, [])

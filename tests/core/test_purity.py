@@ -21,7 +21,7 @@ LIBRARIES = {"attrs", "cattrs", "croniter"}
 #: The parts of the standard library that compute and do nothing else.
 #: zoneinfo, which reads the tables of time zones, is the admitted exception.
 PURE = {
-    "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
+    "abc", "base64", "bisect", "collections", "contextlib", "contextvars", "copy", "dataclasses", "datetime",
     "decimal", "difflib", "enum", "functools", "graphlib", "hashlib", "heapq", "hmac", "inspect",
     "itertools", "json", "keyword", "math", "numbers", "operator", "re", "string", "textwrap",
     "types", "typing", "unicodedata", "zoneinfo",

@@ -27,6 +27,12 @@ def cancel(state: RunState, spec: Spec, command: Cancel, now: datetime) -> Answe
             message=f"key {said.key!r} already belongs to another cancel; nothing was written",
             details={"run_id": state.run_id, "command": "cancel", "key": said.key},
         )
+    if state.started is None:
+        return Refusal(
+            code="not_found",
+            message=f"there is no run {state.run_id}; nothing was written",
+            details={"run_id": state.run_id},
+        )
     if state.terminal is not None:
         return Refusal(
             code="invalid_transition",

@@ -15,6 +15,7 @@ from squidmesh_core.definition.spec import COMPLETE, Node, Spec, Transition
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import condition_to_json
 
+
 def edge_id(transition: Transition) -> str:
     """`<from>:<on>:<to>`, and a digest of the condition, stable under reordering."""
     stem = f"{transition.source}:{transition.on}:{transition.target}"
@@ -52,8 +53,14 @@ def derived_entry_steps(
 
 
 def dependency_cycle(spec: Spec) -> tuple[NodeName, ...]:
-    """The nodes of a cycle in `after`, in order; empty if there is none."""
-    return _cycle({node.name: node.after for node in spec.steps})
+    """
+    The nodes of a cycle in `after`, in order; empty if there is none.
+
+    A node that waits for itself is not meant: that is a problem of its own.
+    """
+    return _cycle(
+        {node.name: [name for name in node.after if name != node.name] for node in spec.steps}
+    )
 
 
 def unbounded_cycle(spec: Spec) -> tuple[NodeName, ...]:

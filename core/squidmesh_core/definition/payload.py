@@ -4,11 +4,11 @@ The payload contract: what a caller hands in becomes the input of a run.
 Forms and messages have fields of the same shape (reference §20.3).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 from squidmesh_core.canonical import storable
 from squidmesh_core.definition.spec import Default, Field
@@ -57,7 +57,7 @@ def resolve_payload(
         findings.unknown.append(name)
         findings.add([name], "no field of this name")
     stored = _stored(values, findings)
-    if findings.problems:
+    if findings.all:
         raise findings.error()
     return stored
 
@@ -108,6 +108,12 @@ def expected(field: Field) -> str:
     return f"{wanted} or null" if field.nullable else wanted
 
 
+@frozen(kw_only=True)
+class _Finding:
+    path: tuple[object, ...]
+    expected: str
+
+
 @define
 class _Findings:
     """What is wrong with one payload."""
@@ -115,27 +121,24 @@ class _Findings:
     missing: list[str] = Factory(list)
     unknown: list[str] = Factory(list)
     types: dict[str, str] = Factory(dict)
-    problems: list[dict[str, object]] = Factory(list)
+    all: list[_Finding] = Factory(list)
 
-    def add(self, path: list[object], wanted: str) -> None:
-        self.problems.append({"path": path, "expected": wanted})
+    def add(self, path: Sequence[object], wanted: str) -> None:
+        self.all.append(_Finding(path=tuple(path), expected=wanted))
 
     def error(self) -> PayloadError:
-        """The exception; only what there is to say is in its details."""
-        lists = {
+        """The exception; its details name only what there is."""
+        said = "; ".join(f"{'.'.join(map(str, f.path))}: {f.expected}" for f in self.all)
+        details: dict[str, object] = {
             "missing_fields": self.missing,
             "unknown_fields": self.unknown,
             "invalid_types": self.types,
-            "problems": self.problems,
+            "problems": [{"path": list(f.path), "expected": f.expected} for f in self.all],
         }
-        said = "; ".join(
-            f"{'.'.join(map(str, problem['path'])) or 'payload'}: {problem['expected']}"  # type: ignore[arg-type]  # `add` puts a list there
-            for problem in self.problems
-        )
         return PayloadError(
             f"The payload does not fit its contract: {said}. Nothing was written.",
             "invalid_payload",
-            {name: found for name, found in lists.items() if found},
+            {name: found for name, found in details.items() if found},
         )
 
 
@@ -143,16 +146,20 @@ def _check(field: Field, value: object, findings: _Findings) -> None:
     if not type_fits(field, value):
         findings.types[field.name] = field.type
         findings.add([field.name], f"{expected(field)}, not {type(value).__name__}")
-    elif field.choices is not None and value is not None:
-        if not any(same(value, choice) for choice in field.choices):
-            findings.add([field.name], expected(field))
+    elif value is not None and not _among(field.choices, value):
+        findings.add([field.name], expected(field))
+
+
+def _among(choices: tuple[object, ...] | None, value: object) -> bool:
+    return choices is None or any(same(value, choice) for choice in choices)
 
 
 def _stored(values: dict[str, object], findings: _Findings) -> dict[str, object]:
     try:
         stored = storable(values, where="the payload")
     except StorageError as refused:
-        path, reason = refused.details["path"], refused.details["reason"]
-        findings.problems.append({"path": path, "expected": f"a value that can be stored: {reason}"})
+        path = refused.details["path"]
+        wanted = f"a value that can be stored, not {refused.details['reason']}"
+        findings.add(path if isinstance(path, list) else [], wanted)
         return {}
     return stored if isinstance(stored, dict) else {}

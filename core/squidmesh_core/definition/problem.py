@@ -58,8 +58,8 @@ def errors_of(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def definition_error(workflow: str, problems: Iterable[Problem]) -> DefinitionError:
-    """The exception that lists all problems; its code is the first one's."""
-    listed = tuple(problems)
+    """The exception that lists all problems, errors first; its code is the first one's."""
+    listed = tuple(sorted(problems, key=lambda problem: problem.severity == "warning"))
     lines = "".join(f"\n  - {problem}" for problem in listed)
     return DefinitionError(
         f"{workflow} cannot be registered, {len(listed)} problem(s):{lines}",

@@ -6,13 +6,14 @@ Members and their JSON form are fixed in specs/spec.md; reading and writing
 them is `definition.form`, judging them is `definition.validate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
-from squidmesh_core.ids import NodeName
+from squidmesh_core.definition.problem import Problem, definition_error
+from squidmesh_core.ids import Fingerprint, NodeName
 from squidmesh_core.values import (
     Binding,
     Condition,
@@ -22,6 +23,9 @@ from squidmesh_core.values import (
     RetryPolicy,
 )
 from squidmesh_core.values.binding import Path
+
+if TYPE_CHECKING:
+    from squidmesh_core.definition.diff import SpecDiff
 
 FieldType = Literal["string", "integer", "float", "boolean", "map", "list", "any"]
 Outcome = Literal["ok", "error", "timeout"]
@@ -232,11 +236,10 @@ class Spec:
     @cached_property
     def routes(self) -> Mapping[tuple[NodeName, Outcome], tuple[Transition, ...]]:
         """The transitions by source and outcome, in the order written."""
-        routes: dict[tuple[NodeName, Outcome], tuple[Transition, ...]] = {}
+        routes: dict[tuple[NodeName, Outcome], list[Transition]] = {}
         for transition in self.transitions:
-            key = (transition.source, transition.on)
-            routes[key] = (*routes.get(key, ()), transition)
-        return routes
+            routes.setdefault((transition.source, transition.on), []).append(transition)
+        return {key: tuple(found) for key, found in routes.items()}
 
     @cached_property
     def by_dependencies(self) -> bool:
@@ -246,3 +249,52 @@ class Spec:
     def trigger(self, name: str) -> Trigger | None:
         """The trigger of this name, if there is one."""
         return next((trigger for trigger in self.triggers if trigger.name == name), None)
+
+    # What can be asked of a spec lives in modules of its own, which import the
+    # records above; hence the imports inside these methods.
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Spec":
+        """
+        Read the JSON form of a spec, wherever it comes from.
+
+        Raises:
+            DefinitionError: With every problem at once.
+        """
+        from squidmesh_core.definition.form import read_spec
+
+        spec, problems = read_spec(data)
+        if spec is None:
+            raise definition_error("The spec", problems)
+        return spec
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form, with every member that has one."""
+        from squidmesh_core.definition.writing import spec_to_dict
+
+        return spec_to_dict(self)
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The content address; see `definition.fingerprint`."""
+        from squidmesh_core.definition.fingerprint import fingerprint
+
+        return fingerprint(self)
+
+    def problems(self, actions: Collection[str] | None = None) -> tuple[Problem, ...]:
+        """Everything that is wrong with this spec; see `definition.validate`."""
+        from squidmesh_core.definition.validate import problems
+
+        return problems(self, actions)
+
+    def diff(self, other: "Spec") -> "SpecDiff":
+        """What changed from this spec to the other."""
+        from squidmesh_core.definition.diff import diff
+
+        return diff(self, other)
+
+    def to_mermaid(self) -> str:
+        """The graph as a Mermaid flowchart."""
+        from squidmesh_core.definition.mermaid import to_mermaid
+
+        return to_mermaid(self)

@@ -44,7 +44,7 @@ def retry_delay(
         return None
     delay, cap = 0, LONGEST_DELAY_MS
     if policy.backoff is not None:
-        cap = policy.backoff.max_ms
+        cap = min(policy.backoff.max_ms, LONGEST_DELAY_MS)
         # 2^62 ms is past every cap, and keeps the shift small.
         delay = min(policy.backoff.min_ms << min(number - 1, 62), cap)
     if policy.jitter:

@@ -19,6 +19,7 @@ from squidmesh_core.protocol.wire import (
     CONSTANTS,
     NAMES,
     TWINS,
+    WIRE_TYPES,
     input_from_json,
     input_to_json,
     instant_from_text,
@@ -64,7 +65,9 @@ def members_of(cls: type) -> tuple[Member, ...]:
     Raises:
         TypeError: A field has a type without a wire form.
     """
-    fields = {field.name: field for field in attrs.fields(cls) if field.name != "revision"}
+    fields = {field.name: field for field in attrs.fields(cls)}
+    if cls in WIRE_TYPES:
+        del fields["revision"]
     names, twins = NAMES.get(cls, {}), TWINS.get(cls, {})
     return tuple(
         Member(

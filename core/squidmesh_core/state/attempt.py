@@ -127,7 +127,7 @@ class Attempt:
             claim is not None
             and claim_id == claim.claim_id
             and claim_token_hash is not None
-            and hmac.compare_digest(claim_token_hash, claim.claim_token_hash)
+            and hmac.compare_digest(_bytes(claim_token_hash), _bytes(claim.claim_token_hash))
         )
 
 
@@ -195,3 +195,8 @@ def _settled(
         progress=attempt.progress,
         settlement=entry,
     )
+
+
+def _bytes(text: str) -> bytes:
+    # A damaged journal may hold any text; `compare_digest` takes only ASCII as text.
+    return text.encode("utf-8", "surrogatepass")

@@ -179,7 +179,7 @@ class Draft:
     # -- attempts
 
     def _scheduled(self, entry: AttemptScheduled) -> Reason | None:
-        known = self.live.get(entry.attempt_key) or self.settled.get(entry.attempt_key)
+        known = self._known(entry.attempt_key)
         if known is not None:
             same = evolve(entry, at=known.intent.at, revision=known.intent.revision)
             return None if same == known.intent else "conflicting_runnable_intent"
@@ -199,7 +199,7 @@ class Draft:
                 values = bind(bindings, self.context)
                 return None if isinstance(values, MissingPath) else values
             case InputOf(attempt_key=key):
-                source = self.live.get(key) or self.settled.get(key)
+                source = self._known(key)
                 return None if source is None else dict(source.input)
             case InputValue(value=value):
                 return dict(value) if isinstance(value, dict) else {"value": value}
@@ -209,7 +209,7 @@ class Draft:
 
     def _moved(self, entry: AttemptEntry) -> Reason | None:
         key = entry.attempt_key
-        attempt = self.live.get(key) or self.settled.get(key)
+        attempt = self._known(key)
         if attempt is None:
             return "unknown_runnable_intent"
         moved = after(attempt, entry)
@@ -228,19 +228,22 @@ class Draft:
         return reason
 
     def _failed(self, entry: AttemptFailed) -> Reason | None:
+        retry = entry.retry
+        if retry is not None and self._known(retry.attempt_key) is not None:
+            return "conflicting_runnable_intent"
         reason = self._moved(entry)
         if reason is not None:
             return reason
         attempt = self.settled[entry.attempt_key]
         self._fail_visit(attempt.intent.visit_key, entry.error)
-        retry = entry.retry
         if retry is not None:
-            if retry.attempt_key in self.live or retry.attempt_key in self.settled:
-                return "conflicting_runnable_intent"
             self.live[retry.attempt_key] = retried(attempt, retry)
         return None
 
     # -- what several entries do
+
+    def _known(self, key: AttemptKey) -> Attempt | None:
+        return self.live.get(key) or self.settled.get(key)
 
     def _settle(self, key: AttemptKey, attempt: Attempt) -> None:
         self.live.pop(key, None)

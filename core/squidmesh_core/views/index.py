@@ -29,7 +29,7 @@ def run_row(state: RunState) -> RunRow | None:
         queue=begun.queue,
         priority=begun.priority,
         tags=begun.tags,
-        key=next((r.idempotency_key for r in state.receipts if r.command == "start"), None),
+        key=_start_key(state),
         partition_key=begun.partition_key,
         created_at=begun.at,
         ended_at=terminal.at if terminal else None,
@@ -78,7 +78,15 @@ def _dropped(before: RunState, after: RunState) -> tuple[AttemptKey, ...]:
 
 
 def _listed_alike(before: RunState, after: RunState) -> bool:
-    return before.started is after.started and before.status == after.status
+    return (
+        before.started is after.started
+        and before.status == after.status
+        and _start_key(before) == _start_key(after)
+    )
+
+
+def _start_key(state: RunState) -> str | None:
+    return next((r.idempotency_key for r in state.receipts if r.command == "start"), None)
 
 
 def _attempt_row(run_id: RunId, attempt: Attempt, begun: RunStarted) -> AttemptRow:

@@ -8,7 +8,7 @@ its path.
 
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import fields as dataclass_fields
 from enum import Enum
 from functools import cache, partial
@@ -58,13 +58,14 @@ def structure(value: object, wanted: type[T], *, closed: bool = False) -> T:
     Raises:
         ContractMismatch: The value does not fit; every misfit is listed.
     """
-    return cast("T", reader_for(wanted, closed=closed)(value))
+    read: Reader = reader_for(cast("Hashable", wanted), closed=closed)
+    return cast("T", read(value))
 
 
 @cache
 def reader_for(wanted: object, *, closed: bool = False) -> Reader:
     """The compiled reader of a type, which every step's input comes by."""
-    if wanted in PRIMITIVES:
+    if isinstance(wanted, type) and wanted in PRIMITIVES:
         return primitive(wanted)
     hook: Hook = _CONVERTERS[closed].get_structure_hook(wanted)
 
@@ -83,7 +84,7 @@ def _misfits(exc: BaseException, path: Path, wanted: object) -> Iterator[Misfit]
     """Walk the groups of cattrs; their notes say which field, which index."""
     match exc:
         case ContractMismatch(problems=problems):
-            yield from (attrs.evolve(m, path=(*path, *m.path)) for m in problems)
+            yield from (m.under(*path) for m in problems)
         case ClassValidationError():
             noted, others = exc.group_exceptions()
             for error, note in noted:
@@ -157,7 +158,7 @@ def _fixed_tuple(value: object, wanted: object, *, closed: bool) -> object:
         try:
             found.append(reader_for(kind, closed=closed)(item))
         except ContractMismatch as exc:
-            misfits += [attrs.evolve(m, path=(index, *m.path)) for m in exc.problems]
+            misfits += [m.under(index) for m in exc.problems]
     if misfits:
         raise ContractMismatch(misfits)
     return tuple(found)
@@ -174,7 +175,7 @@ def _typeddict(value: object, wanted: object, *, closed: bool) -> object:
             try:
                 found[name] = reader_for(member.hint, closed=closed)(value[name])
             except ContractMismatch as exc:
-                misfits += [attrs.evolve(m, path=(name, *m.path)) for m in exc.problems]
+                misfits += [m.under(name) for m in exc.problems]
         elif member.required:
             misfits.append(_missing((name,), member.hint))
     if closed:
@@ -228,8 +229,9 @@ def _converter(closed: bool) -> Converter:
         return _only(cast("Hook", mapping_structure_factory(plain, converter)), Mapping, wanted)
 
     def collection(wanted: object) -> Hook:
-        origin, args = get_origin(wanted) or wanted, get_args(wanted)
-        if origin is tuple and args and args[-1] is not Ellipsis:
+        origin: object = get_origin(wanted) or wanted
+        args = get_args(wanted)
+        if origin is tuple and args and args[-1] != Ellipsis:
             return partial(_fixed_tuple, closed=closed)
         element = args[0] if args else object
         as_list = list_structure_factory(list[element], converter)  # type: ignore[valid-type]
@@ -245,7 +247,7 @@ def _converter(closed: bool) -> Converter:
     factory(_is(Mapping), mapping)
     predicate(lambda t: t is object or isinstance(t, TypeVar), lambda value, _: value)
     predicate(lambda t: len(members(t)) > 1, partial(_union, closed=closed))
-    predicate(lambda t: get_origin(t) is Literal, literal)
+    predicate(_is_literal, literal)
     predicate(_is(Enum), enum)
     factory(lambda t: record_class(t) is not None, record)
     for kind in (str, int, bool, float, type(None)):
@@ -253,6 +255,10 @@ def _converter(closed: bool) -> Converter:
     for kind, parse, expected in FROM_TEXT:
         converter.register_structure_hook(kind, from_text(parse, expected))
     return converter
+
+
+def _is_literal(wanted: object) -> bool:
+    return get_origin(wanted) is Literal
 
 
 def _is(base: type) -> Callable[[object], bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 Path = tuple[str | int, ...]
 
@@ -16,6 +16,10 @@ class Misfit:
     #: What would fit: `int`, `a known field`.
     expected: str
     kind: Literal["missing", "unknown", "type"] = "type"
+
+    def under(self, *start: str | int) -> "Misfit":
+        """The same misfit, seen from further out."""
+        return evolve(self, path=(*start, *self.path))
 
     def __str__(self) -> str:
         place = text_of(self.path)

@@ -29,7 +29,8 @@ class Unfit(Exception):  # becomes a `Misfit` in `decode`
         super().__init__(expected)
 
 
-PRIMITIVES: Final[Mapping[object, tuple[type, ...]]] = {
+#: type → the classes of the JSON values that stand for it.
+PRIMITIVES: Final[Mapping[type, tuple[type, ...]]] = {
     str: (str,),
     int: (int,),
     bool: (bool,),
@@ -38,7 +39,8 @@ PRIMITIVES: Final[Mapping[object, tuple[type, ...]]] = {
 }
 
 
-def primitive(kind: object) -> Reader:
+def primitive(kind: type) -> Reader:
+    """The reader of a plain type, without a converter: most parameters are plain."""
     accepted = PRIMITIVES[kind]
 
     def read(value: object) -> object:
@@ -50,16 +52,19 @@ def primitive(kind: object) -> Reader:
 
 
 def strict(value: object, wanted: type) -> object:
+    """Take a plain value as it is, or refuse it."""
     # Single dispatch also sends subclasses here: IntEnum, StrEnum, a host's own str.
     if issubclass(wanted, Enum):
         return enum(value, wanted)
     for kind, accepted in PRIMITIVES.items():
-        if isinstance(kind, type) and issubclass(wanted, kind) and type(value) in accepted:
-            return value if wanted is kind and kind is not float else wanted(value)
+        if issubclass(wanted, kind) and type(value) in accepted:
+            build = cast("Callable[[object], object]", wanted)
+            return value if wanted is kind and kind is not float else build(value)
     raise Unfit(name_of(wanted))
 
 
 def enum(value: object, wanted: type[Enum]) -> object:
+    """The member that has this value."""
     for member in wanted:
         if type(member.value) is type(value) and member.value == value:
             return member
@@ -67,6 +72,8 @@ def enum(value: object, wanted: type[Enum]) -> object:
 
 
 def from_text(parse: Callable[[str], object], expected: str) -> Hook:
+    """A hook for what JSON holds as text."""
+
     def read(value: object, _: object) -> object:
         if isinstance(value, str):
             try:
@@ -97,6 +104,7 @@ def _span(text: str) -> timedelta:
 
 
 def literal(value: object, wanted: object) -> object:
+    """The listed value that equals it; 1 is not True here."""
     allowed = get_args(wanted)
     for one in allowed:
         plain = one.value if isinstance(one, Enum) else one

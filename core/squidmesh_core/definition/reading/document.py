@@ -64,7 +64,7 @@ def read_members(data: object) -> tuple[Spec | None, tuple[Problem, ...]]:
 
 def _spec(source: Source) -> Spec:
     for name in RUNTIME_OWNED:
-        if source.states(name) or source.has(name):
+        if source.has(name):
             source.problem("runtime_owned_field", f"only the runtime says {name}", place=(name,))
     workflow = source.required("workflow", members.title, instead="_", code="invalid_workflow")
     triggers = tuple(map(trigger, source.objects("triggers", code="invalid_trigger")))
@@ -72,15 +72,13 @@ def _spec(source: Source) -> Spec:
     transitions = tuple(map(_transition, source.objects("transitions", code="invalid_transition")))
     for name, found in (("triggers", triggers), ("steps", steps)):
         if not found and not source.report.broken:
-            source.problem(f"missing_{name}", f"a workflow has at least one of its {name}")
+            source.problem(f"missing_{name}", f"a workflow has {name}", place=(name,))
     derived = derived_entry_steps(steps, transitions)
     spec = Spec(
         workflow=workflow,
         version=source.nullable("version", members.title, code="invalid_definition_version"),
         queue=source.nullable("queue", members.queue_name, code=_OPTION),
-        priority=source.nullable(
-            "priority", members.whole(-members.LARGEST_COLUMN), code=_OPTION
-        ),
+        priority=source.nullable("priority", members.whole(-members.LARGEST_COLUMN), code=_OPTION),
         timeout_ms=source.nullable(
             "timeout_ms", members.whole(1, members.LONGEST_LIMIT_MS), code=_OPTION
         ),
@@ -155,6 +153,4 @@ def _listed(source: Source, name: str) -> list[object]:
 def _unstorable(refused: StorageError) -> Problem:
     path = refused.details["path"]
     place = tuple(path) if isinstance(path, list) else ()
-    return Problem(
-        path=place, code="invalid_spec", message=f"no JSON: {refused.details['reason']}"
-    )
+    return Problem(path=place, code="invalid_spec", message=f"no JSON: {refused.details['reason']}")

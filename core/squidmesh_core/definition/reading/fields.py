@@ -57,7 +57,7 @@ def fields(source: Source, name: str) -> tuple[Field, ...]:
 
 def _field(source: Source) -> Field:
     name = source.essential("name", members.key, instead="", code="invalid_payload_field_name")
-    declared = source.essential(
+    declared: FieldType = source.essential(
         "type", members.one_of(_TYPES), instead="any", code="invalid_payload_field_type"
     )
     nullable = source.optional("nullable", members.boolean, default=False, code=_OPTS)

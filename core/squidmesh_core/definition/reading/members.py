@@ -78,14 +78,16 @@ def node_name(value: object) -> NodeName:
 
 def node_names(value: object) -> tuple[NodeName, ...]:
     """A list of names, each once."""
-    names: list[NodeName] = []
+    # A dict keeps the order and finds repetitions quickly in long lists.
+    names: dict[NodeName, None] = {}
     for i, item in enumerate(a_list(value)):
         try:
-            names.append(node_name(item))
+            name = node_name(item)
         except UnreadableError as problem:
             raise UnreadableError(problem.message, path=(i,)) from None
-        if names[-1] in names[:-1]:
-            raise UnreadableError(f"{names[-1]!r} is named twice", path=(i,))
+        if name in names:
+            raise UnreadableError(f"{name!r} is named twice", path=(i,))
+        names[name] = None
     return tuple(names)
 
 

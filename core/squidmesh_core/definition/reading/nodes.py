@@ -45,7 +45,7 @@ def node(source: Source) -> Node:
         # Its members would all be unknown ones; say only what is the matter.
         source.report.broken = True
         return WaitNode(name=name, duration_ms=1)
-    after = source.optional(
+    after: tuple[NodeName, ...] = source.optional(
         "after", members.node_names, default=(), code="invalid_step_dependencies"
     )
     read = _KINDS[kind](source, name, after)
@@ -154,9 +154,7 @@ def _children(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> Ch
         name=name,
         after=after,
         workflow=source.required("workflow", members.title, instead="_", code=_OPTION),
-        trigger=source.required(
-            "trigger", members.node_name, instead=members.NOBODY, code=_OPTION
-        ),
+        trigger=source.required("trigger", members.node_name, instead=members.NOBODY, code=_OPTION),
         over=FromPath(path=source.required("over", members.path, instead=("_",), code=_OPTION)),
         key=source.required("key", members.key, instead="_", code=_OPTION),
         join=source.optional("join", members.one_of(_JOINS), default="all", code=_OPTION),

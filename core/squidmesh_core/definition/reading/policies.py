@@ -58,7 +58,9 @@ def deadline(source: Source | None) -> DeadlinePolicy | None:
     limit = members.whole(1, members.LONGEST_LIMIT_MS)
     later = members.whole(0, members.LONGEST_LIMIT_MS)
     policy = DeadlinePolicy(
-        within_ms=source.required("within_ms", limit, instead=1, code=_DEADLINE),
+        within_ms=source.required(
+            "within_ms", limit, instead=members.LONGEST_LIMIT_MS, code=_DEADLINE
+        ),
         due_soon_ms=source.nullable("due_soon_ms", later, code=_DEADLINE),
         escalate_after_ms=source.nullable("escalate_after_ms", later, code=_DEADLINE),
         escalation=source.optional(
@@ -66,7 +68,7 @@ def deadline(source: Source | None) -> DeadlinePolicy | None:
         ),
         target=source.nullable("target", members.title, code=_DEADLINE),
     )
-    if policy.due_soon_ms is not None and policy.due_soon_ms >= policy.within_ms > 1:
+    if policy.due_soon_ms is not None and policy.due_soon_ms >= policy.within_ms:
         source.problem(
             _DEADLINE,
             f"due_soon_ms {policy.due_soon_ms} is not less than within_ms {policy.within_ms}",

@@ -52,4 +52,4 @@ def _slots(written: str) -> _Slots:
     # croniter costs milliseconds to import, and most programs have no schedule.
     from croniter import croniter
 
-    return cast(_Slots, croniter(written, _SOME_DAY))
+    return cast("_Slots", croniter(written, _SOME_DAY))

@@ -78,7 +78,7 @@ class Source:
 
     def has(self, name: str) -> bool:
         """Whether the member was written."""
-        return name in self.members
+        return self._get(name) is not _ABSENT
 
     def states(self, name: str) -> bool:
         """Whether the member was written and is not null."""
@@ -100,15 +100,14 @@ class Source:
 
     def objects(self, name: str, *, code: str) -> "Iterator[Source]":
         """The objects in a list; what is no object there is reported and left out."""
-        before = len(self.report.problems)
+        if self.has(name) and not isinstance(self.members[name], list):
+            self.report.broken = True
         for i, item in enumerate(self.items(name)):
             if isinstance(item, Mapping):
                 yield Source(members=item, path=(*self.path, name, i), report=self.report)
             else:
                 self.problem(code, f"expected an object, not {shown(item)}", place=(name, i))
                 self.report.broken = True
-        if len(self.report.problems) > before and not isinstance(self.members.get(name), list):
-            self.report.broken = True
 
     def close(self) -> None:
         """Report the members that nobody asked for."""

@@ -12,12 +12,23 @@ read (`definition.reading`), and records built by hand go through that as well.
 """
 
 from collections.abc import Collection
+from typing import Final
 
-from squidmesh_core.definition.form import spec_to_dict
 from squidmesh_core.definition.problem import Problem
 from squidmesh_core.definition.reading.document import read_members
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.validate import routes, steps, triggers, wiring
+from squidmesh_core.definition.writing import spec_to_dict
+
+#: With one of these there is no graph through which anything could flow.
+_GRAPHLESS: Final = frozenset(
+    {
+        "duplicate_step_name",
+        "self_step_dependency",
+        "dependency_cycle",
+        "dependency_transitions",
+    }
+)
 
 
 def problems(spec: Spec, actions: Collection[str] | None = None) -> tuple[Problem, ...]:
@@ -42,9 +53,5 @@ def judge(spec: Spec, actions: Collection[str] | None = None) -> tuple[Problem, 
         *routes.problems(spec),
     ]
     if any(problem.code in _GRAPHLESS for problem in found):
-        # What flows where makes no sense in a graph that is none.
         return tuple(found)
     return (*found, *wiring.problems(spec))
-
-
-_GRAPHLESS = frozenset({"duplicate_step_name", "dependency_cycle", "dependency_transitions"})

@@ -52,8 +52,7 @@ def _dependency_problems(spec: Spec) -> Iterator[Problem]:
                     code="unknown_step_dependency",
                     message=f"there is no node named {earlier!r}",
                 )
-    cycle = graph.dependency_cycle(spec)
-    if len(cycle) > 1:
+    if cycle := graph.dependency_cycle(spec):
         yield Problem(
             path=("steps",),
             code="dependency_cycle",
@@ -64,7 +63,7 @@ def _dependency_problems(spec: Spec) -> Iterator[Problem]:
 def _transition_problems(spec: Spec) -> Iterator[Problem]:
     seen: set[tuple[NodeName, Outcome, str | None]] = set()
     for i, route in enumerate(spec.transitions):
-        digest = route.condition and graph.condition_digest(route)
+        digest = None if route.condition is None else graph.condition_digest(route)
         key = (route.source, route.on, digest)
         if key in seen:
             yield Problem(

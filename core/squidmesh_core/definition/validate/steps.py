@@ -76,9 +76,7 @@ def _recovery_problems(node: StepNode, place: Place) -> Iterator[Problem]:
         )
 
 
-def _action_problems(
-    node: StepNode, actions: Collection[str], place: Place
-) -> Iterator[Problem]:
+def _action_problems(node: StepNode, actions: Collection[str], place: Place) -> Iterator[Problem]:
     for member, key in (("action", node.action), ("compensate", node.compensate)):
         if key is None:
             continue

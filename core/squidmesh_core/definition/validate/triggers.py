@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from squidmesh_core.definition.problem import Problem
-from squidmesh_core.definition.spec import Field, FieldType, Spec
+from squidmesh_core.definition.spec import (
+    ApprovalNode,
+    Field,
+    FieldType,
+    ReceiveNode,
+    Spec,
+)
 
 
 def problems(spec: Spec) -> Iterator[Problem]:
@@ -29,8 +35,10 @@ def problems(spec: Spec) -> Iterator[Problem]:
                     hint="Triggers of one workflow share a payload; rename one of the fields.",
                 )
     for i, node in enumerate(spec.steps):
-        for member in ("form", "message"):
-            yield from _repeated(getattr(node, member, None) or (), ("steps", i, member))
+        if isinstance(node, ApprovalNode) and node.form:
+            yield from _repeated(node.form, ("steps", i, "form"))
+        if isinstance(node, ReceiveNode):
+            yield from _repeated(node.message, ("steps", i, "message"))
 
 
 def _repeated(fields: tuple[Field, ...], place: tuple[str | int, ...]) -> Iterator[Problem]:

@@ -1,0 +1,341 @@
+"""
+Inspection: one run as people and programs see it, at one instant.
+
+`snapshot` reads a state and never writes.  Payloads, outputs and errors of
+attempts are only in it when asked for (`history`); the token of a claim never
+is, because no state holds one.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from attrs import Factory, frozen
+
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.ids import (
+    AttemptKey,
+    ClaimId,
+    Fingerprint,
+    NodeName,
+    Revision,
+    RunId,
+    visit_key,
+    visit_number,
+)
+from squidmesh_core.plan.deadline import Due, evaluate
+from squidmesh_core.plan.progress import waits_for
+from squidmesh_core.protocol.entries import AttemptCompleted, AttemptFailed, Failure
+from squidmesh_core.protocol.rows import Head, RunRow, RunStatus
+from squidmesh_core.state.attempt import Attempt, AttemptStatus
+from squidmesh_core.state.run import Anomaly, RunState
+from squidmesh_core.views.index import run_row
+
+#: Why a run is where it is; the first that fits, in this order.
+Reason = Literal[
+    "terminal",
+    "expired_claim",
+    "attempt_visible",
+    "waiting_for_join",
+    "deferred_continuation",
+    "attempt_claimed",
+    "attempt_scheduled_for_later",
+    "idle",
+    "run_started",
+]
+StepStatus = Literal["waiting", "pending", "running", "retrying", "deferred", "completed", "failed"]
+
+
+@frozen(kw_only=True)
+class Run:
+    """A run as the verbs and lists return it."""
+
+    id: RunId
+    workflow: str
+    version: str | None
+    fingerprint: Fingerprint
+    trigger: str
+    status: RunStatus
+    queue: str
+    priority: int
+    tags: tuple[str, ...]
+    key: str | None
+    partition_key: str | None
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    revision: Revision
+    parent: RunId | None = None
+    replayed_from: RunId | None = None
+    forked_at: NodeName | None = None
+    #: Kind and message of the error that ended the run.
+    error: str | None = None
+    #: Whether the verb found that this was done before.
+    duplicate: bool = False
+
+
+@frozen(kw_only=True)
+class AttemptView:
+    """One attempt, without what only `history` shows."""
+
+    key: AttemptKey
+    node: NodeName
+    number: int
+    visit: int
+    kind: str
+    status: AttemptStatus
+    visible_at: datetime
+    idempotency_key: str
+    deliveries: int
+    claim_id: ClaimId | None = None
+    owner: str | None = None
+    lease_until: datetime | None = None
+    progress: Mapping[str, object] | None = None
+    deadline: Due | None = None
+    #: Only with history.
+    input: Mapping[str, object] | None = None
+    output: object = None
+    error: Failure | None = None
+
+
+@frozen(kw_only=True)
+class StepView:
+    """One node of the definition, and how far the run is with it."""
+
+    name: NodeName
+    kind: str
+    status: StepStatus
+    visits: int
+    after: tuple[NodeName, ...] = ()
+
+
+@frozen(kw_only=True)
+class CommandView:
+    """A command that reached the run."""
+
+    revision: Revision
+    command: str
+    at: datetime
+    actor: object = None
+    comment: str | None = None
+    idempotency_key: str | None = None
+    metadata: Mapping[str, object] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """One run at one instant."""
+
+    run: Run
+    reason: Reason
+    terminal: bool
+    #: Why the run failed; null otherwise.
+    error: Failure | None
+    #: The node whose failure ended the run.
+    failed_step: NodeName | None
+    input: Mapping[str, object]
+    #: Payload and outputs so far.
+    context: Mapping[str, object]
+    steps: tuple[StepView, ...]
+    #: Nodes with an attempt that is not settled.
+    current: tuple[NodeName, ...]
+    #: Nodes with an attempt that nobody holds: due, later, or after a failure.
+    waiting_on: tuple[NodeName, ...]
+    attempts: tuple[AttemptView, ...]
+    visible: tuple[AttemptKey, ...]
+    scheduled: tuple[AttemptKey, ...]
+    expired_claims: tuple[AttemptKey, ...]
+    next_visible_at: datetime | None
+    #: Visits whose result was taken in, in order.
+    applied: tuple[NodeName, ...]
+    command_history: tuple[CommandView, ...]
+    anomalies: tuple[Anomaly, ...]
+    at_revision: Revision
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.run.id
+
+    @property
+    def status(self) -> RunStatus:
+        """The run's status."""
+        return self.run.status
+
+
+def run_view(row: RunRow, head: Head, *, duplicate: bool = False) -> Run:
+    """A run from its index row and the head of its journal."""
+    return Run(
+        id=row.run_id,
+        workflow=row.workflow,
+        version=row.version,
+        fingerprint=row.fingerprint,
+        trigger=row.trigger,
+        status=row.status,
+        queue=row.queue,
+        priority=row.priority,
+        tags=row.tags,
+        key=row.key,
+        partition_key=row.partition_key,
+        created_at=row.created_at,
+        updated_at=head.at,
+        ended_at=row.ended_at,
+        revision=head.revision,
+        parent=row.parent,
+        replayed_from=row.replayed_from,
+        forked_at=row.forked_at,
+        error=row.error,
+        duplicate=duplicate,
+    )
+
+
+def run_of(state: RunState, *, duplicate: bool = False) -> Run:
+    """
+    A run from its state.
+
+    Raises:
+        ValueError: The journal holds no start.
+    """
+    row = run_row(state)
+    if row is None or state.at is None:
+        raise ValueError(f"the journal of {state.run_id} holds no run_started")
+    head = Head(revision=state.revision, hash="", at=state.at)
+    return run_view(row, head, duplicate=duplicate)
+
+
+def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = False) -> Snapshot:
+    """Everything about one run at an instant."""
+    open_ = not state.terminal
+    live = tuple(state.live.values()) if open_ else ()
+    unclaimed = [a for a in live if a.status != "claimed"]
+    scheduled = sorted((a for a in unclaimed if not a.visible(now)), key=_by_time)
+    terminal = state.terminal
+    return Snapshot(
+        run=run_of(state),
+        reason=reason_of(state, spec, now),
+        terminal=terminal is not None,
+        error=terminal.error if terminal else None,
+        failed_step=terminal.step if terminal else None,
+        input=state.started.input if state.started else {},
+        context=state.context,
+        steps=tuple(_step(state, spec, name) for name in spec.nodes),
+        current=_names(live),
+        waiting_on=_names(unclaimed),
+        attempts=tuple(
+            _attempt(a, now, history=history)
+            for a in sorted(state.attempts.values(), key=_by_birth)
+        ),
+        visible=tuple(a.key for a in unclaimed if a.visible(now)),
+        scheduled=tuple(a.key for a in scheduled),
+        expired_claims=tuple(a.key for a in live if a.status == "claimed" and a.expired(now)),
+        next_visible_at=scheduled[0].intent.visible_at if scheduled else None,
+        applied=tuple(applied.step for applied in state.applied.values()),
+        command_history=tuple(
+            CommandView(
+                revision=receipt.revision,
+                command=receipt.command,
+                at=receipt.at,
+                actor=receipt.actor,
+                comment=receipt.comment,
+                idempotency_key=receipt.idempotency_key,
+                metadata=receipt.metadata,
+            )
+            for receipt in state.receipts
+        ),
+        anomalies=state.anomalies,
+        at_revision=state.revision,
+    )
+
+
+def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
+    """Why the run is where it is: the first that fits (specs/protocol.md §7)."""
+    live = tuple(state.live.values())
+    unclaimed = [attempt for attempt in live if attempt.status != "claimed"]
+    if state.terminal is not None:
+        return "terminal"
+    if any(attempt.status == "claimed" and attempt.expired(now) for attempt in live):
+        return "expired_claim"
+    if any(attempt.visible(now) for attempt in unclaimed):
+        return "attempt_visible"
+    if _half_joined(state, spec):
+        return "waiting_for_join"
+    if any(attempt.intent.deferred is not None for attempt in unclaimed):
+        return "deferred_continuation"
+    if len(unclaimed) < len(live):
+        return "attempt_claimed"
+    if unclaimed:
+        return "attempt_scheduled_for_later"
+    return "idle" if state.applied else "run_started"
+
+
+def _half_joined(state: RunState, spec: Spec) -> bool:
+    """Whether some node has one dependency applied and another not."""
+    for node in spec.steps:
+        missing = waits_for(node, state)
+        if missing and len(missing) < len(node.after):
+            return True
+    return False
+
+
+def _step(state: RunState, spec: Spec, name: NodeName) -> StepView:
+    node = spec.nodes[name]
+    return StepView(
+        name=name,
+        kind=type(node).__name__.removesuffix("Node").lower(),
+        status=_step_status(state, name),
+        visits=state.visits.get(name, 0),
+        after=node.after,
+    )
+
+
+def _step_status(state: RunState, name: NodeName) -> StepStatus:
+    for attempt in state.live.values():
+        if attempt.intent.step == name:
+            if attempt.status == "claimed":
+                return "running"
+            if attempt.status == "retry_scheduled":
+                return "retrying"
+            return "deferred" if attempt.intent.deferred else "pending"
+    last = visit_key(state.run_id, name, max(state.visits.get(name, 0), 1))
+    applied = state.applied.get(last)
+    if applied is not None and (applied.source is not None and applied.error is None):
+        return "completed"
+    return "failed" if last in state.failures else "waiting"
+
+
+def _attempt(attempt: Attempt, now: datetime, *, history: bool) -> AttemptView:
+    intent, claim, settled = attempt.intent, attempt.claim, attempt.settlement
+    output = settled.output if isinstance(settled, AttemptCompleted) else None
+    error = settled.error if isinstance(settled, AttemptFailed) else None
+    return AttemptView(
+        key=intent.attempt_key,
+        node=intent.step,
+        number=intent.number,
+        visit=visit_number(intent.visit_key),
+        kind=intent.kind,
+        status=attempt.status,
+        visible_at=intent.visible_at,
+        idempotency_key=intent.idempotency_key,
+        deliveries=attempt.deliveries,
+        claim_id=claim.claim_id if claim else None,
+        owner=claim.owner if claim else None,
+        lease_until=attempt.lease_until,
+        progress=attempt.progress,
+        deadline=evaluate(intent.deadline, now) if intent.deadline else None,
+        input=attempt.input if history else None,
+        output=output if history else None,
+        error=error if history else None,
+    )
+
+
+def _names(attempts: Iterable[Attempt]) -> tuple[NodeName, ...]:
+    return tuple(dict.fromkeys(attempt.intent.step for attempt in attempts))
+
+
+def _by_time(attempt: Attempt) -> tuple[datetime, str]:
+    return attempt.intent.visible_at, attempt.intent.attempt_key
+
+
+def _by_birth(attempt: Attempt) -> tuple[int, int]:
+    """Retries are born in a failure and carry the first attempt's revision."""
+    return attempt.intent.revision, attempt.intent.number

@@ -1,0 +1,127 @@
+"""The functions that workers may perform, by key: nothing else is ever called."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from squidmesh.authoring.frames import Names, caller
+from squidmesh.authoring.signature import Function, InvalidFunction, Signature
+from squidmesh.authoring.workflow import Workflow, compiled_form
+from squidmesh_core.errors import ConfigError
+from squidmesh_core.ids import is_action_key
+
+_KEY: Final = "1 to 255 letters, digits and _ . < > -"
+
+
+@frozen(kw_only=True)
+class Action:
+    """A function that can be performed."""
+
+    #: The key it was found by.
+    key: str
+    fn: Function
+    signature: Signature
+
+
+@frozen(kw_only=True)
+class _Entry:
+    action: Action
+    enabled: bool
+
+
+class ActionRegistry(Mapping[str, bool]):
+    """
+    An allowlist of functions; as a mapping, key or alias → whether it may be performed.
+
+    Stored definitions name keys, never import paths, so functions can move.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._frozen = False
+
+    def add(
+        self, key: str, fn: Function, *, aliases: Sequence[str] = (), enabled: bool = True
+    ) -> None:
+        """
+        Allow a function.
+
+        Args:
+            key: What definitions call it.
+            fn: Sync or async; what is not annotated is passed through.
+            aliases: Older keys that it still answers to.
+            enabled: `False` withdraws it: known, and not performed.
+
+        Raises:
+            ConfigError: A key is malformed or belongs to another function, the function cannot
+                be called by name, or a mesh has the registry already.
+        """
+        try:
+            signature = Signature.of(fn, Names(caller()))
+        except InvalidFunction as exc:
+            raise _refused("actions", str(exc), "invalid_option") from exc
+        self._register(key, fn, signature, aliases, enabled=enabled)
+
+    def add_workflow(self, workflow: type[Workflow]) -> None:
+        """
+        Allow the steps and undo callbacks of a class.
+
+        Raises:
+            ConfigError: As for `add`, or the class has no nodes.
+        """
+        for needed in compiled_form(workflow).registrations:
+            self._register(needed.key, needed.fn, needed.signature, needed.aliases, enabled=True)
+
+    def resolve(self, key: str) -> Action | None:
+        """The function of a key or alias; `None` if there is none or it is withdrawn."""
+        entry = self._entries.get(key)
+        return entry.action if entry is not None and entry.enabled else None
+
+    def performable(self) -> frozenset[str]:
+        """Every key and alias that may be performed."""
+        return frozenset(key for key, entry in self._entries.items() if entry.enabled)
+
+    def freeze(self) -> None:
+        """Refuse further functions: whoever has this registry relies on it."""
+        self._frozen = True
+
+    def __getitem__(self, key: str) -> bool:
+        return self._entries[key].enabled
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _register(
+        self,
+        key: str,
+        fn: Function,
+        signature: Signature,
+        aliases: Sequence[str],
+        *,
+        enabled: bool,
+    ) -> None:
+        keys = (key, *aliases)
+        for one in keys:
+            self._check(one, fn)
+        for one in keys:
+            action = Action(key=one, fn=fn, signature=signature)
+            self._entries[one] = _Entry(action=action, enabled=enabled)
+
+    def _check(self, key: str, fn: Function) -> None:
+        if self._frozen:
+            reason = "a mesh has this registry already; nothing was added"
+            raise _refused("actions", reason, "invalid_option")
+        if not is_action_key(key):
+            raise _refused("actions", f"an action key is {_KEY}", "invalid_action_key")
+        known = self._entries.get(key)
+        if known is not None and known.action.fn is not fn:
+            reason = f"'{key}' belongs to another function already; nothing was added"
+            raise _refused("actions", reason, "duplicate_action")
+
+
+def _refused(option: str, reason: str, code: str) -> ConfigError:
+    return ConfigError(reason, code, {"option": option, "reason": reason})

@@ -1,0 +1,169 @@
+"""
+Carrying a claim: perform it, settle it, and go on with its run.
+
+The thread that drives a `slot_loop`.  Settling and claiming the run's next
+attempt are one append, so the steady path costs one commit per step.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from squidmesh.actions import ActionRegistry
+from squidmesh.claim import Claim, claim_in
+from squidmesh.context import Context
+from squidmesh.door import Door
+from squidmesh.heartbeat import Heartbeats
+from squidmesh.loop import Perform, Settle, slot_loop
+from squidmesh.perform import Await, Deferred, Failed, Outcome, Succeeded, perform
+from squidmesh.signals import StepSignals
+from squidmesh_core.canonical import restore
+from squidmesh_core.decide import Refusal
+from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.plan.deadline import evaluate
+from squidmesh_core.protocol.commands import Complete, Defer, Fail, Offer
+
+LOG: Final = logging.getLogger("squidmesh.worker")
+
+
+@frozen(kw_only=True)
+class Crew:
+    """What it takes to work on claims: who, with which actions, for which queues."""
+
+    door: Door
+    actions: ActionRegistry
+    owner: str
+    lease_ms: int
+    queues: frozenset[str]
+    run_async: Await
+    heartbeats: Heartbeats | None
+    #: The instant that everything is decided at; null: the storage's clock.
+    now: datetime | None = None
+
+    def offer(self) -> tuple[Offer, str]:
+        """A free slot of this crew, with a fresh token."""
+        return self.door.mint.offer(
+            owner=self.owner,
+            lease_ms=self.lease_ms,
+            actions=self.actions.keys(),
+            queues=self.queues,
+        )
+
+
+def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
+    """
+    Work on a claim and what follows it in its run; how many attempts were performed.
+
+    Args:
+        crew: Who works.
+        claim: Where to begin.
+        stopping: Whether to settle what runs and take nothing more.
+    """
+    loop = slot_loop(claim, stopping, crew.door.ports.monotonic)
+    try:
+        request = next(loop)
+        while True:
+            match request:
+                case Perform(claim=claim):
+                    request = loop.send(_perform(crew, claim))
+                case Settle(claim=claim, outcome=outcome, go_on=go_on):
+                    request = loop.send(settle(crew, claim, outcome, go_on=go_on))
+    except StopIteration as stop:
+        performed: int = stop.value
+        return performed
+
+
+def settle(crew: Crew, claim: Claim, outcome: Outcome, *, go_on: bool) -> Claim | None:
+    """
+    Record what came of a step; the claim of the run's next attempt, if one was made.
+
+    A refusal is normal life: the lease was lost or the run ended, and what the
+    step returned is dropped.  A storage error leaves the claim to run out.
+    """
+    offer, token = crew.offer() if go_on else (None, "")
+    command = command_for(claim, outcome, crew.door.ports.draw, offer)
+    crew.door.ports.site("settle.before")
+    try:
+        handled = crew.door.handle(claim.run_id, command, now=crew.now)
+    except SquidmeshError as error:
+        LOG.error("%s could not be settled: %s", claim.attempt_key, error)
+        return None
+    crew.door.ports.site("settle.after")
+    if isinstance(handled.answer, Refusal):
+        LOG.warning("%s", handled.answer.message)
+        return None
+    if offer is None:
+        return None
+    return claim_in(handled.state, handled.entries, offer, token)
+
+
+def command_for(
+    claim: Claim, outcome: Outcome, draw: Callable[[], float], offer: Offer | None
+) -> Complete | Fail | Defer:
+    """The command that settles a claim with an outcome."""
+    match outcome:
+        case Succeeded():
+            return Complete(held=claim.held, output=outcome.output, offer=offer)
+        case Failed():
+            return Fail(
+                held=claim.held,
+                error=outcome.error,
+                retryable=outcome.retryable,
+                kinds=outcome.kinds,
+                retry_after_ms=outcome.retry_after_ms,
+                jitter=draw(),
+                offer=offer,
+            )
+        case Deferred():
+            return Defer(
+                held=claim.held,
+                reason=outcome.reason,
+                delay_ms=outcome.delay_ms,
+                until=outcome.until,
+                offer=offer,
+            )
+
+
+def _perform(crew: Crew, claim: Claim) -> Outcome:
+    action = crew.actions.resolve(claim.action or "")
+    if action is None:
+        raise LookupError(f"{claim.action} was claimed, but is not registered with this mesh")
+    signals = StepSignals()
+    ports = crew.door.ports
+    kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else nullcontext()
+    ports.site("perform.before")
+    with kept:
+        outcome = perform(
+            action, claim, lambda: context_of(crew.door, claim, signals), crew.run_async
+        )
+    ports.site("perform.after")
+    return outcome
+
+
+def context_of(door: Door, claim: Claim, signals: StepSignals) -> Context:
+    """What the step sees of its run: never the token."""
+    known = door.memory.get(claim.run_id) or door.fresh(claim.run_id)
+    state = known.state
+    begun = state.started
+    attempt = state.attempt(claim.attempt_key)
+    deadline = attempt.intent.deadline if attempt else None
+    return Context(
+        run_id=claim.run_id,
+        workflow=claim.workflow,
+        node=claim.node,
+        attempt=claim.attempt,
+        visit=claim.visit,
+        attempt_key=claim.attempt_key,
+        idempotency_key=claim.idempotency_key,
+        claim_id=claim.claim_id,
+        fencing_token=claim.fencing_token,
+        queue=claim.queue,
+        tags=begun.tags if begun else (),
+        due_at=evaluate(deadline, state.at).due_at if deadline and state.at else None,
+        state={name: restore(value) for name, value in state.context.items()},
+        signals=signals,
+    )

@@ -1,0 +1,117 @@
+"""The workflows that a mesh knows, by name; each is checked before it is let in."""
+
+from collections.abc import Iterable, Mapping
+from inspect import isclass
+from types import ModuleType
+from typing import TypeGuard
+
+from squidmesh.actions import ActionRegistry
+from squidmesh.authoring.workflow import Workflow
+from squidmesh_core.definition.problem import Problem
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.definition.support import unsupported
+from squidmesh_core.errors import ConfigError, DefinitionError
+
+#: What `workflows=` takes: classes, specs, and modules whose workflows are taken.
+Registrable = type[Workflow] | Spec | ModuleType
+
+
+class Catalogue:
+    """The registered specs, and the actions of the registered classes."""
+
+    def __init__(self, workflows: Iterable[Registrable], actions: ActionRegistry) -> None:
+        """
+        Register everything, or nothing.
+
+        Raises:
+            DefinitionError: A workflow is wrong, or needs what this release lacks.
+            ConfigError: Two workflows have one name, or two functions one key.
+        """
+        self._specs: dict[str, Spec] = {}
+        for one in _classes_and_specs(workflows):
+            spec = one if isinstance(one, Spec) else one.spec
+            runnable(spec)
+            present = self._specs.get(spec.workflow)
+            if present is not None and present != spec:
+                raise ConfigError(
+                    f"two workflows are named {spec.workflow!r}; give one of them name=…",
+                    "duplicate_workflow",
+                    {"option": "workflows", "reason": spec.workflow},
+                )
+            self._specs[spec.workflow] = spec
+            if not isinstance(one, Spec):
+                actions.add_workflow(one)
+
+    @property
+    def specs(self) -> Mapping[str, Spec]:
+        """The specs by workflow name."""
+        return self._specs
+
+    def spec(self, workflow: str) -> Spec:
+        """
+        The spec of a registered workflow.
+
+        Raises:
+            ConfigError: It is not registered with this mesh.
+        """
+        spec = self._specs.get(workflow)
+        if spec is None:
+            known = ", ".join(sorted(self._specs)) or "none"
+            raise ConfigError(
+                f"{workflow!r} is not registered with this mesh (known: {known}); "
+                "open it with workflows=[…]",
+                "unknown_workflow",
+                {"option": "workflows", "reason": workflow},
+            )
+        return spec
+
+
+def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
+    """
+    Make sure that a spec can be run by this release.
+
+    Raises:
+        DefinitionError: With every problem at once.
+    """
+    found = (*spec.problems(actions), *unsupported(spec))
+    errors = tuple(problem for problem in found if problem.severity == "error")
+    if errors:
+        raise DefinitionError(_text(spec, errors), errors[0].code, problems=errors)
+
+
+def _text(spec: Spec, problems: tuple[Problem, ...]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"{spec.workflow} has {count}; nothing was registered", ""]
+    for problem in problems:
+        place = ".".join(map(str, problem.path))
+        lines.append(f"  {place}   SM{problem.sm or 0}  {problem.message}")
+        if problem.hint:
+            lines.append(f"      {problem.hint}")
+    return "\n".join(lines)
+
+
+def _classes_and_specs(workflows: Iterable[Registrable]) -> Iterable[type[Workflow] | Spec]:
+    for one in workflows:
+        if isinstance(one, ModuleType):
+            yield from _workflows_of(one)
+        elif isinstance(one, Spec) or _is_workflow(one):
+            yield one
+        else:
+            raise ConfigError(
+                f"workflows= takes workflow classes, specs and modules, not {type(one).__name__}",
+                "invalid_option",
+                {"option": "workflows", "reason": "expected a class, a Spec or a module"},
+            )
+
+
+def _is_workflow(one: object) -> TypeGuard[type[Workflow]]:
+    return isclass(one) and issubclass(one, Workflow)
+
+
+def _workflows_of(module: ModuleType) -> list[type[Workflow]]:
+    """The workflow classes that a module defines; those it only imports are not its own."""
+    return [
+        value
+        for value in vars(module).values()
+        if _is_workflow(value) and value.__module__ == module.__name__ and vars(value).get("nodes")
+    ]

@@ -1,0 +1,257 @@
+"""
+Claiming: take free attempts for free slots, in one transaction with their facts.
+
+A fresh attempt is claimed from its exact index row.  Anything else (a lost
+lease, a wait that is over, a log line) is decided on the run's state, like
+every other command (specs/protocol.md §8.10).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from attrs import evolve, field, frozen
+
+from squidmesh.door import Door
+from squidmesh.handle import batch_of
+from squidmesh.known import Known
+from squidmesh_core.canonical import restore
+from squidmesh_core.decide import Decision, claim_row, decide
+from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.ids import (
+    AttemptKey,
+    ClaimId,
+    FencingToken,
+    NodeName,
+    RunId,
+    token_hash,
+    visit_number,
+)
+from squidmesh_core.protocol import commands
+from squidmesh_core.protocol.commands import Held, Offer
+from squidmesh_core.protocol.entries import AttemptClaimed, Entry, InputFrom
+from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.state.fold import fold
+from squidmesh_core.state.run import RunState
+from squidmesh_core.views.index import changes
+from squidmesh_storage.api import Batch, Candidate, Committed
+
+
+@frozen(kw_only=True)
+class Claim:
+    """The right to settle one attempt while `now < lease_until`."""
+
+    run_id: RunId
+    attempt_key: AttemptKey
+    workflow: str
+    node: NodeName
+    #: The action to perform, by key.
+    action: str | None
+    input: Mapping[str, object] = field(repr=False)
+    #: Whether the input is the whole run context, of which the step takes what it names.
+    whole_context: bool
+    #: Which try this is, counting from 1.
+    attempt: int
+    #: Which entry into the node this is, counting from 1.
+    visit: int
+    queue: str
+    owner: str
+    claim_id: ClaimId
+    #: Proves that this is the holder; kept by nobody else, shown nowhere.
+    token: str = field(repr=False)
+    #: Grows with each claim of a run; hand it to resources that can compare.
+    fencing_token: FencingToken
+    lease_until: datetime
+    #: The length that a heartbeat renews the lease to.
+    lease_ms: int
+    #: What to hand to the outside: the same for every try of this visit.
+    idempotency_key: str
+
+    @property
+    def held(self) -> Held:
+        """The proof, as the deciders want it."""
+        return Held(
+            attempt_key=self.attempt_key,
+            claim_id=self.claim_id,
+            claim_token_hash=token_hash(self.token),
+        )
+
+
+#: Makes a fresh offer and its token for each slot.
+MakeOffer = Callable[[], tuple[Offer, str]]
+
+
+@frozen(kw_only=True)
+class Taken:
+    """What one claim transaction brought."""
+
+    claims: tuple[Claim, ...] = ()
+    #: Appends that were made, claims or not (a wait that was over moved its run).
+    appends: int = 0
+    #: How long until something else is due, in seconds; null: nothing is known of.
+    due_in: float | None = None
+
+
+def take(
+    door: Door,
+    queues: Sequence[str],
+    actions: frozenset[str],
+    limit: int,
+    make_offer: MakeOffer,
+    *,
+    now: datetime | None = None,
+) -> Taken:
+    """
+    Claim up to `limit` attempts, in claim order.
+
+    Raises:
+        StorageError: The storage failed.
+    """
+    round_ = _Round(door, make_offer, now)
+    door.ports.site("claim.before")
+    claimed = door.journal.claimable(queues, actions, limit, round_.decide)
+    door.ports.site("claim.after")
+    for run_id, reason in round_.unreadable.items():
+        door.journal.quarantine(run_id, reason)
+    made = [
+        plan
+        for plan, outcome in zip(round_.plans, claimed.outcomes, strict=True)
+        if isinstance(outcome, Committed)
+    ]
+    due_in = None
+    if claimed.next_due is not None:
+        due_in = max(0.0, (claimed.next_due - claimed.now).total_seconds())
+    claims = tuple(claim for plan in made for claim in round_.claims_of(plan))
+    return Taken(claims=claims, appends=len(made), due_in=due_in)
+
+
+def claim_in(state: RunState, entries: Sequence[Entry], offer: Offer, token: str) -> Claim | None:
+    """The claim that these entries made on this offer, if they made one."""
+    for entry in reversed(entries):
+        if isinstance(entry, AttemptClaimed) and entry.claim_id == offer.claim_id:
+            return _claim(state, entry, offer, token)
+    return None
+
+
+@frozen(kw_only=True)
+class _Plan:
+    """One batch of a claim transaction, and what it rests on."""
+
+    batch: Batch
+    entries: tuple[Entry, ...]
+    #: The run after the batch; null where only the index row was looked at.
+    after: Known | None
+    #: The offers that went into it, each with its token.
+    offers: tuple[tuple[Offer, str], ...]
+
+
+class _Round:
+    """Decides one claim transaction; a run is touched once in it."""
+
+    def __init__(self, door: Door, make_offer: MakeOffer, now: datetime | None) -> None:
+        self._door = door
+        self._make_offer = make_offer
+        self._now = now
+        self.plans: list[_Plan] = []
+        self.unreadable: dict[RunId, str] = {}
+
+    def decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Batch]:
+        """The batches that claim these candidates; called inside the transaction."""
+        at = self._now or now
+        by_run: dict[RunId, list[Candidate]] = {}
+        for candidate in candidates:
+            by_run.setdefault(candidate.row.run_id, []).append(candidate)
+        for run_id, of_run in by_run.items():
+            plan = self._fresh(of_run, at)
+            if plan is None:
+                plan = self._by_state(run_id, of_run[0], at)
+            if plan is not None:
+                self.plans.append(plan)
+        return [plan.batch for plan in self.plans]
+
+    def claims_of(self, plan: _Plan) -> list[Claim]:
+        """The claims that a committed batch made; the run is known from here on."""
+        run_id = plan.batch.record.run_id
+        try:
+            state = self._remembered(plan).state
+        except SquidmeshError as error:
+            # Unreadable: nobody performs it, its lease runs out, others go on.
+            self._door.journal.quarantine(run_id, str(error))
+            return []
+        claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
+        return [claim for claim in claims if claim is not None]
+
+    def _fresh(self, candidates: Sequence[Candidate], now: datetime) -> _Plan | None:
+        """The claim of unclaimed attempts, from their rows alone; null if any is not."""
+        head = candidates[0].head
+        entries: list[AttemptClaimed] = []
+        offers: list[tuple[Offer, str]] = []
+        for candidate in candidates:
+            offer, token = self._make_offer()
+            entry = claim_row(candidate.row, head, offer, now)
+            if entry is None:
+                return None
+            entries.append(entry)
+            offers.append((offer, token))
+            head = evolve(head, revision=entry.revision)
+        rows = RowChanges(
+            put=tuple(
+                evolve(candidate.row, held_until=entry.lease_until)
+                for candidate, entry in zip(candidates, entries, strict=True)
+            )
+        )
+        run_id = candidates[0].row.run_id
+        after = candidates[0].head
+        batch = batch_of(run_id, after, entries, rows, self._door.mint.append_id())
+        return _Plan(batch=batch, entries=tuple(entries), after=None, offers=tuple(offers))
+
+    def _by_state(self, run_id: RunId, candidate: Candidate, now: datetime) -> _Plan | None:
+        offer, token = self._make_offer()
+        command = commands.Claim(attempt_key=candidate.row.attempt_key, offer=offer)
+        try:
+            known = self._door.at_head(run_id, candidate.head)
+            answer = decide(known.state, known.spec, command, now)
+        except SquidmeshError as error:
+            self.unreadable[run_id] = str(error)
+            return None
+        if not isinstance(answer, Decision):
+            return None
+        rows = changes(known.state, answer.state)
+        batch = batch_of(run_id, known.head, answer.entries, rows, self._door.mint.append_id())
+        after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
+        return _Plan(batch=batch, entries=answer.entries, after=after, offers=((offer, token),))
+
+    def _remembered(self, plan: _Plan) -> Known:
+        door, record = self._door, plan.batch.record
+        known = plan.after
+        if known is None:
+            before = door.memory.get(record.run_id)
+            if before is None or before.state.revision != plan.batch.expected:
+                return door.fresh(record.run_id)
+            state = fold(before.state, plan.entries)
+            known = Known(state=state, hash=record.hash, spec=before.spec)
+        door.remember(known, plan.entries, plan.batch.rows)
+        return known
+
+
+def _claim(state: RunState, entry: AttemptClaimed, offer: Offer, token: str) -> Claim:
+    attempt = state.attempts[entry.attempt_key]
+    intent = attempt.intent
+    return Claim(
+        run_id=state.run_id,
+        attempt_key=intent.attempt_key,
+        workflow=state.started.workflow if state.started else "",
+        node=intent.step,
+        action=intent.action,
+        input={name: restore(value) for name, value in attempt.input.items()},
+        whole_context=isinstance(intent.input, InputFrom) and intent.input.bindings is None,
+        attempt=intent.number,
+        visit=visit_number(intent.visit_key),
+        queue=intent.queue,
+        owner=entry.owner,
+        claim_id=entry.claim_id,
+        token=token,
+        fencing_token=FencingToken(entry.revision),
+        lease_until=entry.lease_until,
+        lease_ms=offer.lease_ms,
+        idempotency_key=intent.idempotency_key,
+    )

@@ -1,0 +1,23 @@
+"""
+The command line: `squidmesh`, and `python -m squidmesh`.
+
+    root         the group of commands, and what ends it: exit codes
+    options      the options that every command has
+    session      what a command works with: settings, screen, application
+    application  from `module:name` and a URL to a mesh
+    screen       printing for people, for pipes, for programs
+    documents    records as JSON, with what is sensitive masked
+    commands/    one module for each command
+
+click and rich load with the first command that needs them, never with
+`import squidmesh`.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    from squidmesh.cli.root import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,171 @@
+"""
+From names to things: `module:name` to a workflow or an application, a URL to a mesh.
+
+Modules are looked for in the working directory first, as `python -m` does.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from inspect import isclass
+from pathlib import Path
+from types import ModuleType
+
+from squidmesh.authoring.triggers import Trigger
+from squidmesh.authoring.workflow import Workflow
+from squidmesh.catalogue import Registrable
+from squidmesh.config import FILE_NAME, URL_VARIABLE, Config
+from squidmesh.mesh import Mesh
+from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
+
+
+def load(reference: str, option: str) -> object:
+    """
+    What `module` or `module:name` names; the name may have dots.
+
+    Raises:
+        ConfigError: There is no such module or name, or the module fails to load.
+        DefinitionError: The module defines a workflow that is wrong.
+    """
+    module_name, separator, path = reference.partition(":")
+    if not module_name or (separator and not path):
+        raise _wrong(option, f"expected module:name, not {reference!r}")
+    found: object = import_named(module_name, option)
+    for name in path.split(".") if path else ():
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise _wrong(option, f"{module_name!r} has no {path!r}") from None
+    return found
+
+
+def import_named(name: str, option: str) -> ModuleType:
+    """
+    Import a module of the host.
+
+    Raises:
+        ConfigError: It is not there, or fails to load; the place is in the message.
+        SquidmeshError: What the module's own use of squidmesh was refused with.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return import_module(name)
+    except SquidmeshError:
+        raise
+    except ModuleNotFoundError as exc:
+        if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
+            raise _wrong(option, f"there is no module {name!r} here or installed") from None
+        raise _wrong(option, f"{name!r} needs the module {exc.name!r}, which is missing") from None
+    except Exception as exc:
+        last = traceback.extract_tb(exc.__traceback__)[-1]
+        where = f"{last.filename}:{last.lineno}"
+        message = f"{name!r} fails to load: {type(exc).__name__}: {exc} ({where})"
+        raise _wrong(option, message) from exc
+
+
+def trigger_of(reference: str, option: str) -> Trigger[object]:
+    """
+    The trigger that `module:Workflow` or `module:Workflow.trigger` names.
+
+    Raises:
+        ConfigError: It names nothing of the kind, or the workflow has several triggers.
+        DefinitionError: The module defines a workflow that is wrong.
+    """
+    found = load(reference, option)
+    if isinstance(found, Trigger):
+        return found
+    if not (isclass(found) and issubclass(found, Workflow)):
+        raise _wrong(option, f"{reference!r} is neither a workflow nor a trigger of one")
+    names = [trigger.name for trigger in found.spec.triggers] if found.nodes else []
+    if len(names) == 1:
+        trigger = getattr(found, names[0])
+        if isinstance(trigger, Trigger):
+            return trigger
+    known = ", ".join(f"{reference}.{name}" for name in names) or "none"
+    raise _wrong(option, f"{reference!r} has {len(names)} triggers; name one: {known}")
+
+
+def workflow_of(reference: str, option: str) -> type[Workflow]:
+    """
+    The class of `module:Workflow` or `module:Workflow.trigger`.
+
+    Raises:
+        ConfigError: There is no such class.
+    """
+    found = load(reference, option)
+    if isinstance(found, Trigger):
+        found = load(reference.rpartition(".")[0], option)
+    if isclass(found) and issubclass(found, Workflow):
+        return found
+    raise _wrong(option, f"{reference!r} is no workflow")
+
+
+def open_mesh(
+    config: Config,
+    workflows: Sequence[Registrable] = (),
+    *,
+    must_exist: bool = False,
+    fallback: str | None = None,
+) -> Mesh:
+    """
+    The application's mesh, or one on the configured URL.
+
+    Args:
+        config: Where to look.
+        workflows: What the command itself names.
+        must_exist: Refuse to begin a new database file: the command only reads.
+        fallback: The URL to use where none is configured.
+
+    Raises:
+        ConfigError: There is no application and no URL, or they contradict each other.
+        SquidmeshError: What `Mesh.open` raises.
+    """
+    registrable = list(workflows)
+    if config.app is not None:
+        app = load(config.app, "app")
+        if callable(app) and not isclass(app):
+            app = app()
+        if isinstance(app, Mesh):
+            if config.url_is_flag:
+                raise _wrong("url", "the application brings its own journal; leave out --url")
+            return app
+        if not (isinstance(app, ModuleType) or (isclass(app) and issubclass(app, Workflow))):
+            kinds = "a Mesh, a function that returns one, a module, or a workflow"
+            raise _wrong("app", f"{config.app!r} is {type(app).__name__}; expected {kinds}")
+        registrable = [app, *(one for one in registrable if one is not app)]
+    url = require_url(config, fallback)
+    if must_exist:
+        _check_exists(url)
+    return Mesh.open(url, workflows=registrable)
+
+
+def require_url(config: Config, fallback: str | None = None) -> str:
+    """
+    The configured URL.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    url = config.url or fallback
+    if url is None:
+        where = f"--url, {URL_VARIABLE}, or url in [tool.squidmesh] of {FILE_NAME}"
+        raise _wrong("url", f"no journal is configured; give {where}")
+    return url
+
+
+def _check_exists(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    name = rest.removeprefix("/")
+    if scheme == "sqlite" and name and name != ":memory:" and not Path(name).exists():
+        path = Path(name).absolute()
+        raise StorageError(
+            f"there is no file {path}; nothing was created", "storage_error", {"path": str(path)}
+        )
+
+
+def _wrong(option: str, reason: str) -> ConfigError:
+    details = {"option": option, "reason": reason}
+    return ConfigError(f"{option}: {reason}", "invalid_option", details)

@@ -1,0 +1,69 @@
+"""What a process says with its exit code, and which error says what."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from squidmesh_core.errors import (
+    ConfigError,
+    DefinitionError,
+    IdempotencyConflict,
+    PayloadError,
+    Refused,
+    RevisionConflict,
+    RunNotFound,
+    SquidmeshError,
+    StorageError,
+    UnsafeReplay,
+    WaitTimeout,
+)
+
+DONE: Final = 0
+RUN_FAILED: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+REFUSED: Final = 4
+UNSAFE: Final = 5
+INVALID: Final = 6
+STORAGE: Final = 7
+TIMED_OUT: Final = 8
+INTERRUPTED: Final = 130
+
+_BY_ERROR: Final[Mapping[type[SquidmeshError], int]] = {
+    ConfigError: USAGE,
+    PayloadError: USAGE,
+    RunNotFound: NOT_FOUND,
+    Refused: REFUSED,
+    IdempotencyConflict: REFUSED,
+    RevisionConflict: REFUSED,
+    UnsafeReplay: UNSAFE,
+    DefinitionError: INVALID,
+    StorageError: STORAGE,
+    WaitTimeout: TIMED_OUT,
+}
+#: What to do about a code, where the message does not say it already.
+_HINTS: Final[Mapping[str, str]] = {
+    "not_found": "list them with `squidmesh runs`",
+    "ambiguous_run_id": "type more of the id",
+    "idempotency_conflict": "use another --key for another request",
+    "revision_conflict": "the run is very busy; try again",
+    "outcome_unknown": "repeat the command with the same --key",
+    "storage_unavailable": "try again when the database answers",
+    "wait_timeout": "the run goes on; look at it with `squidmesh show`",
+    "terminal_run": "look at it with `squidmesh show`",
+}
+
+
+def exit_code(error: SquidmeshError) -> int:
+    """The exit code that an error ends the process with."""
+    for kind in type(error).__mro__:
+        if kind in _BY_ERROR:
+            return _BY_ERROR[kind]
+    return RUN_FAILED
+
+
+def hint_for(error: SquidmeshError) -> str:
+    """What to do about it; empty where the message says it."""
+    command = error.details.get("command")
+    if error.code == "schema_behind" and isinstance(command, str):
+        return f"type: {command}"
+    return _HINTS.get(error.code, "")

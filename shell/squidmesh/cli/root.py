@@ -1,0 +1,145 @@
+"""
+The group of commands, and how each call of it ends.
+
+A command's module is imported when the command is called, so that `--help` and
+shell completion stay quick; the one-line helps below are shown without it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Final
+
+import click
+
+from squidmesh.cli.exits import DONE, INTERRUPTED, RUN_FAILED, USAGE, exit_code, hint_for
+from squidmesh.cli.text import json_safe, printable
+from squidmesh_core.errors import DefinitionError, SquidmeshError
+
+#: Command → what the list of commands says about it.
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "Work a shop's orders in a new folder; with --crash, survive kill -9.",
+    "run": "Start a workflow and drive it to its end in this process.",
+    "start": "Start a run and leave the work to workers.",
+    "step": "Claim, perform and record one attempt.",
+    "work": "Work until told to stop.",
+    "runs": "List runs, newest first.",
+    "show": "Show one run: status, steps, attempts, context.",
+    "journal": "List the entries of one run.",
+    "cancel": "End a run where it is.",
+    "check": "Report everything that is wrong with the workflows.",
+    "migrate": "Bring a journal's tables up to date.",
+}
+
+
+class Commands(click.Group):
+    """The commands by name, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"squidmesh.cli.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="squidmesh", prog_name="squidmesh", message="%(prog)s %(version)s")
+def root() -> None:
+    """
+    Durable workflows in your own database.
+
+    Exit codes: 0 done, 1 the run failed or was cancelled, 2 usage, 3 not found
+    or ambiguous, 4 refused in this state, 6 definitions invalid, 7 storage,
+    8 wait timed out, 130 interrupted.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that knows fewer characters than a shop's customers use.
+            stream.reconfigure(errors="backslashreplace")
+    as_json = "--json" in arguments
+    try:
+        result = root.main(list(arguments), prog_name="squidmesh", standalone_mode=False)
+    except click.ClickException as exc:
+        _complain(exc.format_message(), as_json=as_json, code="usage", hint=_usage_hint(exc))
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except SquidmeshError as error:
+        report(error, as_json=as_json)
+        return exit_code(error)
+    except BrokenPipeError:
+        # Whoever read us has gone (`| head`); nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RUN_FAILED
+    return result if isinstance(result, int) else DONE
+
+
+def report(error: SquidmeshError, *, as_json: bool) -> None:
+    """Say what went wrong on standard error: for people, or as an error document."""
+    _complain(
+        error.message,
+        as_json=as_json,
+        code=error.code,
+        sm=error.sm,
+        hint=hint_for(error),
+        details=_details(error),
+    )
+
+
+def _complain(
+    message: str,
+    *,
+    as_json: bool,
+    code: str,
+    hint: str,
+    sm: int | None = None,
+    details: object = None,
+) -> None:
+    if as_json:
+        document = {
+            "schema": "squidmesh.error/1",
+            "code": code,
+            "sm": sm,
+            "message": message,
+            "hint": hint,
+            "details": details or {},
+        }
+        click.echo(json_safe(json.dumps(document, ensure_ascii=False, default=str)), err=True)
+        return
+    number = f" (SM{sm} {code})" if sm else ""
+    lines = [printable(line) for line in message.splitlines()] or [""]
+    click.echo(f"error{number}: {lines[0]}", err=True)
+    for line in lines[1:]:
+        click.echo(line, err=True)
+    if hint:
+        click.echo(f"hint: {printable(hint)}", err=True)
+
+
+def _details(error: SquidmeshError) -> object:
+    if isinstance(error, DefinitionError) and "problems" not in error.details:
+        problems = [to_dict() for p in error.problems if (to_dict := getattr(p, "to_dict", None))]
+        return {**error.details, "problems": problems}
+    return error.details
+
+
+def _usage_hint(exc: click.ClickException) -> str:
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    return f"`{context.command_path} --help` lists what can be typed" if context else ""

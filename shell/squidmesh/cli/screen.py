@@ -1,0 +1,161 @@
+"""
+The screen: one way of printing for each kind of reader.
+
+    human    a terminal: tables, colours, times as people say them
+    plain    a pipe: one record a line, members divided by tabs, no headings
+    json     a program: one document (or a line of JSON for each event)
+
+Whatever comes from payloads or errors goes through `printable` first, so that
+no data can recolour a terminal or move its cursor.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal
+
+from attrs import frozen
+
+from squidmesh.cli.text import instant, iso, json_safe, printable
+from squidmesh.config import TimeStyle
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Form = Literal["human", "plain", "json"]
+Color = Literal["auto", "always", "never"]
+Style = str
+
+#: How statuses, and nothing else, are coloured.
+STYLES: Final[Mapping[str, Style]] = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "running": "cyan",
+    "retrying": "yellow",
+    "deferred": "yellow",
+    "pending": "cyan",
+    "started": "cyan",
+    "waiting": "dim",
+}
+#: Width of a terminal that does not tell.
+_WIDTH: Final = 100
+
+
+@frozen(kw_only=True)
+class Cell:
+    """One member of a row: how people read it, and how programs do."""
+
+    human: str
+    plain: str
+    style: Style = ""
+
+    @classmethod
+    def of(cls, text: str | None, style: Style = "") -> "Cell":
+        """The same text for both; null is empty."""
+        return cls(human=text or "", plain=text or "", style=style)
+
+
+class Screen:
+    """Where a command's results go."""
+
+    def __init__(self, *, as_json: bool, color: Color, time: TimeStyle | None) -> None:
+        self._color = color
+        self._time = time
+        human = sys.stdout.isatty()
+        self.form: Final[Form] = "json" if as_json else "human" if human else "plain"
+
+    @cached_property
+    def console(self) -> "Console":
+        """rich, told what the flags and the environment say about colours."""
+        from rich.console import Console
+
+        colored = self._color == "always" or (
+            self._color == "auto" and self.form == "human" and not os.environ.get("NO_COLOR")
+        )
+        width = None if self.form == "human" else _WIDTH
+        return Console(
+            no_color=not colored,
+            force_terminal=True if colored else None,
+            highlight=False,
+            emoji=False,
+            markup=False,
+            width=width,
+            soft_wrap=self.form != "human",
+        )
+
+    def document(self, schema: str, **members: object) -> None:
+        """One JSON document; `schema` says what it is, with its version."""
+        write(json_text({"schema": f"squidmesh.{schema}", **members}, indent=2))
+
+    def event(self, schema: str, **members: object) -> None:
+        """One line of JSON in a stream of them."""
+        write(json_text({"schema": f"squidmesh.{schema}", **members}))
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+        """Rows: with headings and aligned for people, tab-separated for pipes."""
+        if self.form != "human":
+            for row in rows:
+                write("\t".join(printable(cell.plain) for cell in row))
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        for number, heading in enumerate(headings):
+            last = number == len(headings) - 1
+            table.add_column(heading, no_wrap=not last, overflow="ellipsis" if last else "fold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell.human), style=cell.style) for cell in row))
+        self.console.print(table)
+
+    def line(self, text: str = "", style: Style = "") -> None:
+        """One line for people and pipes."""
+        if self.form == "human":
+            from rich.text import Text
+
+            self.console.print(Text(printable(text), style=style))
+        else:
+            write(printable(text))
+
+    def fields(self, *cells: str) -> None:
+        """One record for pipes."""
+        write("\t".join(printable(cell) for cell in cells))
+
+    def render(self, renderable: "RenderableType") -> None:
+        """Something of rich's own making, for people."""
+        self.console.print(renderable)
+
+    def when(self, at: datetime | None, now: datetime | None = None) -> Cell:
+        """An instant, in the style that was asked for or that suits the reader."""
+        if at is None:
+            return Cell.of("")
+        style = self._time or ("relative" if self.form == "human" else "iso")
+        text = instant(at, style, now or datetime.now(UTC))
+        return Cell(human=text, plain=text)
+
+
+def status_cell(status: str) -> Cell:
+    """A status in its colour."""
+    return Cell.of(status, STYLES.get(status, ""))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON for programs that is harmless on a terminal too."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_instant)
+    return json_safe(text)
+
+
+def write(text: str) -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _instant(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,99 @@
+"""Text that is fit for a terminal: escaped, shortened, and in people's units."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from squidmesh.config import TimeStyle
+
+#: What can move the cursor, recolour, reorder or cut a line.
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+#: Enough of a time-ordered id to know its millisecond.
+_SHORTEST_ID: Final = 13
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal could obey."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def one_line(text: str, width: int) -> str:
+    """The text, printable, on one line of at most so many characters."""
+    line = printable(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def json_safe(text: str) -> str:
+    """JSON text whose strings a terminal cannot obey; it means the same."""
+    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else _unicode(match), text)
+
+
+def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
+    """Id → a prefix of it that no other of these ids has."""
+    known = sorted(set(ids))
+    shortened: dict[str, str] = {}
+    for i, one in enumerate(known):
+        neighbours = known[max(0, i - 1) : i] + known[i + 1 : i + 2]
+        length = max([_SHORTEST_ID, *(_common(one, other) + 1 for other in neighbours)])
+        shortened[one] = one[:length].rstrip("-")
+    return shortened
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: `850 ms`, `3 s`, `38 min`, `1 h 22 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+
+
+def instant(at: datetime, style: TimeStyle, now: datetime) -> str:
+    """An instant in the style that was asked for."""
+    match style:
+        case "relative":
+            distance = (at - now).total_seconds()
+            if abs(distance) < 1:
+                return "now"
+            return f"in {span(distance)}" if distance > 0 else f"{span(-distance)} ago"
+        case "local":
+            return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        case "utc":
+            return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        case "iso":
+            return iso(at)
+    assert_never(style)
+
+
+def iso(at: datetime) -> str:
+    """An instant as documents have it: ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _NAMED:
+        return _NAMED[character]
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+
+
+def _unicode(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with together."""
+    for i, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return i
+    return min(len(one), len(other))

@@ -1,0 +1,143 @@
+"""
+The door with its surroundings: the journal, the ports, what is known, who waits.
+
+`Door.handle` drives `handle.handle` on the calling thread, then tells what
+became visible: log lines of log nodes, and whoever waits for a run.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from squidmesh.handle import Handled, handle
+from squidmesh.known import Known, Memory
+from squidmesh.mint import Mint
+from squidmesh.ports import Ports
+from squidmesh.recall import catch_up, recall
+from squidmesh.requests import drive
+from squidmesh_core import canonical
+from squidmesh_core.definition.form import spec_to_dict
+from squidmesh_core.definition.spec import LogNode, Spec
+from squidmesh_core.ids import Fingerprint, RunId
+from squidmesh_core.protocol.chain import origin
+from squidmesh_core.protocol.commands import Command
+from squidmesh_core.protocol.entries import AttemptCompleted, Entry
+from squidmesh_core.protocol.rows import Head, RowChanges
+from squidmesh_core.state.run import RunState
+from squidmesh_storage.api import Journal
+
+LOG: Final = logging.getLogger("squidmesh.workflow")
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Door:
+    """Where every command of one mesh goes through."""
+
+    def __init__(self, journal: Journal, ports: Ports) -> None:
+        self.journal = journal
+        self.ports = ports
+        self.mint = Mint(ports)
+        self.memory = Memory()
+        self._defined: set[str] = set()
+        self._moved = threading.Condition()
+
+    def handle(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: datetime | None = None,
+    ) -> Handled:
+        """
+        Carry out one command; see `handle.handle`.
+
+        Raises:
+            SquidmeshError: What `handle.handle` raises.
+        """
+        trip = handle(
+            self.memory,
+            run_id,
+            command,
+            append_ids=self.mint.append_id,
+            begin=begin,
+            now=now,
+        )
+        handled = drive(trip, self.journal, self.ports)
+        if handled.entries:
+            self._announce(handled.state, handled.entries, handled.rows)
+        return handled
+
+    def beginning(self, run_id: RunId, spec: Spec) -> Known:
+        """A run that is about to start."""
+        return Known(state=RunState(run_id=run_id), hash=origin(run_id), spec=spec)
+
+    def fresh(self, run_id: RunId) -> Known:
+        """
+        The run as the journal has it now.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: Its journal is unreadable.
+        """
+        known = self.memory.get(run_id)
+        if known is None:
+            return drive(recall(self.memory, run_id), self.journal, self.ports)
+        return drive(catch_up(self.memory, known), self.journal, self.ports)
+
+    def at_head(self, run_id: RunId, head: Head) -> Known:
+        """The run at a head that a claim transaction has just read; see `fresh`."""
+        known = self.memory.get(run_id)
+        if known is not None and known.state.revision == head.revision:
+            return known
+        return self.fresh(run_id)
+
+    def remember(self, known: Known, entries: Sequence[Entry], rows: RowChanges) -> None:
+        """Keep a state whose append is durable, and tell what became visible."""
+        self.memory.put(known)
+        self._announce(known.state, entries, rows)
+
+    def define(self, spec: Spec) -> Fingerprint:
+        """
+        Store a definition before the first append that names it.
+
+        In a transaction of its own: a host's rollback must not take it away.
+        """
+        fingerprint = Fingerprint(spec.fingerprint)
+        if fingerprint not in self._defined:
+            self.ports.site("define.before")
+            self.journal.define(fingerprint, canonical.encode(spec_to_dict(spec)))
+            self.ports.site("define.after")
+            self._defined.add(fingerprint)
+            self.memory.keep_spec(spec)
+        return fingerprint
+
+    def wait_until_moved(self, seconds: float) -> None:
+        """Wait until some run of this process changed its status, at most so long."""
+        with self._moved:
+            self._moved.wait(seconds)
+
+    def _announce(self, state: RunState, entries: Sequence[Entry], rows: RowChanges) -> None:
+        if rows.run is not None:
+            with self._moved:
+                self._moved.notify_all()
+        for entry in entries:
+            if isinstance(entry, AttemptCompleted):
+                self._log(state, entry)
+
+    def _log(self, state: RunState, entry: AttemptCompleted) -> None:
+        """Emit the line of a log node: after the commit, so at most once."""
+        attempt = state.attempt(entry.attempt_key)
+        if attempt is None or attempt.intent.action is not None:
+            return
+        known = self.memory.get(state.run_id)
+        node = known and known.spec.nodes.get(attempt.intent.step)
+        if isinstance(node, LogNode):
+            LOG.log(_LEVELS[node.level], "%s", node.message, extra={"run_id": state.run_id})

@@ -1,0 +1,517 @@
+"""
+`Mesh`: what a host application holds.  Every verb is a few lines around the door.
+
+A mesh is a value: several can live in one process, on one journal or many.
+Its verbs may be called from any thread.
+"""
+
+import os
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+from attrs import evolve
+
+from squidmesh import reading, starting
+from squidmesh.actions import ActionRegistry
+from squidmesh.authoring.triggers import Trigger, payload_of
+from squidmesh.carry import Crew, carry, command_for
+from squidmesh.catalogue import Catalogue, Registrable, runnable
+from squidmesh.claim import Claim, claim_in, take
+from squidmesh.door import Door
+from squidmesh.duration import Duration, duration_ms
+from squidmesh.eventloop import EventLoop
+from squidmesh.heartbeat import Heartbeats
+from squidmesh.opening import migrate as migrate_schema
+from squidmesh.opening import open_journal
+from squidmesh.outcomes import answered
+from squidmesh.perform import Outcome, deferred, failed, succeeded
+from squidmesh.ports import Ports
+from squidmesh.reading import JournalEntry, Page, RunFilters, run_id_of
+from squidmesh.snapshot import Snapshot
+from squidmesh.starting import Request, StartOptions
+from squidmesh.worker import Worker, lease_of, owner_name
+from squidmesh_core import canonical
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.errors import ConfigError
+from squidmesh_core.protocol.commands import Cancel, Heartbeat, Offer, Receipted
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.inspection import Run, run_of
+from squidmesh_storage.api import Journal
+
+P = TypeVar("P")
+RunRef = str | Run | Snapshot
+
+
+class Mesh:
+    """
+    The runtime, embedded in a host.
+
+    Args:
+        journal: Where journals are kept: anything that passes
+            `squidmesh_storage.conformance`.  `Mesh.open` makes one of a URL.
+        workflows: Workflow classes, specs, and modules whose workflows are taken.
+        actions: Further actions, by key.
+        ports: Clock, chance and waiting, for tests.
+
+    Raises:
+        DefinitionError: A workflow is wrong; nothing was registered.
+        ConfigError: An option is wrong.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        workflows: Iterable[Registrable] = (),
+        actions: ActionRegistry | None = None,
+        ports: Ports | None = None,
+    ) -> None:
+        #: Everything this mesh performs; a copy, so later changes of `actions` change nothing.
+        self.actions = ActionRegistry()
+        self._catalogue = Catalogue(workflows, self.actions)
+        if actions is not None:
+            self.actions.join(actions)
+        self.door = Door(journal, ports or Ports())
+        self._event_loop = EventLoop()
+        self._heartbeats: dict[int, Heartbeats] = {}
+        self._workers: tuple[Worker, ...] = ()
+
+    @classmethod
+    def open(
+        cls,
+        url: str | None = None,
+        *,
+        workflows: Iterable[Registrable] = (),
+        actions: ActionRegistry | None = None,
+        migrate: bool = False,
+    ) -> Self:
+        """
+        A mesh on the journal behind a URL; `SQUIDMESH_URL` where none is given.
+
+        Args:
+            url: `sqlite:///FILE`, `sqlite:///:memory:` or `memory://`.
+            workflows: See `Mesh`.
+            actions: See `Mesh`.
+            migrate: Bring an older schema up to date first.
+
+        Raises:
+            ConfigError: The URL or another option is wrong.
+            DefinitionError: A workflow is wrong.
+            StorageError: The storage is not what it should be; nothing was changed.
+        """
+        url = url or os.environ.get("SQUIDMESH_URL")
+        if not url:
+            raise ConfigError(
+                "no URL was given, and SQUIDMESH_URL is not set; try sqlite:///squidmesh.db",
+                "invalid_option",
+                {"option": "url", "reason": "missing"},
+            )
+        if migrate:
+            migrate_schema(url)
+        journal = open_journal(url)
+        try:
+            return cls(journal, workflows=workflows, actions=actions)
+        except BaseException:
+            journal.close()
+            raise
+
+    def close(self) -> None:
+        """Drain this mesh's workers, then let go of its threads, connections and files."""
+        for worker in self._workers:
+            worker.stop()
+        for heartbeats in self._heartbeats.values():
+            heartbeats.stop()
+        self._event_loop.close()
+        self.door.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def workflows(self) -> Mapping[str, Spec]:
+        """The registered definitions, by workflow name."""
+        return self._catalogue.specs
+
+    # -- starting
+
+    @overload
+    def start(self, trigger: Trigger[None], /, **options: Unpack[StartOptions]) -> Run: ...
+    @overload
+    def start(self, trigger: Trigger[P], payload: P, /, **options: Unpack[StartOptions]) -> Run: ...
+    def start(
+        self, trigger: Trigger[Any], payload: object = None, /, **options: Unpack[StartOptions]
+    ) -> Run:
+        """
+        Start a run; with a key or a run id that is known, find the run that is there.
+
+        A worker of this mesh with a free slot claims the first attempt in the
+        same append.
+
+        Raises:
+            PayloadError: The payload does not fit; nothing was written.
+            IdempotencyConflict: The key or run id belongs to another start.
+            ConfigError: An option is wrong, or the workflow is not registered.
+        """
+        spec = self._catalogue.spec(trigger._owner or trigger.name)
+        given = payload_of(trigger, payload)
+        return self._start(starting.prepare(self.door, spec, trigger.name, given, options))
+
+    def start_spec(
+        self,
+        spec: Spec,
+        trigger: str,
+        payload: Mapping[str, object],
+        *,
+        actions: ActionRegistry,
+        **options: Unpack[StartOptions],
+    ) -> Run:
+        """
+        Start a run of a definition that was made at run time.
+
+        Args:
+            spec: The definition; it is stored, and the run keeps it for good.
+            trigger: The name of its trigger.
+            payload: JSON-like data.
+            actions: The allowlist; every action of the spec must be in it.
+            options: Those of `start`.
+
+        Raises:
+            DefinitionError: The spec is wrong, names an action that is not
+                registered, or needs what this release lacks.
+            PayloadError: The payload does not fit; nothing was written.
+            ConfigError: An option is wrong.
+        """
+        runnable(spec, actions)
+        self.actions.join(actions)
+        return self._start(starting.prepare(self.door, spec, trigger, payload, options))
+
+    def _start(self, request: Request) -> Run:
+        queue = request.command.queue
+        for worker in self._workers:
+            slot = worker.reserve(queue)
+            if slot is not None:
+                return self._start_in(worker, request, *slot)
+        return answered(starting.start(self.door, request, None))
+
+    def _start_in(self, worker: Worker, request: Request, offer: Offer, token: str) -> Run:
+        claim = None
+        try:
+            handled = starting.start(self.door, request, offer)
+            claim = claim_in(handled.state, handled.entries, offer, token)
+        finally:
+            worker.fill(claim)
+        return answered(handled)
+
+    # -- working
+
+    def execute_next(
+        self,
+        *,
+        queue: str = "default",
+        owner: str | None = None,
+        lease: Duration = "60s",
+        heartbeat: bool | None = None,
+        now: datetime | None = None,
+    ) -> Run | None:
+        """
+        Claim one visible attempt, perform it, record it; null: nothing is claimable.
+
+        Args:
+            queue: Where to look.
+            owner: The name in the claim; a label, no authority.
+            lease: How long the claim lives without a heartbeat.
+            heartbeat: False: let the lease run out under a long step.
+            now: The instant to decide at, for tests.
+
+        Raises:
+            ConfigError: An option is wrong.
+            StorageError: The storage failed.
+        """
+        claim = self._claim(queue, owner, lease, now)
+        if claim is None:
+            return None
+        crew = self._crew((queue,), owner, lease, heartbeat=heartbeat is not False, now=now)
+        carry(crew, claim, lambda: True)
+        return self._run(claim)
+
+    def drain(self, *, queues: Sequence[str] | None = None, limit: int | None = None) -> int:
+        """
+        Perform what is claimable until nothing is; how many attempts were performed.
+
+        Args:
+            queues: Where to look; null: every queue that a registered workflow names.
+            limit: Stop after so many attempts.
+        """
+        served = self._served() if queues is None else tuple(queues)
+        crew = self._crew(served, None, "60s", heartbeat=True, now=None)
+        performed = 0
+
+        def single() -> bool:
+            return limit is not None
+
+        while limit is None or performed < limit:
+            taken = take(self.door, served, self.actions.keys(), 1, crew.offer)
+            if not taken.appends:
+                break
+            for claim in taken.claims:
+                performed += carry(crew, claim, single)
+        return performed
+
+    def worker(
+        self,
+        *,
+        concurrency: int = 8,
+        queues: Sequence[str] = ("default",),
+        lease: Duration = "60s",
+    ) -> Worker:
+        """A worker of this mesh, to be entered or run; see `Worker`."""
+        return Worker(self, concurrency=concurrency, queues=queues, lease=lease)
+
+    # -- the worker protocol, for executors of one's own
+
+    def claim(
+        self,
+        *,
+        owner: str,
+        queue: str = "default",
+        lease: Duration = "60s",
+        now: datetime | None = None,
+    ) -> Claim | None:
+        """
+        Claim one visible attempt; null: nothing is claimable.
+
+        Raises:
+            ConfigError: An option is wrong.
+            StorageError: The storage failed.
+        """
+        return self._claim(queue, owner, lease, now)
+
+    def heartbeat(
+        self,
+        claim: Claim,
+        *,
+        progress: Mapping[str, object] | None = None,
+        now: datetime | None = None,
+    ) -> Claim:
+        """
+        Move the lease to a full length from now; it never gets shorter.
+
+        Raises:
+            Refused: `stale_claim`, `expired_claim`, `terminal_run`: stop working.
+        """
+        command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms, progress=progress)
+        handled = self.door.handle(claim.run_id, command, now=now)
+        answered(handled)
+        lease_until = handled.state.attempts[claim.attempt_key].lease_until
+        return claim if lease_until is None else evolve(claim, lease_until=lease_until)
+
+    def complete(self, claim: Claim, output: object = None, *, now: datetime | None = None) -> Run:
+        """
+        The step succeeded: record its output, and move the run on.
+
+        The same again, by the same holder, is a success that writes nothing.
+
+        Raises:
+            Refused: `stale_claim`, `expired_claim`, `terminal_run`,
+                `conflicting_completion`: nothing was written.
+            StorageError: `not_storable`: the output cannot be stored.
+        """
+        return self._settle(claim, succeeded(output), now)
+
+    def fail(
+        self,
+        claim: Claim,
+        error: BaseException | str,
+        *,
+        retryable: bool = True,
+        retry_after: Duration | None = None,
+        now: datetime | None = None,
+    ) -> Run:
+        """
+        The step failed: the retry policy, the error route or the run's end follow.
+
+        Raises:
+            Refused: As for `complete`.
+        """
+        after_ms = None if retry_after is None else duration_ms(retry_after, option="retry_after")
+        return self._settle(claim, failed(error, retryable=retryable, after_ms=after_ms), now)
+
+    def defer(
+        self,
+        claim: Claim,
+        reason: str,
+        *,
+        for_: Duration | None = None,
+        until: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Run:
+        """
+        Same work, later; costs no attempt.
+
+        Raises:
+            Refused: As for `complete`.
+            TypeError: Neither or both of `for_` and `until` are given.
+        """
+        return self._settle(claim, deferred(reason, for_=for_, until=until), now)
+
+    # -- reading
+
+    def inspect(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> Snapshot:
+        """
+        Everything about one run.
+
+        Args:
+            run: The run.
+            history: Also inputs, outputs and errors of every attempt.
+            at: As it was at a revision, or at an instant.
+            now: The instant that leases and deadlines are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: Its journal is unreadable.
+        """
+        return reading.inspect(self.door, run_id_of(run), history=history, at=at, now=now)
+
+    def runs(
+        self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
+    ) -> Page[Run]:
+        """
+        Runs, newest first.
+
+        Raises:
+            ConfigError: A filter, the cursor or the limit is wrong.
+        """
+        return reading.runs(self.door, filters, cursor, limit)
+
+    def journal(self, run: RunRef, *, after: int = 0) -> Iterator[JournalEntry]:
+        """
+        The entries of a run after a revision, in order.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
+        return reading.journal(self.door, run_id_of(run), after=after)
+
+    def wait_for(
+        self,
+        run: RunRef,
+        *,
+        status: RunStatus | None = None,
+        timeout: Duration | None = None,
+    ) -> Run:
+        """
+        Wait until a run is over, or has a status.
+
+        Raises:
+            RunNotFound: There is no such run.
+            WaitTimeout: It took longer than `timeout`; the run goes on.
+        """
+        timeout_ms = None if timeout is None else duration_ms(timeout, option="timeout")
+        return reading.wait_for(self.door, run_id_of(run), status=status, timeout_ms=timeout_ms)
+
+    # -- commands
+
+    def cancel(
+        self,
+        run: RunRef,
+        *,
+        by: object = None,
+        note: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        key: str | None = None,
+        now: datetime | None = None,
+    ) -> Run:
+        """
+        End a run where it is.  A step that runs is not stopped; its result is refused.
+
+        Raises:
+            RunNotFound: There is no such run.
+            Refused: It is over already.
+            IdempotencyConflict: The key belongs to another cancel.
+        """
+        run_id = run_id_of(run)
+        given = canonical.encode({"run_id": run_id, "actor": by, "comment": note})
+        command = Cancel(
+            said=Receipted(actor=by, comment=note, metadata=metadata or {}, key=key),
+            digest=sha256(given.encode()).hexdigest(),
+        )
+        return answered(self.door.handle(run_id, command, now=now))
+
+    # -- what workers need
+
+    def run_async(self, coroutine: Coroutine[Any, Any, object]) -> object:
+        """Run an async step on the mesh's event loop."""
+        return self._event_loop.run(coroutine)
+
+    def enlist(self, worker: Worker) -> None:
+        """Let starts fill this worker's free slots."""
+        self._workers = (*self._workers, worker)
+
+    def dismiss(self, worker: Worker) -> None:
+        """Fill its slots no more."""
+        self._workers = tuple(one for one in self._workers if one is not worker)
+
+    def _claim(
+        self, queue: str, owner: str | None, lease: Duration, now: datetime | None
+    ) -> Claim | None:
+        crew = self._crew((queue,), owner, lease, heartbeat=False, now=now)
+        while True:
+            taken = take(self.door, (queue,), self.actions.keys(), 1, crew.offer, now=now)
+            if taken.claims or not taken.appends:
+                return taken.claims[0] if taken.claims else None
+
+    def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
+        command = command_for(claim, outcome, self.door.ports.draw, None)
+        return answered(self.door.handle(claim.run_id, command, now=now))
+
+    def _run(self, claim: Claim) -> Run:
+        return run_of(self.door.fresh(claim.run_id).state)
+
+    def _crew(
+        self,
+        queues: Sequence[str],
+        owner: str | None,
+        lease: Duration,
+        *,
+        heartbeat: bool,
+        now: datetime | None,
+    ) -> Crew:
+        lease_ms = lease_of(lease)
+        beats = None
+        if heartbeat:
+            beats = self._heartbeats.setdefault(lease_ms, Heartbeats(self.door, lease_ms=lease_ms))
+        return Crew(
+            door=self.door,
+            actions=self.actions,
+            owner=owner or owner_name(self.door.ports.random_bytes(4)),
+            lease_ms=lease_ms,
+            queues=frozenset(queues),
+            run_async=self.run_async,
+            heartbeats=beats,
+            now=now,
+        )
+
+    def _served(self) -> tuple[str, ...]:
+        named = {"default"}
+        for spec in self.workflows.values():
+            queues = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
+            named.update(queue for queue in queues if queue is not None)
+        return tuple(sorted(named))

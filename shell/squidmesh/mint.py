@@ -1,0 +1,46 @@
+"""Fresh identities: everything of a run that must be drawn, in one place."""
+
+from base64 import urlsafe_b64encode
+from datetime import datetime
+
+from squidmesh.ports import Ports
+from squidmesh_core.ids import AppendId, ClaimId, RunId, token_hash, uuid7
+from squidmesh_core.protocol.commands import Offer
+
+
+class Mint:
+    """Draws ids and tokens from the ports' randomness."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._bytes = ports.random_bytes
+
+    def run_id(self, now: datetime) -> RunId:
+        """A time-ordered run id."""
+        return uuid7(int(now.timestamp() * 1000), self._bytes(10))
+
+    def append_id(self) -> AppendId:
+        """The identity of one append: 128 random bits in hex."""
+        return AppendId(self._bytes(16).hex())
+
+    def offer(
+        self, *, owner: str, lease_ms: int, actions: frozenset[str], queues: frozenset[str]
+    ) -> tuple[Offer, str]:
+        """
+        A worker's free slot, and the token that proves whose it is.
+
+        The token is 256 random bits; only its hash leaves this process.
+        """
+        token = _text(self._bytes(32))
+        offer = Offer(
+            owner=owner,
+            claim_id=ClaimId(_text(self._bytes(16))),
+            claim_token_hash=token_hash(token),
+            lease_ms=lease_ms,
+            actions=actions,
+            queues=queues,
+        )
+        return offer, token
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).decode().rstrip("=")

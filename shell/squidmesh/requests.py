@@ -1,0 +1,164 @@
+"""
+What the door asks of the storage, as values.
+
+The door itself does no I/O: it is a generator that yields these requests and
+gets their replies, so that threads, an event loop or a test can drive it.
+"""
+
+from collections.abc import Generator
+from datetime import datetime
+from typing import TypeVar, assert_never
+
+from attrs import frozen
+
+from squidmesh.ports import Ports
+from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
+from squidmesh_storage.api import (
+    Batch,
+    Checkpoint,
+    Committed,
+    Conflict,
+    Journal,
+    Loaded,
+    Outcome,
+    Unknown,
+)
+
+
+@frozen(kw_only=True)
+class Load:
+    """The appends of a run after a revision."""
+
+    run_id: RunId
+    after: Revision
+
+
+@frozen(kw_only=True)
+class Write:
+    """One append; the reply is its outcome."""
+
+    batch: Batch
+
+
+@frozen(kw_only=True)
+class Find:
+    """Where the append of this id stands, if it does."""
+
+    run_id: RunId
+    append_id: AppendId
+
+
+@frozen(kw_only=True)
+class ReadClock:
+    """The storage's clock."""
+
+
+@frozen(kw_only=True)
+class ReadDefinition:
+    """The canonical text of a definition."""
+
+    fingerprint: Fingerprint
+
+
+@frozen(kw_only=True)
+class PutCheckpoint:
+    """Store a state, so that the next cold start is quick; null: forget the stored one."""
+
+    run_id: RunId
+    checkpoint: Checkpoint | None
+
+
+Request = Load | Write | Find | ReadClock | ReadDefinition | PutCheckpoint
+Reply = Loaded | Outcome | Revision | datetime | str | None
+Result = TypeVar("Result")
+Trip = Generator[Request, Reply, Result]
+
+
+def write(batch: Batch) -> Trip[Outcome]:
+    """Append one batch."""
+    reply = yield Write(batch=batch)
+    if isinstance(reply, Committed | Conflict | Unknown):
+        return reply
+    raise _unexpected(reply)
+
+
+def load(run_id: RunId, after: Revision) -> Trip[Loaded]:
+    """Read the appends after a revision."""
+    reply = yield Load(run_id=run_id, after=after)
+    if isinstance(reply, Loaded):
+        return reply
+    raise _unexpected(reply)
+
+
+def find(run_id: RunId, append_id: AppendId) -> Trip[bool]:
+    """Whether the append of this id is durable."""
+    reply = yield Find(run_id=run_id, append_id=append_id)
+    return reply is not None
+
+
+def read_clock() -> Trip[datetime]:
+    """The instant to decide at."""
+    reply = yield ReadClock()
+    if isinstance(reply, datetime):
+        return reply
+    raise _unexpected(reply)
+
+
+def read_definition(fingerprint: Fingerprint) -> Trip[str | None]:
+    """The text of a definition, if it is stored."""
+    reply = yield ReadDefinition(fingerprint=fingerprint)
+    if reply is None or isinstance(reply, str):
+        return reply
+    raise _unexpected(reply)
+
+
+def put_checkpoint(run_id: RunId, checkpoint: Checkpoint | None) -> Trip[None]:
+    """Store a state, or forget the stored one."""
+    yield PutCheckpoint(run_id=run_id, checkpoint=checkpoint)
+
+
+def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
+    """Run a trip to its end on this thread."""
+    try:
+        request = next(trip)
+        while True:
+            try:
+                reply = _answer(request, journal, ports)
+            except SquidmeshError as error:
+                request = trip.throw(error)
+            else:
+                request = trip.send(reply)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def _unexpected(reply: Reply) -> TypeError:
+    return TypeError(f"whoever drives this trip gave {type(reply).__name__} as a reply")
+
+
+def _answer(request: Request, journal: Journal, ports: Ports) -> Reply:
+    match request:
+        case Write(batch=batch):
+            ports.site("append.before")
+            (outcome,) = journal.append((batch,))
+            ports.site("append.after")
+            return outcome
+        case ReadClock():
+            return journal.now()
+        case Load(run_id=run_id, after=after):
+            return journal.load(run_id, after)
+        case Find(run_id=run_id, append_id=append_id):
+            return journal.find(run_id, append_id)
+        case ReadDefinition(fingerprint=fingerprint):
+            return journal.definition(fingerprint)
+        case PutCheckpoint(run_id=run_id, checkpoint=checkpoint):
+            ports.site("checkpoint.before")
+            if checkpoint is None:
+                journal.delete_checkpoint(run_id)
+            else:
+                journal.put_checkpoint(run_id, checkpoint)
+            ports.site("checkpoint.after")
+            return None
+    assert_never(request)

@@ -1,0 +1,305 @@
+"""
+A worker: claims in batches of free slots, and carries each claim on a thread.
+
+`run` is foreground work for `squidmesh work` and scripts; `start` and `stop`
+(also as a context manager) are for hosts.  SIGTERM and SIGINT drain: running
+steps end and are settled, nothing more is claimed.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Final, Self, assert_never
+
+from squidmesh.carry import Crew, carry
+from squidmesh.claim import Claim, Taken, take
+from squidmesh.duration import Duration, duration_ms
+from squidmesh.heartbeat import Heartbeats
+from squidmesh.loop import Begin, Rest, Take, worker_loop
+from squidmesh_core.errors import ConfigError, StorageError
+from squidmesh_core.ids import is_queue_name
+from squidmesh_core.protocol.commands import Offer
+from squidmesh_storage.api import Wakeups
+
+if TYPE_CHECKING:
+    from squidmesh.mesh import Mesh
+
+LOG: Final = logging.getLogger("squidmesh.worker")
+#: Seconds until a worker tries again after the storage said no.
+AFTER_ERROR: Final = 1.0
+#: Seconds between looks at whether a signal came.
+GLANCE: Final = 0.2
+
+
+class Worker:
+    """
+    Performs the steps of one mesh's runs, several at once.
+
+    Args:
+        mesh: Whose actions are performed.
+        concurrency: Steps at once.
+        queues: The queues it serves.
+        lease: How long a claim lives without a heartbeat; beats come every
+            third of it, by themselves.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+
+    def __init__(
+        self,
+        mesh: "Mesh",
+        *,
+        concurrency: int = 8,
+        queues: Sequence[str] = ("default",),
+        lease: Duration = "60s",
+    ) -> None:
+        self._mesh = mesh
+        self._concurrency = _positive(concurrency)
+        self._queues = _queue_names(queues)
+        lease_ms = lease_of(lease)
+        self._heartbeats = Heartbeats(mesh.door, lease_ms=lease_ms)
+        self._crew = Crew(
+            door=mesh.door,
+            actions=mesh.actions,
+            owner=owner_name(mesh.door.ports.random_bytes(4)),
+            lease_ms=lease_ms,
+            queues=frozenset(self._queues),
+            run_async=mesh.run_async,
+            heartbeats=self._heartbeats,
+        )
+        self._lock = threading.Lock()
+        self._free = 0
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        #: Set by signal handlers, which may take no lock.
+        self.asked_to_drain = False
+        self._wakeups: Wakeups | None = None
+        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def owner(self) -> str:
+        """The name that claims of this worker carry: a label, no authority."""
+        return self._crew.owner
+
+    # -- foreground and background
+
+    def run(self) -> None:
+        """
+        Work until `stop` is called or a signal asks to drain.
+
+        On the main thread SIGTERM and SIGINT drain the worker: running steps
+        end and are settled.  A second one ends the process at once, and the
+        leases run out.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            self._work()
+            return
+        with _asking(self):
+            self.start()
+            while not self._ended.wait(GLANCE):
+                if self.asked_to_drain:
+                    self.drain_soon()
+        self.stop()
+
+    def start(self) -> Self:
+        """Work on a thread of its own until `stop`."""
+        self._thread = threading.Thread(target=self._work, name="squidmesh-worker")
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Drain: take nothing more, let running steps end, and wait for them."""
+        self.drain_soon()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+            self._thread = None
+
+    def drain_soon(self) -> None:
+        """Ask for the drain without waiting for it."""
+        self._stopping.set()
+        if self._wakeups is not None:
+            self._wakeups.ring()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- slots that a start of this process may fill at once
+
+    def reserve(self, queue: str) -> tuple[Offer, str] | None:
+        """A free slot for work of this queue, with its token; null: there is none."""
+        if queue not in self._crew.queues or self._stopping.is_set():
+            return None
+        with self._lock:
+            if self._free == 0:
+                return None
+            self._free -= 1
+        return self._crew.offer()
+
+    def fill(self, claim: Claim | None) -> None:
+        """Begin the claim that a reserved slot got, or give the slot back."""
+        if claim is None or self._pool is None:
+            self._release()
+        else:
+            self._pool.submit(self._carry, claim)
+
+    # -- the loop
+
+    def _work(self) -> None:
+        with (
+            self._mesh.door.journal.listen(self._queues) as wakeups,
+            ThreadPoolExecutor(self._concurrency, thread_name_prefix="squidmesh-slot") as pool,
+        ):
+            self._wakeups, self._pool, self._free = wakeups, pool, self._concurrency
+            self._mesh.enlist(self)
+            try:
+                self._drive(wakeups, pool)
+            finally:
+                self._mesh.dismiss(self)
+                self._stopping.set()
+                pool.shutdown(wait=True)
+                self._heartbeats.stop()
+                self._wakeups = self._pool = None
+                self._ended.set()
+
+    def _drive(self, wakeups: Wakeups, pool: ThreadPoolExecutor) -> None:
+        ports = self._mesh.door.ports
+        loop = worker_loop(lambda: self._free, self._stopping.is_set, ports.draw)
+        reply: Taken | None = None
+        while True:
+            try:
+                request = loop.send(reply)
+            except StopIteration:
+                return
+            reply = None
+            match request:
+                case Take(limit=limit):
+                    reply = self._take(limit)
+                case Begin(claims=claims):
+                    for claim in claims:
+                        pool.submit(self._carry, claim)
+                case Rest(seconds=seconds):
+                    ports.rest(wakeups, seconds)
+                case _:
+                    assert_never(request)
+
+    def _take(self, limit: int) -> Taken | None:
+        """Claim for so many slots; slots that got nothing are free again."""
+        slots = self._seize(limit)
+        if slots == 0:
+            return None
+        claims: tuple[Claim, ...] = ()
+        try:
+            crew = self._crew
+            taken = take(crew.door, self._queues, crew.actions.keys(), slots, crew.offer)
+            claims = taken.claims
+        except StorageError as error:
+            LOG.error("nothing could be claimed, trying again: %s", error)
+            self._stopping.wait(AFTER_ERROR)
+            return None
+        else:
+            return taken
+        finally:
+            self._give_back(slots - len(claims))
+
+    def _carry(self, claim: Claim) -> None:
+        try:
+            carry(self._crew, claim, self._stopping.is_set)
+        except Exception:
+            LOG.exception("%s was given up; its lease runs out", claim.attempt_key)
+        finally:
+            self._release()
+
+    def _seize(self, limit: int) -> int:
+        with self._lock:
+            slots = min(limit, self._free)
+            self._free -= slots
+            return slots
+
+    def _give_back(self, slots: int) -> None:
+        with self._lock:
+            self._free += slots
+
+    def _release(self) -> None:
+        self._give_back(1)
+        if self._wakeups is not None:
+            self._wakeups.ring()
+
+
+def owner_name(randomness: bytes) -> str:
+    """Host, process and a random incarnation: restarted workers never share a name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{randomness.hex()}"
+
+
+def lease_of(lease: Duration) -> int:
+    """
+    A lease in milliseconds.
+
+    Raises:
+        ConfigError: It is no duration between 1 ms and 1 h.
+    """
+    lease_ms = duration_ms(lease, option="lease")
+    if not 1 <= lease_ms <= 3_600_000:
+        raise ConfigError(
+            "the option lease must be between 1ms and 1h",
+            "invalid_option",
+            {"option": "lease", "reason": "expected 1ms to 1h"},
+        )
+    return lease_ms
+
+
+def _positive(concurrency: int) -> int:
+    if type(concurrency) is not int or concurrency < 1:
+        raise ConfigError(
+            "the option concurrency must be a whole number of at least 1",
+            "invalid_option",
+            {"option": "concurrency", "reason": "expected a whole number of at least 1"},
+        )
+    return concurrency
+
+
+def _queue_names(queues: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(queues, str) or not queues or not all(map(is_queue_name, queues)):
+        raise ConfigError(
+            "the option queues must be a list of queue names: letters, digits, '_', '.', '-'",
+            "invalid_option",
+            {"option": "queues", "reason": "expected a list of queue names"},
+        )
+    return tuple(dict.fromkeys(queues))
+
+
+@contextmanager
+def _asking(worker: Worker) -> Iterator[None]:
+    """Within the block the first SIGTERM or SIGINT asks to drain; the next is the process's own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signals call it
+        # No lock is taken here: the main thread may hold any of them.
+        worker.asked_to_drain = True
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,55 @@
+"""
+Write what in specs/ is drawn from the code, or tell whether it is up to date.
+
+    python specs/generate.py            writes the files
+    python specs/generate.py --check    writes nothing; exit 1 if one has drifted
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from squidmesh_core.protocol.schemas import schemas
+
+SPECS = Path(__file__).parent
+
+
+def generated() -> dict[Path, str]:
+    """Every generated file with the text it should hold."""
+    return {
+        SPECS / "entries" / name: json.dumps(schema, indent=2) + "\n"
+        for name, schema in schemas().items()
+    }
+
+
+def drifted(files: dict[Path, str]) -> list[Path]:
+    """The files that are missing, differ, or should no longer be there."""
+    folders = {path.parent for path in files}
+    stray = [path for folder in folders for path in folder.glob("*") if path not in files]
+    changed = [
+        path
+        for path, text in files.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    return sorted(stray + changed)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; the exit code."""
+    files = generated()
+    out_of_date = drifted(files)
+    if arguments == ["--check"]:
+        for path in out_of_date:
+            print(f"{path.relative_to(SPECS)} is not what the code says", file=sys.stderr)
+        return 1 if out_of_date else 0
+    for path in out_of_date:
+        if path in files:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(files[path], encoding="utf-8")
+        else:
+            path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

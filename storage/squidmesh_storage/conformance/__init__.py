@@ -1,0 +1,50 @@
+"""
+The promises of `squidmesh_storage.api` as tests that any adapter's author can run.
+
+    class TestMine(JournalConformance):
+        def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
+            return MyJournal(tmp_path / "journal", clock=clock)
+
+pytest collects the rest.  `kit.Promises` says what else an adapter may tell about
+itself; a promise that it gives no means to test is skipped, with the reason.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    *(
+        f"{__name__}.{module}"
+        for module in (
+            "appending", "chain", "claiming", "concurrency", "indexing",
+            "keeping", "kit", "listing", "loading", "waking",
+        )
+    )
+)  # fmt: skip
+
+from squidmesh_storage.conformance.appending import AppendPromises  # noqa: E402 (after the hook)
+from squidmesh_storage.conformance.chain import ChainPromises  # noqa: E402
+from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
+from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
+from squidmesh_storage.conformance.indexing import IndexPromises  # noqa: E402
+from squidmesh_storage.conformance.keeping import KeepingPromises  # noqa: E402
+from squidmesh_storage.conformance.kit import Clock  # noqa: E402
+from squidmesh_storage.conformance.listing import ListPromises  # noqa: E402
+from squidmesh_storage.conformance.loading import LoadPromises  # noqa: E402
+from squidmesh_storage.conformance.waking import WakePromises  # noqa: E402
+
+
+class JournalConformance(
+    AppendPromises,
+    LoadPromises,
+    ChainPromises,
+    ClaimPromises,
+    IndexPromises,
+    ListPromises,
+    KeepingPromises,
+    WakePromises,
+    ConcurrencyPromises,
+):
+    """Every promise that a journal makes."""
+
+
+__all__ = ["Clock", "JournalConformance"]

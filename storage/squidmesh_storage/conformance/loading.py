@@ -1,0 +1,115 @@
+# ruff: noqa: S101 (a test suite that ships with the package)
+"""What `load`, `find` and `run_ids` promise."""
+
+import pytest
+
+from squidmesh_core.errors import RunNotFound, StorageError
+from squidmesh_core.ids import AppendId, Revision
+from squidmesh_storage.api import Journal, Loaded
+from squidmesh_storage.conformance.kit import (
+    Promises,
+    commit,
+    first,
+    head_of,
+    records_of,
+    run_id,
+    then,
+)
+
+
+class LoadPromises(Promises):
+    """Loading: in order, without gaps, with the head."""
+
+    def test_a_run_without_an_append_is_not_found(self, journal: Journal) -> None:
+        """At whatever revision one asks."""
+        commit(journal, first(run_id(1)))
+
+        for after in (Revision(0), Revision(3)):
+            with pytest.raises(RunNotFound) as caught:
+                journal.load(run_id(2), after)
+            assert ("not_found", {"run_id": run_id(2)}) == (
+                caught.value.code,
+                caught.value.details,
+            )
+
+    def test_load_returns_all_appends_in_order(self, journal: Journal) -> None:
+        """With the head that the next append must follow."""
+        one = first(run_id(1), entries=2)
+        two = then(one, entries=3)
+        three = then(two)
+        commit(journal, first(run_id(2)))
+        for batch in (one, two, three):
+            commit(journal, batch)
+
+        expected = Loaded(records=records_of(one, two, three), head=head_of(three))
+
+        assert expected == journal.load(run_id(1))
+
+    def test_load_after_a_revision_returns_what_is_new(self, journal: Journal) -> None:
+        """Whoever knows the beginning reads the rest only."""
+        one = first(run_id(1), entries=2)
+        two = then(one, entries=3)
+        three = then(two)
+        for batch in (one, two, three):
+            commit(journal, batch)
+
+        assert Loaded(records=records_of(two, three), head=head_of(three)) == journal.load(
+            run_id(1), Revision(2)
+        )
+        assert Loaded(records=(), head=head_of(three)) == journal.load(run_id(1), Revision(6))
+
+    def test_load_past_the_end_returns_the_head_that_is_there(self, journal: Journal) -> None:
+        """A reader who knows more than the journal learns so from the head."""
+        begun = first(run_id(1), entries=2)
+        commit(journal, begun)
+
+        assert Loaded(records=(), head=head_of(begun)) == journal.load(run_id(1), Revision(9))
+
+    def test_load_after_a_revision_inside_an_append_is_refused(self, journal: Journal) -> None:
+        """No reader can have stood there: what it knows is not in this journal."""
+        commit(journal, first(run_id(1), entries=3))
+
+        with pytest.raises(StorageError) as caught:
+            journal.load(run_id(1), Revision(2))
+        assert caught.value.code == "run_quarantined"
+
+    def test_find_returns_the_last_revision_of_an_append(self, journal: Journal) -> None:
+        """By run and append id; null if the run has no such append."""
+        one = first(run_id(1), entries=2)
+        two = then(one, entries=3)
+        for batch in (one, two):
+            commit(journal, batch)
+
+        assert Revision(2) == journal.find(run_id(1), one.record.append_id)
+        assert Revision(5) == journal.find(run_id(1), two.record.append_id)
+        assert journal.find(run_id(1), AppendId("nobody's")) is None
+        assert journal.find(run_id(2), one.record.append_id) is None
+
+    def test_run_ids_walks_all_runs_in_order(self, journal: Journal) -> None:
+        """In pages, each run once, however many appends it has."""
+        for number in (3, 1, 2):
+            begun = first(run_id(number))
+            commit(journal, begun)
+            commit(journal, then(begun))
+
+        assert (run_id(1), run_id(2)) == journal.run_ids(None, 2)
+        assert (run_id(3),) == journal.run_ids(run_id(2), 2)
+        assert journal.run_ids(run_id(3), 2) == ()
+
+    def test_a_closed_journal_refuses_every_verb(self, journal: Journal) -> None:
+        """And closing twice is fine."""
+        journal.close()
+        journal.close()
+
+        for use in (
+            lambda: journal.load(run_id(1)),
+            lambda: journal.append((first(run_id(1)),)),
+            lambda: journal.claimable(("default",), (), 1, lambda _, __: ()),
+            journal.now,
+        ):
+            with pytest.raises(StorageError, match="closed"):
+                use()
+
+    def test_the_url_says_where_the_journal_is(self, journal: Journal) -> None:
+        """As one would open it."""
+        assert "://" in journal.url

@@ -1,0 +1,103 @@
+"""Writing appends and index rows, inside a transaction that somebody else began."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow
+from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
+from squidmesh_storage.sqlite.rows import (
+    attempt_values,
+    head_from,
+    micros,
+    record_values,
+    run_values,
+)
+from squidmesh_storage.sqlite.statements import SQL
+
+
+def write(
+    connection: sqlite3.Connection, batches: Sequence[Batch], stored_at: datetime
+) -> tuple[Outcome, ...]:
+    """Append each batch whose expected revision is the head; answer each on its own."""
+    stamp = micros(stored_at)
+    fallen = _fallen_groups(connection, batches)
+    return tuple(_write_one(connection, batch, stamp, fallen) for batch in batches)
+
+
+def head_of(connection: sqlite3.Connection, run_id: RunId) -> Head | None:
+    """Where a journal stands; null: there is none."""
+    row = connection.execute(SQL["head"], (run_id,)).fetchone()
+    return None if row is None else head_from(row)
+
+
+def replace_rows(
+    connection: sqlite3.Connection, run: RunRow, attempts: Sequence[AttemptRow], at: datetime
+) -> None:
+    """Put these rows in the place of all rows of a run; `at` tells due from delayed."""
+    for statement in ("clear_waiting", "clear_held"):
+        connection.execute(SQL[statement], (run.run_id,))
+    _change(connection, run.run_id, RowChanges(run=run, put=tuple(attempts)), at)
+
+
+def in_doubt(outcomes: Sequence[Outcome], batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+    """The same answers when COMMIT broke: nobody knows whether what was written is durable."""
+    return tuple(
+        Unknown(run_id=outcome.run_id, append_id=batch.record.append_id)
+        if isinstance(outcome, Committed)
+        else outcome
+        for outcome, batch in zip(outcomes, batches, strict=True)
+    )
+
+
+def _fallen_groups(connection: sqlite3.Connection, batches: Sequence[Batch]) -> frozenset[str]:
+    # The write lock is held, so a head that is right now stays right until COMMIT.
+    return frozenset(
+        batch.group
+        for batch in batches
+        if batch.group is not None and _revision(connection, batch.record.run_id) != batch.expected
+    )
+
+
+def _write_one(
+    connection: sqlite3.Connection, batch: Batch, stored_at: int, fallen: Collection[str]
+) -> Outcome:
+    record = batch.record
+    if batch.group not in fallen:
+        written = connection.execute(SQL["append"], record_values(record, stored_at)).rowcount
+        if written:
+            _change(connection, record.run_id, batch.rows, record.at)
+            return Committed(run_id=record.run_id, revision=record.last)
+    actual = _revision(connection, record.run_id)
+    return Conflict(run_id=record.run_id, expected=batch.expected, actual=actual)
+
+
+def _revision(connection: sqlite3.Connection, run_id: RunId) -> Revision:
+    head = head_of(connection, run_id)
+    return Revision(0) if head is None else head.revision
+
+
+def _change(connection: sqlite3.Connection, run_id: RunId, rows: RowChanges, at: datetime) -> None:
+    """Change the index as an append at this instant implies: drops before puts."""
+    run = rows.run
+    if run is not None:
+        connection.execute(SQL["put_run"], run_values(run))
+        connection.execute(SQL["clear_tags"], (run_id,))
+        for tag in run.tags:
+            connection.execute(SQL["put_tag"], (run_id, tag))
+    for key in rows.drop:
+        for statement in ("drop_waiting", "drop_held"):
+            connection.execute(SQL[statement], (run_id, key))
+    for row in rows.put:
+        _put(connection, row, at)
+
+
+def _put(connection: sqlite3.Connection, row: AttemptRow, at: datetime) -> None:
+    values, key = attempt_values(row), (row.run_id, row.attempt_key)
+    if row.held_until is None:
+        connection.execute(SQL["drop_held"], key)
+        connection.execute(SQL["put_waiting"], (*values, row.visible_at <= at))
+    else:
+        connection.execute(SQL["drop_waiting"], key)
+        connection.execute(SQL["put_held"], (*values, micros(row.held_until)))

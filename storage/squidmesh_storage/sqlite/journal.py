@@ -1,0 +1,275 @@
+"""
+The SQLite adapter's verbs: the embedded default.
+
+One file, the standard library's driver, WAL with full durability.  Every write
+of the process goes through `Writer` under one lock; appends of many threads are
+merged by `Committer`; reads have connections of their own.
+"""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from squidmesh_core.errors import OutcomeUnknown, StorageError
+from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.rows import AttemptRow, RunRow
+from squidmesh_storage.api import (
+    NOTHING,
+    Batch,
+    Checkpoint,
+    Claimed,
+    DecideClaims,
+    ListPage,
+    Loaded,
+    Outcome,
+    RunFilter,
+    Wakeups,
+)
+from squidmesh_storage.committer import Committer, Write
+from squidmesh_storage.problems import check_runs_differ, closed
+from squidmesh_storage.sqlite import appends, claims, files, listing, loading, schema
+from squidmesh_storage.sqlite.database import Readers, SharedReader, Writer
+from squidmesh_storage.sqlite.rows import Value, attempt_from, run_from
+from squidmesh_storage.sqlite.statements import SQL
+from squidmesh_storage.wakeups import Bell
+
+_IN_MEMORY: Final = ":memory:"
+
+
+class _Process:
+    """What belongs to one process and must not cross a fork: connections and locks."""
+
+    def __init__(self, path: Path | None, write: Write) -> None:
+        self.pid = os.getpid()
+        self.writer = Writer(path)
+        self.readers = SharedReader(self.writer) if path is None else Readers(path)
+        self.committer = Committer(write)
+        self.bell = Bell()
+
+
+#: Connections of a parent process.  Closing them in the child would drop the
+#: parent's file locks (sqlite.org/howtocorrupt.html §2.2), so they are only kept.
+_INHERITED: Final[list[_Process]] = []
+
+
+class SqliteJournal:
+    """Keeps journals in one SQLite file, or in memory with `:memory:`."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        migrate: bool = False,
+        file_system_of: files.FileSystemOf = files.file_system_of,
+    ) -> None:
+        """
+        Open a file, or begin one.
+
+        Args:
+            path: The file, or `:memory:`.
+            clock: Judges leases and visibility; by default the machine's clock.
+            migrate: Bring an older schema up to date instead of refusing it.
+            file_system_of: Tells the kind of file system of a path.
+
+        Raises:
+            StorageError: It cannot be used; the text says what to do.
+                `schema_behind`, `schema_ahead` with `found` and `wanted`.
+        """
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._path = None if str(path) == _IN_MEMORY else Path(path).absolute()
+        if self._path is not None:
+            files.check_file(self._path.resolve(), file_system_of)
+        self._closed = False
+        self._present = _Process(self._path, self._write)
+        try:
+            with self._present.writer.lock:
+                connection = self._present.writer.connection
+                schema.ensure(connection, self._path, schema.MIGRATIONS, may_migrate=migrate)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where this is: `sqlite:///` and the path."""
+        return f"sqlite:///{self._path or _IN_MEMORY}"
+
+    # -- journals
+
+    def load(self, run_id: RunId, after: Revision = NOTHING) -> Loaded:
+        """See `Journal.load`."""
+        with self._process.readers.snapshot() as connection:
+            return loading.load(connection, run_id, after)
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """See `Journal.append`."""
+        check_runs_differ(batches)
+        return self._process.committer.append(batches)
+
+    def claimable(
+        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+    ) -> Claimed:
+        """See `Journal.claimable`; while there is nothing to claim, it only reads."""
+        process, wanted = self._process, claims.Wanted.of(queues, actions, limit)
+        with process.readers.snapshot() as connection:
+            now = self._clock()
+            if not claims.anything(connection, wanted, now):
+                return Claimed(
+                    outcomes=(), now=now, next_due=claims.next_due(connection, wanted, now)
+                )
+        batches: Sequence[Batch] = ()
+        outcomes: tuple[Outcome, ...] = ()
+        next_due: datetime | None = None
+        try:
+            with process.writer.transaction() as connection:
+                now = self._clock()
+                claims.promote(connection, wanted, now)
+                candidates = claims.candidates(connection, wanted, now)
+                batches = decide(candidates, now) if candidates else ()
+                check_runs_differ(batches)
+                outcomes = appends.write(connection, batches, now)
+                next_due = claims.next_due(connection, wanted, now)
+        except OutcomeUnknown:
+            outcomes = appends.in_doubt(outcomes, batches)
+        process.bell.ring_for(batches)
+        return Claimed(outcomes=outcomes, now=now, next_due=next_due)
+
+    def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
+        """See `Journal.find`."""
+        with self._process.readers.snapshot() as connection:
+            row = connection.execute(SQL["find"], (run_id, append_id)).fetchone()
+        return None if row is None else Revision(row[0])
+
+    def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal.run_ids`."""
+        asked = {"after": after or "", "limit": limit}
+        with self._process.readers.snapshot() as connection:
+            return tuple(RunId(row[0]) for row in connection.execute(SQL["run_ids"], asked))
+
+    # -- the index
+
+    def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
+        """See `Journal.runs`."""
+        with self._process.readers.snapshot() as connection:
+            return listing.page(connection, where, cursor, limit)
+
+    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+        """See `Journal.rows_of`."""
+        with self._process.readers.snapshot() as connection:
+            run = connection.execute(SQL["run"], (run_id,)).fetchone()
+            attempts = connection.execute(SQL["attempts"], (run_id,)).fetchall()
+        return (
+            None if run is None else run_from(run),
+            tuple(attempt_from(row) for row in attempts),
+        )
+
+    def index(
+        self, run_id: RunId, revision: Revision, run: RunRow, attempts: Sequence[AttemptRow]
+    ) -> bool:
+        """See `Journal.index`."""
+        process = self._process
+        with process.writer.transaction() as connection:
+            head = appends.head_of(connection, run_id)
+            if head is None or head.revision != revision:
+                return False
+            appends.replace_rows(connection, run, attempts, head.at)
+        process.bell.ring(row.queue for row in attempts)
+        return True
+
+    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+        """See `Journal.quarantine`."""
+        if reason is None:
+            self._execute("drop_quarantine", run_id)
+        else:
+            self._execute("put_quarantine", run_id, reason)
+
+    # -- beside the journals
+
+    def definition(self, fingerprint: Fingerprint) -> str | None:
+        """See `Journal.definition`."""
+        with self._process.readers.snapshot() as connection:
+            row = connection.execute(SQL["definition"], (fingerprint,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def define(self, fingerprint: Fingerprint, text: str) -> None:
+        """See `Journal.define`; a known one costs a read only."""
+        if self.definition(fingerprint) is None:
+            self._execute("put_definition", fingerprint, text)
+
+    def checkpoint(self, run_id: RunId) -> Checkpoint | None:
+        """See `Journal.checkpoint`."""
+        with self._process.readers.snapshot() as connection:
+            return loading.stored_checkpoint(connection, run_id)
+
+    def put_checkpoint(self, run_id: RunId, checkpoint: Checkpoint) -> None:
+        """See `Journal.put_checkpoint`."""
+        self._execute(
+            "put_checkpoint",
+            run_id,
+            checkpoint.revision,
+            checkpoint.hash,
+            checkpoint.codec_version,
+            checkpoint.body,
+        )
+
+    def delete_checkpoint(self, run_id: RunId) -> None:
+        """See `Journal.delete_checkpoint`."""
+        self._execute("drop_checkpoint", run_id)
+
+    def now(self) -> datetime:
+        """See `Journal.now`: the clock given, by default the machine's."""
+        self._check_open()
+        return self._clock()
+
+    def listen(self, queues: Sequence[str]) -> AbstractContextManager[Wakeups]:
+        """See `Journal.listen`: hints from this process only, so poll as well."""
+        return self._process.bell.listen(queues)
+
+    def close(self) -> None:
+        """See `Journal.close`."""
+        self._closed = True
+        if self._present.pid == os.getpid():
+            self._present.readers.close()
+            self._present.writer.close()
+
+    # -- helpers
+
+    @property
+    def _process(self) -> _Process:
+        """The connections of this process: new ones after a fork."""
+        self._check_open()
+        if self._present.pid != os.getpid():
+            if self._path is None:
+                raise StorageError(
+                    "a journal in memory stays with the process that opened it; "
+                    "open another one after a fork",
+                    "storage_error",
+                    {"path": _IN_MEMORY},
+                )
+            _INHERITED.append(self._present)
+            self._present = _Process(self._path, self._write)
+        return self._present
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed(self.url)
+
+    def _write(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """One round of the committer: one transaction."""
+        process = self._process
+        outcomes: tuple[Outcome, ...] = ()
+        try:
+            with process.writer.transaction() as connection:
+                outcomes = appends.write(connection, batches, self._clock())
+        except OutcomeUnknown:
+            return appends.in_doubt(outcomes, batches)
+        process.bell.ring_for(batches)
+        return outcomes
+
+    def _execute(self, name: str, *values: Value) -> None:
+        with self._process.writer.transaction() as connection:
+            connection.execute(SQL[name], values)

@@ -1,0 +1,67 @@
+"""Reading one journal, and checking what is read."""
+
+import sqlite3
+
+from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import Head
+from squidmesh_storage.api import Checkpoint, Loaded
+from squidmesh_storage.problems import check_chain
+from squidmesh_storage.sqlite.rows import record_from
+from squidmesh_storage.sqlite.statements import SQL
+
+
+def load(connection: sqlite3.Connection, run_id: RunId, after: Revision) -> Loaded:
+    """
+    The appends after a revision; from a snapshot that the caller holds.
+
+    Raises:
+        RunNotFound: No append of this run exists.
+        StorageError: `run_quarantined`.
+    """
+    checkpoint = stored_checkpoint(connection, run_id) if after == 0 else None
+    start = after if checkpoint is None else checkpoint.revision
+    before = _append_at(connection, run_id, start)
+    if checkpoint is not None and not _covers(checkpoint, before):
+        checkpoint, before, start = None, None, after
+    records = tuple(
+        record_from(run_id, row) for row in connection.execute(SQL["after"], (run_id, start))
+    )
+    check_chain(run_id, records, before=before, after=start)
+    mark = connection.execute(SQL["quarantine"], (run_id,)).fetchone()
+    return Loaded(
+        records=records,
+        checkpoint=checkpoint,
+        head=_head((*((before,) if before else ()), *records)),
+        quarantined=None if mark is None else mark[0],
+    )
+
+
+def stored_checkpoint(connection: sqlite3.Connection, run_id: RunId) -> Checkpoint | None:
+    """The stored checkpoint of a run, usable or not."""
+    row = connection.execute(SQL["checkpoint"], (run_id,)).fetchone()
+    if row is None:
+        return None
+    revision, digest, codec_version, body = row
+    return Checkpoint(
+        revision=Revision(revision), hash=digest, codec_version=codec_version, body=body
+    )
+
+
+def _append_at(
+    connection: sqlite3.Connection, run_id: RunId, revision: Revision
+) -> AppendRecord | None:
+    row = connection.execute(SQL["before"], (run_id, revision)).fetchone()
+    return None if row is None else record_from(run_id, row)
+
+
+def _covers(checkpoint: Checkpoint, before: AppendRecord | None) -> bool:
+    return before is not None and (before.last, before.hash) == (
+        checkpoint.revision,
+        checkpoint.hash,
+    )
+
+
+def _head(records: tuple[AppendRecord, ...]) -> Head:
+    newest = records[-1]
+    return Head(revision=newest.last, hash=newest.hash, at=newest.at)

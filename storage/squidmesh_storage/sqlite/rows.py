@@ -1,0 +1,143 @@
+"""Records as database rows and back."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
+
+from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow, RunStatus
+
+#: What SQLite stores and gives back.
+Value = str | int | float | bytes | None
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """An instant as whole microseconds since the epoch: compact, and ordered."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """The instant of so many microseconds; aware, UTC."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def record_values(record: AppendRecord, stored_at: int) -> tuple[Value, ...]:
+    """What `append` binds; `stored_at` in microseconds, by the storage clock."""
+    return (
+        record.run_id,
+        record.first,
+        record.last,
+        record.append_id,
+        micros(record.at),
+        stored_at,
+        record.body,
+        bytes.fromhex(record.hash),
+    )
+
+
+def record_from(run_id: RunId, row: tuple[int, int, str, int, str, str]) -> AppendRecord:
+    """A row of `before` or `after`."""
+    first, last, append_id, at, body, digest = row
+    return AppendRecord(
+        run_id=run_id,
+        first=Revision(first),
+        last=Revision(last),
+        append_id=AppendId(append_id),
+        at=instant(at),
+        body=body,
+        hash=digest,
+    )
+
+
+def head_from(row: tuple[int, str, int]) -> Head:
+    """A row of `head`."""
+    last, digest, at = row
+    return Head(revision=Revision(last), hash=digest, at=instant(at))
+
+
+def attempt_values(row: AttemptRow) -> tuple[Value, ...]:
+    """What `put_waiting` and `put_held` bind first."""
+    return (
+        row.run_id,
+        row.attempt_key,
+        row.queue,
+        row.action,
+        row.priority,
+        micros(row.visible_at),
+        row.partition_key,
+    )
+
+
+def attempt_from(
+    row: tuple[str, str, str, str | None, int, int, str | None, int | None],
+) -> AttemptRow:
+    """A row of `due`, `expired` or `attempts`."""
+    run_id, key, queue, action, priority, visible_at, partition_key, held_until = row
+    return AttemptRow(
+        run_id=RunId(run_id),
+        attempt_key=AttemptKey(key),
+        queue=queue,
+        action=action,
+        priority=priority,
+        visible_at=instant(visible_at),
+        held_until=None if held_until is None else instant(held_until),
+        partition_key=partition_key,
+    )
+
+
+def run_values(row: RunRow) -> tuple[Value, ...]:
+    """What `put_run` binds."""
+    return (
+        row.run_id,
+        row.workflow,
+        row.version,
+        row.fingerprint,
+        row.trigger,
+        row.status,
+        row.queue,
+        row.priority,
+        json.dumps(row.tags),
+        row.key,
+        row.partition_key,
+        micros(row.created_at),
+        None if row.ended_at is None else micros(row.ended_at),
+        row.parent,
+        row.replayed_from,
+        row.forked_at,
+        row.error,
+    )
+
+
+def run_from(row: tuple[Value, ...]) -> RunRow:
+    """
+    A row of `run`.
+
+    The table is STRICT, so the casts below say what SQLite has checked.
+    """
+    (
+        run_id, workflow, version, fingerprint, trigger, status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error,
+    ) = row  # fmt: skip
+    return RunRow(
+        run_id=RunId(cast("str", run_id)),
+        workflow=cast("str", workflow),
+        version=cast("str | None", version),
+        fingerprint=Fingerprint(cast("str", fingerprint)),
+        trigger=cast("str", trigger),
+        status=cast("RunStatus", status),
+        queue=cast("str", queue),
+        priority=cast("int", priority),
+        tags=tuple(json.loads(cast("str", tags))),
+        key=cast("str | None", key),
+        partition_key=cast("str | None", partition_key),
+        created_at=instant(cast("int", created_at)),
+        ended_at=None if ended_at is None else instant(cast("int", ended_at)),
+        parent=cast("RunId | None", parent),
+        replayed_from=cast("RunId | None", replayed_from),
+        forked_at=cast("NodeName | None", forked_at),
+        error=cast("str | None", error),
+    )

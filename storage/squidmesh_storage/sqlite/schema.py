@@ -1,0 +1,189 @@
+"""
+The tables, and how a file comes to have them.
+
+A new file gets all migrations at once, so a schema from zero and one that grew
+are the same by construction.  An older file is never changed unasked.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from attrs import frozen
+
+from squidmesh_core.errors import StorageError
+from squidmesh_storage.sqlite import files
+from squidmesh_storage.sqlite.connection import connect, translated
+from squidmesh_storage.sqlite.statements import read_sql
+
+
+@frozen(kw_only=True)
+class Migration:
+    """One numbered change of the tables."""
+
+    number: int
+    #: Expand: older processes go on working beside it.  Contract: they must be gone.
+    kind: Literal["expand", "contract"]
+    title: str
+    sql: str
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What a migration does, or has done."""
+
+    #: Number of the newest migration in the file; 0: it has no tables of ours.
+    found: int
+    wanted: int
+    steps: tuple[Migration, ...]
+
+
+#: In order, numbered from 1 without gaps.
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    Migration(
+        number=1,
+        kind="expand",
+        title="the first tables",
+        sql=read_sql("migrations", "0001_first_tables.sql"),
+    ),
+)
+
+
+def plan(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
+    """
+    What `migrate` would do to a file; nothing is changed.
+
+    Raises:
+        StorageError: The file is missing, or holds a newer schema.
+    """
+    connection = _connect_existing(path)
+    try:
+        return planned(connection, migrations)
+    except sqlite3.Error as error:
+        raise translated(error, Path(path)) from error
+    finally:
+        connection.close()
+
+
+def migrate(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
+    """
+    Bring a file to the newest schema, in one transaction; what was done.
+
+    Raises:
+        StorageError: The file is missing, or holds a newer schema; nothing was
+            changed.
+    """
+    connection = _connect_existing(path)
+    try:
+        return migrate_here(connection, migrations)
+    except sqlite3.Error as error:
+        raise translated(error, Path(path)) from error
+    finally:
+        connection.close()
+
+
+def ensure(
+    connection: sqlite3.Connection,
+    path: Path | None,
+    migrations: Sequence[Migration],
+    *,
+    may_migrate: bool,
+) -> None:
+    """
+    Make sure of the tables: create them in a new file, refuse an older schema.
+
+    Raises:
+        StorageError: `schema_behind`, unless it may be migrated; `schema_ahead`.
+    """
+    try:
+        steps = planned(connection, migrations)
+        if steps.found and steps.steps and not may_migrate:
+            raise _behind(steps, path)
+        if steps.steps:
+            migrate_here(connection, migrations)
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+
+
+def planned(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Plan:
+    """
+    Which migrations a database lacks.
+
+    Raises:
+        StorageError: `schema_ahead`.
+    """
+    found, wanted = _found(connection), migrations[-1].number
+    if found > wanted:
+        raise StorageError(
+            f"the tables are of schema {found}, newer than this squidmesh, which knows {wanted}; "
+            "upgrade squidmesh; nothing was changed",
+            "schema_ahead",
+            {"found": found, "wanted": wanted},
+        )
+    return Plan(
+        found=found, wanted=wanted, steps=tuple(one for one in migrations if one.number > found)
+    )
+
+
+def migrate_here(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Plan:
+    """
+    Bring a database to the newest schema, under its write lock.
+
+    Raises:
+        StorageError: `schema_ahead`.
+    """
+    connection.execute("begin immediate")
+    try:
+        # Again, now that nobody else can be at it.
+        done = planned(connection, migrations)
+        for migration in done.steps:
+            for statement in _statements(migration.sql):
+                connection.execute(statement)
+        connection.execute("update squidmesh_schema set version = ?", (done.wanted,))
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+    return done
+
+
+def _found(connection: sqlite3.Connection) -> int:
+    ours = "select 1 from sqlite_schema where type = 'table' and name = 'squidmesh_schema'"
+    if connection.execute(ours).fetchone() is None:
+        return 0
+    (version,) = connection.execute("select version from squidmesh_schema").fetchone()
+    return int(version)
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script; `executescript` would commit before them."""
+    found: list[str] = []
+    begun = ""
+    for line in script.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            found.append(begun)
+            begun = ""
+    return found
+
+
+def _connect_existing(path: str | Path) -> sqlite3.Connection:
+    file = Path(path).absolute()
+    if not file.exists():
+        raise StorageError(
+            f"there is no file {file}; nothing to migrate", "storage_error", {"path": str(file)}
+        )
+    files.check_file(file, files.file_system_of)
+    return connect(file)
+
+
+def _behind(steps: Plan, path: Path | None) -> StorageError:
+    command = f"squidmesh migrate sqlite:///{path}"
+    return StorageError(
+        f"{path} has tables of schema {steps.found}, and this squidmesh needs {steps.wanted}; "
+        f"run `{command}`; nothing was changed",
+        "schema_behind",
+        {"found": steps.found, "wanted": steps.wanted, "command": command},
+    )

@@ -1,0 +1,49 @@
+"""Every adapter keeps every promise: the suite that ships with the package."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_storage.api import Journal
+from squidmesh_storage.conformance import Clock, JournalConformance
+from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.sqlite import SqliteJournal
+from squidmesh_storage.sqlite.rows import record_values
+
+
+class TestMemory(JournalConformance):
+    """The reference model."""
+
+    def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
+        return MemoryJournal(clock=clock)
+
+    def rewrite(self, journal: Journal, run_id: RunId, records: Sequence[AppendRecord]) -> None:
+        assert isinstance(journal, MemoryJournal)
+        journal._records[run_id] = list(records)
+        if not records:
+            del journal._records[run_id]
+
+
+class TestSqliteFile(JournalConformance):
+    """A file, as hosts use it."""
+
+    def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
+        return SqliteJournal(tmp_path / "journal.db", clock=clock)
+
+    def rewrite(self, journal: Journal, run_id: RunId, records: Sequence[AppendRecord]) -> None:
+        assert isinstance(journal, SqliteJournal)
+        with journal._process.writer.transaction() as connection:
+            connection.execute("delete from squidmesh_journal where run_id = ?", (run_id,))
+            for record in records:
+                connection.execute(
+                    "insert into squidmesh_journal values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    record_values(record, 0),
+                )
+
+
+class TestSqliteInMemory(TestSqliteFile):
+    """One shared connection, for tests and trials."""
+
+    def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
+        return SqliteJournal(":memory:", clock=clock)

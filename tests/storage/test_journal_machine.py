@@ -1,0 +1,295 @@
+"""All adapters give the same answers to the same calls; memory is the model."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from attrs import evolve, frozen
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from squidmesh_core.errors import RunNotFound
+from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.protocol.chain import origin
+from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+from squidmesh_storage.api import (
+    Batch,
+    Candidate,
+    Checkpoint,
+    Claimed,
+    Journal,
+    Loaded,
+    RunFilter,
+)
+from squidmesh_storage.conformance.kit import EPOCH, Clock, attempt, key, on, run_id, run_row
+from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.sqlite import SqliteJournal
+
+RUNS = [run_id(number) for number in (1, 2, 3)]
+STEPS = ["a", "b"]
+QUEUES = ["default", "mail"]
+STATUSES: list[RunStatus] = ["running", "paused", "completed"]
+TAGS = ["red", "blue"]
+
+runs = st.sampled_from(RUNS)
+#: Seconds around the instants that rows name.
+moments = st.sampled_from([-10, 0, 5, 10]).map(lambda seconds: timedelta(seconds=seconds))
+pauses = st.sampled_from([1, 4, 5, 20])
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """An attempt in words: the machine fills in run and instants."""
+
+    step: str
+    queue: str
+    action: str | None
+    priority: int
+    visible: timedelta
+    held: timedelta | None
+
+    def row(self, run: RunId, now: datetime) -> AttemptRow:
+        return attempt(
+            run,
+            step=self.step,
+            queue=self.queue,
+            action=self.action,
+            priority=self.priority,
+            visible_at=now + self.visible,
+            held_until=None if self.held is None else now + self.held,
+        )
+
+
+attempts = st.builds(
+    Attempt,
+    step=st.sampled_from(STEPS),
+    queue=st.sampled_from(QUEUES),
+    action=st.sampled_from(["act", "other", None]),
+    priority=st.sampled_from([0, 0, 1]),
+    visible=moments,
+    held=st.none() | moments,
+)
+listed = st.builds(
+    run_row,
+    st.just(RUNS[0]),
+    workflow=st.sampled_from(["orders", "mail"]),
+    status=st.sampled_from(STATUSES),
+    tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
+    created_at=moments.map(lambda delay: EPOCH + delay),
+)
+filters = st.builds(
+    RunFilter,
+    workflow=st.none() | st.sampled_from(["orders", "mail"]),
+    status=st.none() | st.sampled_from(STATUSES),
+    tag=st.none() | st.sampled_from(TAGS),
+    since=st.none() | moments.map(lambda delay: EPOCH + delay),
+    text=st.none() | st.sampled_from(["mail", "0002", "nowhere"]),
+)
+
+
+class AllAdaptersAnswerAlike(RuleBasedStateMachine):
+    """Runs grow, are claimed, listed, damaged and mended, on every adapter at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.folder = TemporaryDirectory()
+        self.model = MemoryJournal(clock=self.clock)
+        self.others: list[Journal] = [
+            SqliteJournal(Path(self.folder.name) / "journal.db", clock=self.clock),
+            SqliteJournal(":memory:", clock=self.clock),
+        ]
+
+    # -- what can happen --
+
+    @rule(
+        run=runs,
+        late=st.sampled_from([0, 0, 0, -1, 3]),
+        entries=st.sampled_from([1, 3]),
+        run_row=st.none() | listed,
+        put=st.lists(attempts, max_size=2, unique_by=lambda one: one.step),
+        drop=st.lists(st.sampled_from(STEPS), max_size=2, unique=True),
+    )
+    def somebody_appends(
+        self,
+        *,
+        run: RunId,
+        late: int,
+        entries: int,
+        run_row: RunRow | None,
+        put: list[Attempt],
+        drop: list[str],
+    ) -> None:
+        batch = self.batch(run, late=late, entries=entries, run_row=run_row, put=put, drop=drop)
+        self.all_answer(lambda journal: journal.append((batch,)))
+
+    @rule(
+        chosen=st.lists(runs, unique=True, max_size=3),
+        late=st.sampled_from([0, 0, 1]),
+        groups=st.lists(st.sampled_from([None, "g", "h"]), min_size=3, max_size=3),
+        put=attempts,
+    )
+    def somebody_appends_to_several_runs(
+        self, chosen: list[RunId], late: int, groups: list[str | None], put: Attempt
+    ) -> None:
+        batches = [
+            evolve(self.batch(run, late=late if n == 0 else 0, put=[put]), group=group)
+            for n, (run, group) in enumerate(zip(chosen, groups, strict=False))
+        ]
+        self.all_answer(lambda journal: journal.append(batches))
+
+    @rule(
+        queues=st.lists(st.sampled_from(QUEUES), max_size=3),
+        actions=st.sampled_from([(), ("act",), ("act", "other")]),
+        limit=st.sampled_from([1, 2, 10]),
+        lease=moments,
+        stale=st.booleans(),
+    )
+    def a_worker_claims(
+        self,
+        queues: list[str],
+        actions: tuple[str, ...],
+        limit: int,
+        lease: timedelta,
+        stale: bool,
+    ) -> None:
+        claims: list[Batch] = []
+
+        def decide(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
+            if not claims:
+                claims.extend(self.claim(candidates, now + lease, stale=stale))
+            return claims
+
+        def ask(journal: Journal) -> tuple[Claimed, tuple[Candidate, ...]]:
+            seen: list[Candidate] = []
+
+            def note(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
+                seen.extend(candidates)
+                return decide(candidates, now)
+
+            return journal.claimable(queues, actions, limit, note), tuple(seen)
+
+        self.all_answer(ask)
+
+    @rule(run=runs, row=listed, put=st.lists(attempts, max_size=2, unique_by=lambda a: a.step))
+    def somebody_rebuilds_the_index(self, run: RunId, row: RunRow, put: list[Attempt]) -> None:
+        rows = [one.row(run, self.clock.time) for one in put]
+        head = self.head(run).revision
+        self.all_answer(lambda journal: journal.index(run, head, evolve(row, run_id=run), rows))
+
+    @rule(run=runs, reason=st.none() | st.just("damaged"))
+    def somebody_quarantines(self, run: RunId, reason: str | None) -> None:
+        self.all_answer(lambda journal: journal.quarantine(run, reason))
+
+    @rule(run=runs, behind=st.sampled_from([0, 0, 1]), garbled=st.booleans())
+    def somebody_stores_a_checkpoint(self, run: RunId, behind: int, garbled: bool) -> None:
+        head = self.head(run)
+        stored = Checkpoint(
+            revision=Revision(head.revision - behind),
+            hash="00" * 32 if garbled else head.hash,
+            codec_version=1,
+            body="{}",
+        )
+        self.all_answer(lambda journal: journal.put_checkpoint(run, stored))
+
+    @rule(run=runs)
+    def somebody_deletes_a_checkpoint(self, run: RunId) -> None:
+        self.all_answer(lambda journal: journal.delete_checkpoint(run))
+
+    @rule(where=filters, limit=st.sampled_from([1, 2, 10]))
+    def somebody_lists(self, where: RunFilter, limit: int) -> None:
+        page = self.model.runs(where, None, limit)
+        self.all_answer(lambda journal: journal.runs(where, None, limit))
+        self.all_answer(lambda journal: journal.runs(where, page.next, limit))
+
+    @rule(seconds=pauses)
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @precondition(lambda self: self.model.run_ids(None, 1))
+    @rule(after=st.sampled_from([None, *RUNS]), limit=st.sampled_from([1, 2, 9]))
+    def somebody_walks_the_runs(self, after: RunId | None, limit: int) -> None:
+        self.all_answer(lambda journal: journal.run_ids(after, limit))
+
+    # -- what must always hold --
+
+    @invariant()
+    def every_adapter_holds_the_same_journals(self) -> None:
+        for run in RUNS:
+            self.all_answer(partial(_loaded, run=run))
+
+    @invariant()
+    def every_adapter_holds_the_same_index(self) -> None:
+        for run in RUNS:
+            self.all_answer(partial(_rows, run=run))
+
+    # -- helpers --
+
+    def all_answer(self, ask: Callable[[Journal], object]) -> None:
+        expected = ask(self.model)
+        for journal in self.others:
+            assert expected == ask(journal), journal.url
+
+    def head(self, run: RunId) -> Head:
+        loaded = _loaded(self.model, run)
+        return loaded.head if loaded else Head(revision=Revision(0), hash=origin(run), at=EPOCH)
+
+    def batch(
+        self,
+        run: RunId,
+        *,
+        late: int = 0,
+        entries: int = 1,
+        run_row: RunRow | None = None,
+        put: Sequence[Attempt] = (),
+        drop: Sequence[str] = (),
+    ) -> Batch:
+        head = self.head(run)
+        expected = evolve(head, revision=Revision(max(0, head.revision + late)))
+        rows = RowChanges(
+            run=None if run_row is None else evolve(run_row, run_id=run),
+            put=tuple(one.row(run, self.clock.time) for one in put),
+            drop=tuple(key(run, step) for step in drop),
+        )
+        return on(run, expected, entries=entries, rows=rows, at=self.clock.time)
+
+    def claim(
+        self, candidates: Sequence[Candidate], until: datetime, *, stale: bool
+    ) -> list[Batch]:
+        batches: dict[RunId, Batch] = {}
+        for candidate in candidates:
+            row = evolve(candidate.row, held_until=until)
+            run = row.run_id
+            if run not in batches:
+                head = evolve(candidate.head, revision=Revision(0)) if stale else candidate.head
+                batches[run] = on(run, head, rows=RowChanges(put=(row,)), at=self.clock.time)
+        return list(batches.values())
+
+    def teardown(self) -> None:
+        for journal in self.others:
+            journal.close()
+        self.folder.cleanup()
+
+
+def _loaded(journal: Journal, run: RunId) -> Loaded | None:
+    try:
+        return journal.load(run)
+    except RunNotFound:
+        return None
+
+
+def _rows(journal: Journal, run: RunId) -> object:
+    return journal.rows_of(run)
+
+
+def test_all_adapters_answer_alike() -> None:
+    """Whatever is asked, in whatever order, memory and SQLite agree."""
+    run_state_machine_as_test(AllAdaptersAnswerAlike)

@@ -1,0 +1,171 @@
+"""Which paths can hold a journal, and what a host is told about the others."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from squidmesh_core.errors import StorageError
+from squidmesh_storage.conformance.kit import commit, first, run_id
+from squidmesh_storage.sqlite import SqliteJournal
+from squidmesh_storage.sqlite.files import NETWORK, file_system_of
+from support.processes import start
+
+
+def _refusal(open_it: Callable[[], object]) -> StorageError:
+    with pytest.raises(StorageError) as caught:
+        open_it()
+    assert "storage_error" == caught.value.code
+    return caught.value
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    """With the advice to name a file."""
+    assert "name a file in it" in str(_refusal(lambda: SqliteJournal(tmp_path)))
+
+
+def test_a_missing_directory_is_refused_and_not_created(tmp_path: Path) -> None:
+    """A typing error must not begin an empty journal somewhere."""
+    file = tmp_path / "missing" / "journal.db"
+
+    refusal = _refusal(lambda: SqliteJournal(file))
+
+    assert "create it first" in str(refusal)
+    assert {"path": str(file)} == refusal.details
+    assert not file.parent.exists()
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    """Not a byte of it changes."""
+    file = tmp_path / "notes.txt"
+    file.write_bytes(b"dear diary, " * 1000)
+
+    refusal = _refusal(lambda: SqliteJournal(file))
+
+    assert "no SQLite database" in str(refusal)
+    assert b"dear diary, " * 1000 == file.read_bytes()
+
+
+def test_a_damaged_database_is_refused_and_kept(tmp_path: Path) -> None:
+    """It begins like one, and goes on with nonsense."""
+    file = tmp_path / "journal.db"
+    damaged = b"SQLite format 3\x00" + b"nonsense" * 1000
+    file.write_bytes(damaged)
+
+    _refusal(lambda: SqliteJournal(file))
+
+    assert damaged == file.read_bytes()
+
+
+def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    """At open, and not at the first append; the data is untouched."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+    file.chmod(0o444)
+    before = file.read_bytes()
+
+    if os.geteuid() == 0:  # root may write to everything: ask as somebody else
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+        _, errors = start("open-as-nobody", file).communicate(timeout=60)
+        assert "change their owner or mode" in errors
+    else:
+        refusal = _refusal(lambda: SqliteJournal(file))
+        assert "change their owner or mode" in str(refusal)
+
+    assert before == file.read_bytes()
+
+
+def test_a_database_with_tables_of_its_host_is_shared(tmp_path: Path) -> None:
+    """Ours come beside them, under names of our own."""
+    file = tmp_path / "host.db"
+    host = sqlite3.connect(file)
+    host.execute("create table journal (note text)")
+    host.execute("insert into journal values ('mine')")
+    host.commit()
+
+    journal = SqliteJournal(file)
+    commit(journal, first(run_id(1)))
+    journal.close()
+
+    assert [("mine",)] == host.execute("select note from journal").fetchall()
+    host.close()
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORK))
+def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
+    """Before SQLite touches anything; the text names the kind and the way out."""
+    file = tmp_path / "journal.db"
+
+    refusal = _refusal(lambda: SqliteJournal(file, file_system_of=lambda _: kind))
+
+    assert f"network file system ({kind})" in str(refusal)
+    assert "PostgreSQL" in str(refusal)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "overlay", "fuse.virtiofs", None])
+def test_a_local_or_unknown_file_system_is_used(tmp_path: Path, kind: str | None) -> None:
+    """Doubt is no reason to refuse."""
+    SqliteJournal(tmp_path / "journal.db", file_system_of=lambda _: kind).close()
+
+
+def test_the_file_system_is_that_of_the_longest_mount_point(tmp_path: Path) -> None:
+    """By whole path parts, escapes undone, the last of equal mount points on top."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "1 0 8:1 / / rw shared:1 - ext4 /dev/sda rw\n"
+        "2 1 0:40 / /srv rw - xfs /dev/sdb rw\n"
+        "3 2 0:41 / /srv/share rw,nosuid shared:7 master:2 - nfs4 host:/x rw\n"
+        "4 1 0:42 / /mnt/with\\040space rw - cifs //host/x rw\n"
+        "5 1 0:43 / /srv rw - btrfs /dev/sdc rw\n"
+    )
+
+    found = {
+        path: file_system_of(Path(path), mounts)
+        for path in (
+            "/home/a.db",
+            "/srv/a.db",
+            "/srv/share/deep/a.db",
+            "/srv/shared/a.db",
+            "/mnt/with space/a.db",
+        )
+    }
+
+    assert {
+        "/home/a.db": "ext4",
+        "/srv/a.db": "btrfs",
+        "/srv/share/deep/a.db": "nfs4",
+        "/srv/shared/a.db": "btrfs",
+        "/mnt/with space/a.db": "cifs",
+    } == found
+
+
+def test_without_a_mount_table_the_file_system_is_unknown(tmp_path: Path) -> None:
+    """Other systems have none."""
+    assert file_system_of(tmp_path, tmp_path / "missing") is None
+
+
+def test_a_link_is_judged_by_where_it_leads(tmp_path: Path) -> None:
+    """A local name for a file on a share is no local file."""
+    (tmp_path / "share").mkdir()
+    link = tmp_path / "journal.db"
+    link.symlink_to(tmp_path / "share" / "journal.db")
+
+    def kind(path: Path) -> str:
+        return "nfs" if path.is_relative_to((tmp_path / "share").resolve()) else "ext4"
+
+    assert "network" in str(_refusal(lambda: SqliteJournal(link, file_system_of=kind)))
+
+
+def test_the_url_names_the_file(tmp_path: Path) -> None:
+    """As one would open it."""
+    file = SqliteJournal(tmp_path / "journal.db")
+    memory = SqliteJournal(":memory:")
+
+    assert f"sqlite:///{tmp_path}/journal.db" == file.url
+    assert "sqlite:///:memory:" == memory.url
+    file.close()
+    memory.close()

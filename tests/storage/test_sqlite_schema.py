@@ -1,0 +1,147 @@
+"""How a file comes to have its tables, and what happens to older and newer ones."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from squidmesh_core.errors import StorageError
+from squidmesh_storage.conformance.kit import commit, first, records_of, run_id
+from squidmesh_storage.sqlite import (
+    MIGRATIONS,
+    Migration,
+    Plan,
+    SqliteJournal,
+    migrate,
+    plan,
+    schema,
+)
+
+EXTRA = Migration(
+    number=2,
+    kind="expand",
+    title="a remark on each run",
+    sql="alter table squidmesh_runs add column remark text;\n"
+    "create index squidmesh_runs_remark on squidmesh_runs (remark);\n",
+)
+BROKEN = Migration(
+    number=2,
+    kind="contract",
+    title="one statement that works and one that does not",
+    sql="drop table squidmesh_tags;\nselect nonsense;\n",
+)
+
+
+def _tables(file: Path) -> list[tuple[str, str]]:
+    connection = sqlite3.connect(file)
+    found = connection.execute("select name, sql from sqlite_schema order by name").fetchall()
+    connection.close()
+    return found
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    """A file's version says which of them it has."""
+    assert list(range(1, len(MIGRATIONS) + 1)) == [one.number for one in MIGRATIONS]
+
+
+def test_a_new_file_has_the_newest_schema(tmp_path: Path) -> None:
+    """There is nothing to migrate."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+
+    assert Plan(found=1, wanted=1, steps=()) == plan(file) == migrate(file)
+
+
+def test_an_older_schema_is_refused_with_the_command_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not touched."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+    before = _tables(file)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, EXTRA))
+
+    with pytest.raises(StorageError) as caught:
+        SqliteJournal(file)
+
+    command = f"squidmesh migrate sqlite:///{file}"
+    assert "schema_behind" == caught.value.code
+    assert {"found": 1, "wanted": 2, "command": command} == caught.value.details
+    assert command in str(caught.value)
+    assert before == _tables(file)
+
+
+def test_an_older_schema_is_migrated_when_asked_at_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in it stays."""
+    file = tmp_path / "journal.db"
+    old = SqliteJournal(file)
+    begun = first(run_id(1))
+    commit(old, begun)
+    old.close()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, EXTRA))
+
+    journal = SqliteJournal(file, migrate=True)
+
+    assert Plan(found=2, wanted=2, steps=()) == plan(file, schema.MIGRATIONS)
+    assert records_of(begun) == journal.load(run_id(1)).records
+    journal.close()
+
+
+def test_migrate_says_what_it_does_and_what_it_did(tmp_path: Path) -> None:
+    """The plan changes nothing, the second time there is nothing left."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+    both = (*MIGRATIONS, EXTRA)
+    expected = Plan(found=1, wanted=2, steps=(EXTRA,))
+
+    assert expected == plan(file, both) == plan(file, both)
+    assert expected == migrate(file, both)
+    assert Plan(found=2, wanted=2, steps=()) == migrate(file, both)
+
+
+def test_a_schema_from_zero_equals_one_that_grew(tmp_path: Path) -> None:
+    """Table for table."""
+    grown, new = tmp_path / "grown.db", tmp_path / "new.db"
+    SqliteJournal(grown).close()
+    migrate(grown, (*MIGRATIONS, EXTRA))
+    sqlite3.connect(new).close()
+    migrate(new, (*MIGRATIONS, EXTRA))
+
+    assert _tables(new) == _tables(grown)
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """All statements of it are one transaction."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+    before = _tables(file)
+
+    with pytest.raises(StorageError, match="nonsense"):
+        migrate(file, (*MIGRATIONS, BROKEN))
+
+    assert before == _tables(file)
+    SqliteJournal(file).close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older squidmesh must not write into tables it does not know."""
+    file = tmp_path / "journal.db"
+    SqliteJournal(file).close()
+    migrate(file, (*MIGRATIONS, EXTRA))
+    before = _tables(file)
+
+    for use in (SqliteJournal, migrate, plan):
+        with pytest.raises(StorageError) as caught:
+            use(file)
+        assert "schema_ahead" == caught.value.code
+        assert {"found": 2, "wanted": 1} == caught.value.details
+    assert before == _tables(file)
+
+
+def test_there_is_nothing_to_migrate_without_a_file(tmp_path: Path) -> None:
+    """And none is begun."""
+    with pytest.raises(StorageError, match="no file"):
+        migrate(tmp_path / "missing.db")
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,211 @@
+"""
+A second opinion on a journal, made another way: plain walks over its entries.
+
+Nothing here knows the fold, the planner or the deciders (reliability invariants
+A1, A5, C2, C3, C6, C8, C9, P3, P6, P7, P9); each check names what it met.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from squidmesh_core.definition.spec import Spec, StepNode, WaitNode
+from squidmesh_core.ids import AttemptKey, ClaimId, Revision
+from squidmesh_core.protocol.entries import (
+    AttemptClaimed,
+    AttemptCompleted,
+    AttemptFailed,
+    AttemptHeartbeat,
+    AttemptScheduled,
+    Entry,
+    Failure,
+    RunStarted,
+    RunTerminal,
+    StepApplied,
+)
+from squidmesh_core.values import RetryPolicy
+
+Journal = Sequence[Entry]
+
+
+def context(journal: Journal) -> dict[str, object]:
+    """The payload, and over it the outputs in the order they were applied."""
+    known: dict[str, object] = {}
+    outputs: dict[Revision, object] = {}
+    for entry in journal:
+        if isinstance(entry, RunStarted):
+            known.update(entry.input)
+        elif isinstance(entry, AttemptCompleted):
+            outputs[entry.revision] = entry.output
+        elif isinstance(entry, StepApplied) and entry.output is not None:
+            assert entry.source is not None, entry
+            known[entry.output] = outputs[entry.source]
+    return known
+
+
+def each_attempt_settles_once(journal: Journal) -> None:
+    """An attempt is completed or failed at most once, and not spoken of afterwards (C8)."""
+    settled: set[AttemptKey] = set()
+    for entry in journal:
+        if isinstance(entry, AttemptClaimed | AttemptHeartbeat | AttemptCompleted | AttemptFailed):
+            assert entry.attempt_key not in settled, entry
+        if isinstance(entry, AttemptCompleted | AttemptFailed):
+            settled.add(entry.attempt_key)
+
+
+def each_visit_is_applied_once(journal: Journal) -> None:
+    """A visit's result enters the run at most once (A1)."""
+    applied = Counter(entry.visit_key for entry in journal if isinstance(entry, StepApplied))
+
+    assert all(times == 1 for times in applied.values()), applied
+
+
+def leases_are_exclusive(journal: Journal) -> None:
+    """
+    One holder at a time (C2, C3, C6): a claim comes when the attempt is visible and no
+    lease lives, a holder speaks while its own does, and a heartbeat never shortens it.
+    """
+    visible: dict[AttemptKey, datetime] = {}
+    leases: dict[AttemptKey, tuple[ClaimId, datetime]] = {}
+    for entry in journal:
+        if isinstance(entry, AttemptScheduled):
+            visible[entry.attempt_key] = entry.visible_at
+        elif isinstance(entry, AttemptFailed) and entry.retry is not None:
+            visible[entry.retry.attempt_key] = entry.retry.visible_at
+        if isinstance(entry, AttemptClaimed):
+            assert visible[entry.attempt_key] <= entry.at, entry
+            if entry.attempt_key in leases:
+                assert leases[entry.attempt_key][1] <= entry.at, entry
+            leases[entry.attempt_key] = entry.claim_id, entry.lease_until
+        elif isinstance(entry, AttemptHeartbeat):
+            holder, until = leases[entry.attempt_key]
+            assert (holder, True) == (entry.claim_id, entry.at < until), entry
+            assert until <= entry.lease_until, entry
+            leases[entry.attempt_key] = holder, entry.lease_until
+        elif isinstance(entry, AttemptCompleted | AttemptFailed):
+            holder, until = leases[entry.attempt_key]
+            if entry.claim_id is None:
+                assert until <= entry.at, entry
+            else:
+                assert (holder, True) == (entry.claim_id, entry.at < until), entry
+
+
+def deliveries_are_bounded(journal: Journal, spec: Spec) -> None:
+    """An attempt is claimed `max_deliveries` times at most, five where nothing is said (C9)."""
+    claims = Counter(entry.attempt_key for entry in journal if isinstance(entry, AttemptClaimed))
+    for entry in journal:
+        if isinstance(entry, AttemptScheduled):
+            node = spec.nodes[entry.step]
+            most = node.max_deliveries if isinstance(node, StepNode) else None
+            assert claims[entry.attempt_key] <= (most or 5), entry
+
+
+def joins_come_last(journal: Journal, spec: Spec) -> None:
+    """A step is scheduled when all that it comes after is applied (P3)."""
+    applied: set[str] = set()
+    for entry in journal:
+        if isinstance(entry, StepApplied):
+            applied.add(entry.step)
+        elif isinstance(entry, AttemptScheduled):
+            assert set(spec.nodes[entry.step].after) <= applied, entry
+
+
+def ready_steps_are_entered(journal: Journal, spec: Spec) -> None:
+    """In an open run by dependencies, what is ready was scheduled, and once (P3)."""
+    applied = {entry.step for entry in journal if isinstance(entry, StepApplied)}
+    for node in spec.steps:
+        entered = sum(entry.step == node.name for entry in _entrances(journal))
+        assert entered == (set(node.after) <= applied), (node.name, entered)
+
+
+def routes_are_followed(journal: Journal, spec: Spec) -> None:
+    """In an open run by routes, each taken route made one visit, and the entry one more."""
+    routed = Counter(
+        str(entry.transition.target)
+        for entry in journal
+        if isinstance(entry, StepApplied) and entry.transition is not None
+    )
+    routed.update(map(str, spec.entry_steps))
+    entered = Counter(str(entry.step) for entry in _entrances(journal))
+    del routed["complete"]
+
+    assert routed == entered
+
+
+def visits_have_their_own_keys(journal: Journal) -> None:
+    """Two entries into a step are two visits, with two keys (P9)."""
+    keys = [entry.visit_key for entry in _entrances(journal)]
+
+    assert sorted(set(keys)) == sorted(keys)
+
+
+def visits_are_bounded(journal: Journal, spec: Spec) -> None:
+    """A step is entered `max_visits` times at most."""
+    for name, times in Counter(entry.step for entry in _entrances(journal)).items():
+        node = spec.nodes[name]
+        if isinstance(node, StepNode) and node.max_visits is not None:
+            assert times <= node.max_visits, (name, times)
+
+
+def retries_keep_to_the_policy(journal: Journal, spec: Spec) -> None:
+    """A retry has the next number, is not one too many, and comes after its delay (P6)."""
+    steps = {e.attempt_key: e.step for e in journal if isinstance(e, AttemptScheduled)}
+    for entry in journal:
+        if isinstance(entry, AttemptFailed) and entry.retry is not None:
+            retry, step = entry.retry, steps[entry.attempt_key]
+            steps[retry.attempt_key] = step
+            node = spec.nodes[step]
+            policy = node.retry if isinstance(node, StepNode) else None
+            number = number_of(entry.attempt_key)
+            assert policy is not None, entry
+            assert number + 1 == retry.number == number_of(retry.attempt_key), entry
+            assert retry.number <= policy.max_attempts, entry
+            least, most = _delays(policy, number)
+            assert least <= retry.visible_at - entry.at <= most, entry
+
+
+def waits_wait(journal: Journal, spec: Spec) -> None:
+    """Nobody takes a wait before its time is over (P7)."""
+    over: dict[AttemptKey, datetime] = {}
+    for entry in journal:
+        if isinstance(entry, AttemptScheduled):
+            node = spec.nodes[entry.step]
+            if isinstance(node, WaitNode):
+                over[entry.attempt_key] = entry.at + timedelta(milliseconds=node.duration_ms)
+        elif isinstance(entry, AttemptClaimed) and entry.attempt_key in over:
+            assert over[entry.attempt_key] <= entry.at, entry
+
+
+def nothing_follows_the_end(journal: Journal) -> None:
+    """`run_terminal` is the last entry, if it is there (T1, T3)."""
+    assert not any(isinstance(entry, RunTerminal) for entry in journal[:-1])
+
+
+def time_runs_forwards(journal: Journal) -> None:
+    """`at` never decreases (J5)."""
+    instants = [entry.at for entry in journal]
+
+    assert sorted(instants) == instants
+
+
+def number_of(key: AttemptKey) -> int:
+    """The number in `<run>:<step>:<number>`, perhaps followed by a deferral."""
+    return int(key.split(":")[2])
+
+
+def _entrances(journal: Iterable[Entry]) -> Iterator[AttemptScheduled | StepApplied]:
+    """The entries by which a node is entered: its first attempt, or a failure on the way in."""
+    for entry in journal:
+        match entry:
+            case AttemptScheduled(deferred=None) | StepApplied(error=Failure()):
+                yield entry
+            case _:
+                pass
+
+
+def _delays(policy: RetryPolicy, number: int) -> tuple[timedelta, timedelta]:
+    if policy.backoff is None:
+        return timedelta(0), timedelta(0)
+    most = min(policy.backoff.min_ms * 2 ** (number - 1), policy.backoff.max_ms)
+    least = most / 2 if policy.jitter else most
+    return timedelta(milliseconds=least), timedelta(milliseconds=most)

@@ -1,0 +1,207 @@
+"""Small workflows: a few written in one line, and strategies for random ones."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from squidmesh_core.definition.graph import derived_entry_steps
+from squidmesh_core.definition.spec import (
+    COMPLETE,
+    LogNode,
+    ManualTrigger,
+    Node,
+    Outcome,
+    RecoveryMarker,
+    Spec,
+    StepNode,
+    Transition,
+    WaitNode,
+)
+from squidmesh_core.ids import NodeName
+from squidmesh_core.values import (
+    Binding,
+    Compare,
+    Condition,
+    DeadlinePolicy,
+    Exponential,
+    FromPath,
+    RetryPolicy,
+)
+
+
+def step(
+    name: str,
+    *,
+    after: tuple[str, ...] = (),
+    input: Mapping[str, Binding] | None = None,
+    output: str | None = None,
+    retry: RetryPolicy | None = None,
+    deadline: DeadlinePolicy | None = None,
+    queue: str | None = None,
+    priority: int | None = None,
+    max_visits: int | None = None,
+    max_deliveries: int | None = None,
+) -> StepNode:
+    """A step whose action is `do.<name>`."""
+    return StepNode(
+        name=NodeName(name),
+        action=f"do.{name}",
+        after=tuple(map(NodeName, after)),
+        input=input,
+        output=output,
+        retry=retry,
+        deadline=deadline,
+        queue=queue,
+        priority=priority,
+        max_visits=max_visits,
+        max_deliveries=max_deliveries,
+    )
+
+
+def wait(name: str, milliseconds: int, *, after: tuple[str, ...] = ()) -> WaitNode:
+    """A wait."""
+    return WaitNode(
+        name=NodeName(name), duration_ms=milliseconds, after=tuple(map(NodeName, after))
+    )
+
+
+def log(name: str, *, after: tuple[str, ...] = ()) -> LogNode:
+    """A log line."""
+    return LogNode(name=NodeName(name), message=f"at {name}", after=tuple(map(NodeName, after)))
+
+
+def route(
+    source: str,
+    target: str,
+    *,
+    on: Outcome = "ok",
+    when: Condition | None = None,
+    recovery: RecoveryMarker | None = None,
+) -> Transition:
+    """A route; the target `complete` ends the strand."""
+    return Transition(
+        source=NodeName(source),
+        on=on,
+        target=NodeName(target),
+        condition=when,
+        recovery=recovery,
+    )
+
+
+def workflow(*nodes: Node, routes: tuple[Transition, ...] = ()) -> Spec:
+    """A workflow of these nodes, by routes or by dependencies."""
+    return Spec(
+        workflow="orders",
+        version="v1",
+        triggers=(ManualTrigger(name="placed"),),
+        steps=nodes,
+        transitions=routes,
+        entry_steps=derived_entry_steps(nodes, routes),
+    )
+
+
+def chain(*nodes: Node) -> Spec:
+    """One node after the other, by routes."""
+    return workflow(*nodes, routes=tuple(route(a.name, b.name) for a, b in pairwise(nodes)))
+
+
+def diamond() -> Spec:
+    """`pick`, then `pack` and `bill` side by side, then `ship`; each gives its name out."""
+    return workflow(
+        step("pick", output="pick"),
+        step("pack", after=("pick",), output="pack"),
+        step("bill", after=("pick",), output="bill"),
+        step("ship", after=("pack", "bill"), output="ship"),
+    )
+
+
+# --- random ones
+
+
+def workflows() -> st.SearchStrategy[Spec]:
+    """Workflows by routes and by dependencies, small enough that their steps meet."""
+    return st.one_of(route_workflows(), dependency_workflows())
+
+
+@st.composite
+def route_workflows(draw: st.DrawFn) -> Spec:
+    """
+    Up to four nodes with conditions, error routes, loops and ways that lead nowhere.
+
+    Only steps, all of them with `max_visits`, lead back, so that every loop ends.
+    """
+    names = ("a", "b", "c", "d")[: draw(st.integers(1, 4))]
+    nodes: list[Node] = [draw(_steps(names[0], names, first=True))]
+    nodes += [draw(_nodes(name, names)) for name in names[1:]]
+    routes: list[Transition] = []
+    for index, node in enumerate(nodes):
+        back = names if isinstance(node, StepNode) else names[index + 1 :]
+        targets = st.sampled_from([*back, COMPLETE])
+        if draw(st.booleans()):
+            condition = _is_one(draw(st.sampled_from(names)))
+            routes.append(route(node.name, draw(targets), when=condition))
+        if draw(st.integers(0, 3)):
+            routes.append(route(node.name, draw(targets)))
+        if isinstance(node, StepNode) and draw(st.booleans()):
+            routes.append(route(node.name, draw(targets), on="error", recovery="undo"))
+    return Spec(
+        workflow="orders",
+        triggers=(ManualTrigger(name="placed"),),
+        steps=tuple(nodes),
+        transitions=tuple(routes),
+        entry_steps=(nodes[0].name,),
+    )
+
+
+@st.composite
+def dependency_workflows(draw: st.DrawFn) -> Spec:
+    """Two to five nodes, each after some of those before it."""
+    names = ("a", "b", "c", "d", "e")[: draw(st.integers(2, 5))]
+    nodes: list[Node] = []
+    for index, name in enumerate(names):
+        earlier = names[:index]
+        least = 1 if index == len(names) - 1 else 0
+        after: tuple[str, ...] = ()
+        if earlier:
+            chosen = draw(st.sets(st.sampled_from(earlier), min_size=least, max_size=2))
+            after = tuple(sorted(chosen))
+        nodes.append(draw(_nodes(name, earlier, after=after, first=not after)))
+    return workflow(*nodes)
+
+
+def _is_one(name: str) -> Compare:
+    return Compare(path=(name,), operator="equals", operand=1)
+
+
+def _nodes(
+    name: str, names: tuple[str, ...], *, after: tuple[str, ...] = (), first: bool = False
+) -> st.SearchStrategy[Node]:
+    steps = _steps(name, names, after=after, first=first)
+    others = st.sampled_from([log(name, after=after), wait(name, 30_000, after=after)])
+    return st.one_of(steps, steps, steps, others)
+
+
+def _steps(
+    name: str, names: tuple[str, ...], *, after: tuple[str, ...] = (), first: bool = False
+) -> st.SearchStrategy[StepNode]:
+    paths = [("amount",)] if first else [("amount",), *((other,) for other in names)]
+    return st.builds(
+        step,
+        st.just(name),
+        after=st.just(after),
+        input=st.none() | st.sampled_from([{"x": FromPath(path=path)} for path in paths]),
+        output=st.sampled_from([None, name, name]),
+        retry=st.none() | retry_policies,
+        priority=st.sampled_from([None, -1]),
+        max_visits=st.sampled_from([2, 3]),
+        max_deliveries=st.sampled_from([None, 1, 2]),
+    )
+
+
+retry_policies: st.SearchStrategy[RetryPolicy] = st.builds(
+    RetryPolicy,
+    max_attempts=st.integers(1, 3),
+    backoff=st.none() | st.just(Exponential(min_ms=20_000, max_ms=30_000)),
+    jitter=st.booleans(),
+)
