@@ -39,6 +39,7 @@ class ActionRegistry(Mapping[str, bool]):
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
+        self._performable: frozenset[str] = frozenset()
         self._frozen = False
 
     def add(
@@ -78,9 +79,21 @@ class ActionRegistry(Mapping[str, bool]):
         entry = self._entries.get(key)
         return entry.action if entry is not None and entry.enabled else None
 
+    def join(self, other: "ActionRegistry") -> None:
+        """
+        Allow what another registry allows, and withdraw what it withdraws.
+
+        Raises:
+            ConfigError: A key belongs to different functions; nothing was added.
+        """
+        for key, entry in other._entries.items():
+            self._check(key, entry.action.fn)
+        self._entries.update(other._entries)
+        self._changed()
+
     def performable(self) -> frozenset[str]:
-        """Every key and alias that may be performed."""
-        return frozenset(key for key, entry in self._entries.items() if entry.enabled)
+        """Every key and alias that may be performed; asked for at every claim."""
+        return self._performable
 
     def freeze(self) -> None:
         """Refuse further functions: whoever has this registry relies on it."""
@@ -110,6 +123,10 @@ class ActionRegistry(Mapping[str, bool]):
         for one in keys:
             action = Action(key=one, fn=fn, signature=signature)
             self._entries[one] = _Entry(action=action, enabled=enabled)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._performable = frozenset(key for key, one in self._entries.items() if one.enabled)
 
     def _check(self, key: str, fn: Function) -> None:
         if self._frozen:

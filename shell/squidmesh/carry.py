@@ -49,7 +49,7 @@ class Crew:
         return self.door.mint.offer(
             owner=self.owner,
             lease_ms=self.lease_ms,
-            actions=self.actions.keys(),
+            actions=self.actions.performable(),
             queues=self.queues,
         )
 

@@ -7,10 +7,10 @@ from typing import TypeGuard
 
 from squidmesh.actions import ActionRegistry
 from squidmesh.authoring.workflow import Workflow
-from squidmesh_core.definition.problem import Problem
+from squidmesh_core.definition.problem import definition_error, errors_of
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.support import unsupported
-from squidmesh_core.errors import ConfigError, DefinitionError
+from squidmesh_core.errors import ConfigError
 
 #: What `workflows=` takes: classes, specs, and modules whose workflows are taken.
 Registrable = type[Workflow] | Spec | ModuleType
@@ -74,20 +74,8 @@ def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
         DefinitionError: With every problem at once.
     """
     found = (*spec.problems(actions), *unsupported(spec))
-    errors = tuple(problem for problem in found if problem.severity == "error")
-    if errors:
-        raise DefinitionError(_text(spec, errors), errors[0].code, problems=errors)
-
-
-def _text(spec: Spec, problems: tuple[Problem, ...]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"{spec.workflow} has {count}; nothing was registered", ""]
-    for problem in problems:
-        place = ".".join(map(str, problem.path))
-        lines.append(f"  {place}   SM{problem.sm or 0}  {problem.message}")
-        if problem.hint:
-            lines.append(f"      {problem.hint}")
-    return "\n".join(lines)
+    if errors_of(found):
+        raise definition_error(spec.workflow, found)
 
 
 def _classes_and_specs(workflows: Iterable[Registrable]) -> Iterable[type[Workflow] | Spec]:

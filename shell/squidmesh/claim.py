@@ -106,9 +106,9 @@ def take(
     Raises:
         StorageError: The storage failed.
     """
-    round_ = _Round(door, make_offer, now)
+    round_ = _Round(door, make_offer)
     door.ports.site("claim.before")
-    claimed = door.journal.claimable(queues, actions, limit, round_.decide)
+    claimed = door.journal.claimable(queues, actions, limit, round_.decide, at=now)
     door.ports.site("claim.after")
     for run_id, reason in round_.unreadable.items():
         door.journal.quarantine(run_id, reason)
@@ -147,23 +147,21 @@ class _Plan:
 class _Round:
     """Decides one claim transaction; a run is touched once in it."""
 
-    def __init__(self, door: Door, make_offer: MakeOffer, now: datetime | None) -> None:
+    def __init__(self, door: Door, make_offer: MakeOffer) -> None:
         self._door = door
         self._make_offer = make_offer
-        self._now = now
         self.plans: list[_Plan] = []
         self.unreadable: dict[RunId, str] = {}
 
     def decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Batch]:
         """The batches that claim these candidates; called inside the transaction."""
-        at = self._now or now
         by_run: dict[RunId, list[Candidate]] = {}
         for candidate in candidates:
             by_run.setdefault(candidate.row.run_id, []).append(candidate)
         for run_id, of_run in by_run.items():
-            plan = self._fresh(of_run, at)
+            plan = self._fresh(of_run, now)
             if plan is None:
-                plan = self._by_state(run_id, of_run[0], at)
+                plan = self._by_state(run_id, of_run[0], now)
             if plan is not None:
                 self.plans.append(plan)
         return [plan.batch for plan in self.plans]

@@ -17,8 +17,7 @@ from squidmesh.mint import Mint
 from squidmesh.ports import Ports
 from squidmesh.recall import catch_up, recall
 from squidmesh.requests import drive
-from squidmesh_core import canonical
-from squidmesh_core.definition.form import spec_to_dict
+from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import LogNode, Spec
 from squidmesh_core.ids import Fingerprint, RunId
 from squidmesh_core.protocol.chain import origin
@@ -113,7 +112,7 @@ class Door:
         fingerprint = Fingerprint(spec.fingerprint)
         if fingerprint not in self._defined:
             self.ports.site("define.before")
-            self.journal.define(fingerprint, canonical.encode(spec_to_dict(spec)))
+            self.journal.define(fingerprint, spec_to_text(spec))
             self.ports.site("define.after")
             self._defined.add(fingerprint)
             self.memory.keep_spec(spec)

@@ -261,7 +261,7 @@ class Mesh:
             return limit is not None
 
         while limit is None or performed < limit:
-            taken = take(self.door, served, self.actions.keys(), 1, crew.offer)
+            taken = take(self.door, served, self.actions.performable(), 1, crew.offer)
             if not taken.appends:
                 break
             for claim in taken.claims:
@@ -474,7 +474,7 @@ class Mesh:
     ) -> Claim | None:
         crew = self._crew((queue,), owner, lease, heartbeat=False, now=now)
         while True:
-            taken = take(self.door, (queue,), self.actions.keys(), 1, crew.offer, now=now)
+            taken = take(self.door, (queue,), self.actions.performable(), 1, crew.offer, now=now)
             if taken.claims or not taken.appends:
                 return taken.claims[0] if taken.claims else None
 

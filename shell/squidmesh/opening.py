@@ -57,9 +57,10 @@ def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
     if scheme == "memory":
         return ()
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from squidmesh_storage.sqlite import migrate as migrate_sqlite
+        from squidmesh_storage import sqlite
 
-        return tuple(migrate_sqlite(rest[1:], plan=plan))
+        steps = sqlite.plan(rest[1:]) if plan else sqlite.migrate(rest[1:])
+        return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
     open_journal(url)  # says what is wrong with it
     return ()
 

@@ -92,7 +92,12 @@ def definition_of(memory: Memory, state: RunState) -> Trip[Spec]:
 def _folded(state: RunState, loaded: Loaded) -> RunState:
     draft = Draft(state)
     for record in loaded.records:
-        for entry in decode(record.body, run_id=record.run_id, first=record.first):
+        entries = decode(record.body, run_id=record.run_id, first=record.first)
+        if len(entries) != record.last - record.first + 1:
+            raise _unreadable(
+                state.run_id, f"revision {record.first} holds another number of entries than said"
+            )
+        for entry in entries:
             draft.take(entry)
     return draft.state()
 

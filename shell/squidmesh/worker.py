@@ -206,7 +206,7 @@ class Worker:
         claims: tuple[Claim, ...] = ()
         try:
             crew = self._crew
-            taken = take(crew.door, self._queues, crew.actions.keys(), slots, crew.offer)
+            taken = take(crew.door, self._queues, crew.actions.performable(), slots, crew.offer)
             claims = taken.claims
         except StorageError as error:
             LOG.error("nothing could be claimed, trying again: %s", error)

@@ -218,7 +218,13 @@ class Journal(Protocol):
         ...
 
     def claimable(
-        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+        self,
+        queues: Sequence[str],
+        actions: Collection[str],
+        limit: int,
+        decide: DecideClaims,
+        *,
+        at: datetime | None = None,
     ) -> Claimed:
         """
         Hand the locked candidates to `decide` and append what it returns.
@@ -228,6 +234,13 @@ class Journal(Protocol):
         `limit`, in claim order (priority, visible_at, run id, attempt key).  All
         in one transaction: a conflict leaves its candidate as it was.  Without a
         candidate `decide` is not called.
+
+        Args:
+            queues: Where to look.
+            actions: What the worker can perform.
+            limit: Free slots.
+            decide: Makes the batches.
+            at: Judge at this instant, and hand it to `decide`; null: the clock's reading.
 
         Raises:
             StorageError: Nothing was written.

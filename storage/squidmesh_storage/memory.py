@@ -102,11 +102,17 @@ class MemoryJournal:
             return self._append(batches)
 
     def claimable(
-        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+        self,
+        queues: Sequence[str],
+        actions: Collection[str],
+        limit: int,
+        decide: DecideClaims,
+        *,
+        at: datetime | None = None,
     ) -> Claimed:
         """See `Journal.claimable`."""
         with self._writing():
-            now = self._clock()
+            now = at or self._clock()
             candidates = self._candidates(queues, actions, now)[:limit]
             batches = self._decided(decide, candidates, now) if candidates else ()
             check_runs_differ(batches)

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from squidmesh_core.decide import Decision
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import AttemptKey, attempt_key
+from squidmesh_core.ids import AttemptKey, attempt_key, derived_run_id
 from squidmesh_core.plan.progress import Plan, plan
 from squidmesh_core.protocol.commands import Claim, Complete, Defer, Fail, Heartbeat, Held, Offer
 from squidmesh_core.protocol.entries import StepApplied
@@ -38,19 +38,21 @@ pauses = st.sampled_from([SECOND, LEASE / 2, LEASE])
 outputs = st.sampled_from([0, 1])
 counted = st.integers(0, 3)
 #: Most operators leave most runs alone.
-moods = st.sampled_from(["patient"] * 9 + ["fed up"])
+moods = st.sampled_from(["patient"] * 19 + ["fed up"])
 
 
 class RunsMakeProgress(RuleBasedStateMachine):
     """Workers claim, complete, fail, defer and crash; time passes; the run goes on."""
 
     claims: Bundle[Held] = Bundle("claims")
+    runs = 0
 
     # -- what can happen --
 
     @initialize(target=claims, spec=workflows(), stays=st.booleans())
     def run_is_started(self, spec: Spec, stays: bool) -> Held | MultipleResults[Held]:
-        self.run = Scenario(spec)
+        self.runs += 1
+        self.run = Scenario(spec, run_id=derived_run_id("run", str(self.runs)))
         self.rows: dict[AttemptKey, AttemptRow] = {}
         self.listed: RunRow | None = None
         self.followed = 0
@@ -58,6 +60,11 @@ class RunsMakeProgress(RuleBasedStateMachine):
         offer = self.run.offer() if stays else None
         self.run.start({"amount": 5}, offer=offer)
         return self.taken(offer)
+
+    @precondition(lambda self: self.run.state.terminal is not None)
+    @rule(target=claims, spec=workflows(), stays=st.booleans())
+    def next_run_is_started(self, spec: Spec, stays: bool) -> Held | MultipleResults[Held]:
+        return self.run_is_started(spec, stays)
 
     @precondition(lambda self: self.run.state.live)
     @rule(target=claims, which=counted, worker=workers)

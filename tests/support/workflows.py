@@ -131,7 +131,7 @@ def route_workflows(draw: st.DrawFn) -> Spec:
 
     Only steps, all of them with `max_visits`, lead back, so that every loop ends.
     """
-    names = ("a", "b", "c", "d")[: draw(st.integers(1, 4))]
+    names = ("a", "b", "c", "d")[: draw(st.integers(2, 4))]
     nodes: list[Node] = [draw(_steps(names[0], names, first=True))]
     nodes += [draw(_nodes(name, names)) for name in names[1:]]
     routes: list[Transition] = []
@@ -143,7 +143,7 @@ def route_workflows(draw: st.DrawFn) -> Spec:
             routes.append(route(node.name, draw(targets), when=condition))
         if draw(st.integers(0, 3)):
             routes.append(route(node.name, draw(targets)))
-        if isinstance(node, StepNode) and draw(st.booleans()):
+        if isinstance(node, StepNode) and draw(st.integers(0, 2)):
             routes.append(route(node.name, draw(targets), on="error", recovery="undo"))
     return Spec(
         workflow="orders",
@@ -192,7 +192,7 @@ def _steps(
         after=st.just(after),
         input=st.none() | st.sampled_from([{"x": FromPath(path=path)} for path in paths]),
         output=st.sampled_from([None, name, name]),
-        retry=st.none() | retry_policies,
+        retry=st.one_of(st.none(), retry_policies, retry_policies),
         priority=st.sampled_from([None, -1]),
         max_visits=st.sampled_from([2, 3]),
         max_deliveries=st.sampled_from([None, 1, 2]),
@@ -201,7 +201,7 @@ def _steps(
 
 retry_policies: st.SearchStrategy[RetryPolicy] = st.builds(
     RetryPolicy,
-    max_attempts=st.integers(1, 3),
-    backoff=st.none() | st.just(Exponential(min_ms=20_000, max_ms=30_000)),
+    max_attempts=st.sampled_from([2, 3, 1]),
+    backoff=st.sampled_from([Exponential(min_ms=20_000, max_ms=30_000), None]),
     jitter=st.booleans(),
 )

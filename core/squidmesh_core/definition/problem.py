@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import in_
 
 from squidmesh_core.errors import NUMBERS, DefinitionError
 
@@ -16,8 +17,8 @@ class Problem:
     """One thing that is wrong with a definition; a warning refuses nothing."""
 
     path: Place
-    #: A stable word (reference §27, §28; `squidmesh_core.errors.NUMBERS`).
-    code: str
+    #: A stable word (reference §27, §28); each has a number.
+    code: str = field(validator=in_(NUMBERS))
     #: Expected and actual, in a sentence.
     message: str
     #: What to type instead; empty where the message says it.
@@ -28,15 +29,14 @@ class Problem:
     line: int | None = None
 
     @property
-    def sm(self) -> int | None:
+    def sm(self) -> int:
         """The number of this code, as `squidmesh help SM201` knows it."""
-        return NUMBERS.get(self.code)
+        return NUMBERS[self.code]
 
     def __str__(self) -> str:
-        number = f"SM{self.sm} " if self.sm else ""
         place = f" at {'.'.join(map(str, self.path))}" if self.path else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{number}{self.code}{place}: {self.message}{hint}"
+        return f"SM{self.sm} {self.code}{place}: {self.message}{hint}"
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form of a problem, for editors and `--json`."""

@@ -106,8 +106,10 @@ class StepNode:
     transaction: bool = False
 
     @property
-    def recovery(self) -> RecoveryPolicy:
-        """What is frozen into each attempt about undoing and replaying it."""
+    def recovery(self) -> RecoveryPolicy | None:
+        """What is frozen into each attempt about undoing it; null: the default policy."""
+        if self.compensate is None and self.compensatable and not self.irreversible:
+            return None
         return RecoveryPolicy(
             irreversible=self.irreversible,
             compensatable=self.compensatable and not self.irreversible,

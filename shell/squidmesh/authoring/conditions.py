@@ -10,13 +10,15 @@ from typing import Literal, Protocol, assert_never, runtime_checkable
 
 from attrs import frozen
 
-from squidmesh.authoring.notes import Source, stopped
+from squidmesh.authoring.notes import Source, note, stopped
 from squidmesh_core.values import AllOf, AnyOf, Compare, Not
 from squidmesh_core.values import Condition as CoreCondition
 from squidmesh_core.values.binding import Path as ContextPath
 from squidmesh_core.values.condition import Operator
 
 AS_BOOL = "a condition is data: join with & and |, negate with not_()"
+CONSTANT = "this is a constant; for a missing value write is_missing(x)"
+WHY_CONSTANT = "`x is None` cannot be recorded, it is False at once"
 
 
 @frozen(kw_only=True)
@@ -97,20 +99,25 @@ class Condition:
 
 
 def join(how: Literal["all", "any"], left: object, right: object) -> Condition:
-    """
-    Two conditions as one; what is joined the same way already is not nested.
-
-    Raises:
-        DefinitionError: One of them is a constant.
-    """
+    """Two conditions as one; what is joined the same way already is not nested."""
     parts: list[Expression] = []
-    for side in (left, right):
-        expression = expression_of(side)
+    for side, other in ((left, right), (right, left)):
+        expression = _side(side, other)
         if isinstance(expression, Joined) and expression.how == how:
             parts.extend(expression.parts)
         else:
             parts.append(expression)
     return Condition(Joined(how=how, parts=tuple(parts)))
+
+
+def _side(value: object, other: object) -> Expression:
+    """One side of a join; a constant is noted where the other side starts from."""
+    if isinstance(value, Condition | BareTruth):
+        return expression_of(value)
+    for place in places_of(expression_of(other)):
+        note(place.source, "constant_condition", CONSTANT, WHY_CONSTANT)
+        break
+    return Unknown()
 
 
 def expression_of(value: object) -> Expression:
@@ -124,11 +131,7 @@ def expression_of(value: object) -> Expression:
         return value.expression
     if isinstance(value, BareTruth):
         return value.__squid_true__().expression
-    raise stopped(
-        "constant_condition",
-        "this is a constant; for a missing value write is_missing(x)",
-        "`x is None` and `not x` cannot be recorded",
-    )
+    raise stopped("constant_condition", CONSTANT, WHY_CONSTANT)
 
 
 def resolved(

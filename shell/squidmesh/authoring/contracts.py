@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.frames import Names
-from squidmesh.authoring.hints import bare, markers, members, name_of, without_none
+from squidmesh.authoring.hints import bare, markers, members, name_of, parts, without_none
 from squidmesh.authoring.markers import SECRET
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.records import ABSENT, Member, record_class, record_members
@@ -112,14 +112,17 @@ def _sensitive(
     if SECRET in markers(hint):
         yield start
         return
-    for member in without_none(hint):
-        if record_class(member) is None:
-            for argument in get_args(member):
-                if argument is not ... and next(_sensitive(argument, start, seen), None):
-                    yield start
-        elif member not in seen:  # a tree refers to itself
-            for field in record_members(member).values():
-                yield from _sensitive(field.hint, (*start, field.name), seen | {member})
+    members = parts(hint)
+    if len(members) > 1:
+        for member in members:
+            yield from _sensitive(member, start, seen)
+    elif record_class(hint) is None:
+        for argument in get_args(bare(hint)):
+            if argument is not ... and next(_sensitive(argument, start, seen), None):
+                yield start
+    elif bare(hint) not in seen:  # a tree refers to itself
+        for field in record_members(hint).values():
+            yield from _sensitive(field.hint, (*start, field.name), seen | {bare(hint)})
 
 
 def _field(contract: str, member: Member, names: Names | None) -> Field:

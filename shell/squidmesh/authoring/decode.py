@@ -8,7 +8,7 @@ its path.
 
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import fields as dataclass_fields
 from enum import Enum
 from functools import cache, partial
@@ -26,7 +26,7 @@ from cattrs import (
 from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
-from squidmesh.authoring.hints import class_hints, members, name_of
+from squidmesh.authoring.hints import bare, class_hints, members, name_of
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit, Path
 from squidmesh.authoring.records import is_pydantic, record_class, record_members
 from squidmesh.authoring.scalars import (
@@ -58,13 +58,24 @@ def structure(value: object, wanted: type[T], *, closed: bool = False) -> T:
     Raises:
         ContractMismatch: The value does not fit; every misfit is listed.
     """
-    read: Reader = reader_for(cast("Hashable", wanted), closed=closed)
-    return cast("T", read(value))
+    return cast("T", reader_for(wanted, closed=closed)(value))
+
+
+def reader_for(wanted: object, *, closed: bool = False) -> Reader:
+    """The compiled reader of a type, which every step's input comes by."""
+    try:
+        return _compiled(wanted, closed=closed)
+    except TypeError:  # an unhashable hint, such as Annotated[int, []]
+        return _compile(wanted, closed=closed)
 
 
 @cache
-def reader_for(wanted: object, *, closed: bool = False) -> Reader:
-    """The compiled reader of a type, which every step's input comes by."""
+def _compiled(wanted: object, *, closed: bool) -> Reader:
+    return _compile(wanted, closed=closed)
+
+
+def _compile(wanted: object, *, closed: bool) -> Reader:
+    wanted = bare(wanted)
     if isinstance(wanted, type) and wanted in PRIMITIVES:
         return primitive(wanted)
     hook: Hook = _CONVERTERS[closed].get_structure_hook(wanted)

@@ -97,12 +97,17 @@ def markers(hint: object) -> Iterator[object]:
         hint = get_args(hint)[0]
 
 
-def members(hint: object) -> tuple[object, ...]:
-    """The members of a union, or the hint alone; never a union again."""
-    hint = bare(hint)
-    if get_origin(hint) not in {Union, types.UnionType}:
+def parts(hint: object) -> tuple[object, ...]:
+    """The members of a union as they are written, markers and all; or the hint alone."""
+    inner = bare(hint)
+    if get_origin(inner) not in {Union, types.UnionType}:
         return (hint,)
-    return tuple(part for member in get_args(hint) for part in members(member))
+    return tuple(part for member in get_args(inner) for part in parts(member))
+
+
+def members(hint: object) -> tuple[object, ...]:
+    """The members of a union, or the hint alone, each of them bare."""
+    return tuple(bare(part) for part in parts(hint))
 
 
 def without_none(hint: object) -> tuple[object, ...]:
@@ -110,9 +115,9 @@ def without_none(hint: object) -> tuple[object, ...]:
     return tuple(member for member in members(hint) if member is not type(None))
 
 
-def union_of(parts: tuple[object, ...]) -> object:
+def union_of(hints: tuple[object, ...]) -> object:
     """The union of some hints; of one, the hint itself."""
-    return Union[parts]  # noqa: UP007  # built from a tuple
+    return Union[hints]  # noqa: UP007  # built from a tuple
 
 
 def substitute(hint: object, values: Mapping[object, object]) -> object:
@@ -127,10 +132,10 @@ def substitute(hint: object, values: Mapping[object, object]) -> object:
 
 def name_of(hint: object) -> str:
     """How a hint is called in messages: `Risk`, `str | None`, `list[Item]`."""
-    parts = members(hint)
-    if len(parts) > 1:
-        return " | ".join(name_of(part) for part in parts)
-    hint = parts[0]
+    listed = members(hint)
+    if len(listed) > 1:
+        return " | ".join(name_of(member) for member in listed)
+    hint = listed[0]
     if hint is type(None):
         return "None"
     origin, args = get_origin(hint), get_args(hint)

@@ -9,13 +9,20 @@ from typing import Generic, Protocol, TypeVar, cast
 
 from attrs import frozen
 
-from squidmesh.authoring.conditions import Expression, Unknown, expression_of
+from squidmesh.authoring.conditions import (
+    CONSTANT,
+    WHY_CONSTANT,
+    BareTruth,
+    Condition,
+    Expression,
+    Unknown,
+    expression_of,
+)
 from squidmesh.authoring.frames import Location, here
-from squidmesh.authoring.notes import Source, note, stopped
+from squidmesh.authoring.notes import Source, note
 from squidmesh.authoring.paths import path_to
 from squidmesh_core.definition.spec import COMPLETE, Outcome, RecoveryMarker
 from squidmesh_core.definition.spec import Node as SpecNode
-from squidmesh_core.errors import DefinitionError
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import Binding
 
@@ -84,18 +91,6 @@ class BaseNode(Source, Target):
         self._routes: list[Route] = []
         self._after = self._checked_after(after)
 
-    @property
-    def name(self) -> str:
-        """
-        The attribute or builder name.
-
-        Raises:
-            DefinitionError: The class that names it has not ended yet.
-        """
-        if self._label is None:
-            raise stopped("reserved_name", "this node has no name yet: its class body names it")
-        return self._label
-
     def then(self, target: N, *, when: bool | None = None) -> N:
         """
         Go on there; of several routes the first true `when` wins.
@@ -119,9 +114,7 @@ class BaseNode(Source, Target):
     ) -> N:
         if not isinstance(target, Target):
             raise TypeError(f"a route leads to a node or to complete, not to {target!r}")
-        if self._owner is not None:
-            message = f"{self._owner} is complete: a route cannot be added to '{self._label}'"
-            raise stopped("workflow_not_extensible", message)
+        self._must_be_open()
         expression = None if when is None else self._condition(when)
         self._routes.append(
             Route(on=on, target=target, when=expression, recovery=recovery, location=here())
@@ -129,13 +122,10 @@ class BaseNode(Source, Target):
         return target
 
     def _condition(self, when: object) -> Expression:
-        try:
+        if isinstance(when, Condition | BareTruth):
             return expression_of(when)
-        except DefinitionError as error:
-            if error.code != "constant_condition":
-                raise
-            note(self, error.code, *_words(error))
-            return Unknown()
+        note(self, "constant_condition", CONSTANT, WHY_CONSTANT)
+        return Unknown()
 
     def _checked_after(self, after: Sequence["BaseNode"]) -> tuple["BaseNode", ...]:
         given: Sequence[object] = after if isinstance(after, list | tuple) else (after,)
@@ -164,8 +154,3 @@ class Node(BaseNode, Generic[R]):
     def out(self) -> R:
         """The output; in a class body a path to it."""
         return cast("R", path_to(self, self._output_hint()))
-
-
-def _words(error: DefinitionError) -> tuple[str, str]:
-    problem = error.problems[0]
-    return getattr(problem, "message", ""), getattr(problem, "hint", "")

@@ -61,6 +61,17 @@ class Source:
             )
         return self._label
 
+    def _must_be_open(self) -> None:
+        """
+        Refuse changes after the class has ended.
+
+        Raises:
+            DefinitionError: The spec exists already.
+        """
+        if self._owner is not None:
+            message = f"{self._owner} is complete; '{self._label}' cannot be changed any more"
+            raise stopped("workflow_not_extensible", message)
+
     def __set_name__(self, owner: type, name: str) -> None:
         # A second name for a node (`last = a.then(b)`) changes nothing.
         if self._label is None:

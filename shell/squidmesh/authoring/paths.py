@@ -294,7 +294,12 @@ def _member_hint(recorded: Recorded, name: str, written: str) -> object | None:
         _, value = get_args(hint) or (str, Any)
         return cast("object", value)
     if cls is not None:
-        found = record_members(hint, recorded.place.source._names)
+        try:
+            found = record_members(hint, recorded.place.source._names)
+        except NameError as exc:
+            message = f"{name_of(hint)} cannot be read: {exc}"
+            note(recorded.place.source, "invalid_contract", message)
+            return None
         if name in found:
             return found[name].hint
         fields = list(found)
@@ -386,6 +391,9 @@ def _operand(recorded: Recorded, other: object) -> object:
         instead = f"write is_missing({recorded.text}) or not_(is_missing({recorded.text}))"
         return _bad(recorded, "invalid_operand", "a missing value is not compared", instead)
     hint = Any if _is_open(recorded) else recorded.hint
+    if record_class(_single(hint)) is not None:
+        message = f"{recorded.text} is a whole {name_of(hint)}"
+        return _bad(recorded, "invalid_operand", message, "compare one of its fields")
     kinds = {bare(kind) for kind in without_none(hint)}
     if kinds & _NUMBERS and type(other) in _NUMBERS:
         return other

@@ -113,7 +113,8 @@ def _of_typeddict(cls: type, hints: Mapping[str, object]) -> Iterator[Member]:
         # Postponed annotations hide NotRequired from __required_keys__, never from the hint.
         origin = get_origin(hint)
         required = origin is Required or (name in keys and origin is not NotRequired)
-        yield Member(name=name, hint=hint, required=required)
+        inner: object = get_args(hint)[0] if origin in {Required, NotRequired} else hint
+        yield Member(name=name, hint=inner, required=required)
 
 
 def _of_attrs(cls: type, hints: Mapping[str, object]) -> Iterator[Member]:

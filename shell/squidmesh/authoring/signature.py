@@ -14,7 +14,7 @@ from attrs import frozen
 from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.frames import Names
-from squidmesh.authoring.hints import bare, function_hints, members, name_of, union_of
+from squidmesh.authoring.hints import bare, function_hints, name_of, parts, union_of
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit
 from squidmesh.authoring.scalars import Reader
 from squidmesh.context import Context, TxContext, UndoContext
@@ -173,11 +173,12 @@ def _output(hint: object) -> tuple[object, bool]:
     awaited = get_origin(bare(hint)) in {Awaitable, Coroutine}
     if awaited:
         hint = get_args(bare(hint))[-1]
-    parts = members(hint)
-    kept = tuple(p for p in parts if not (isinstance(p, type) and issubclass(p, StepResult)))
-    if len(kept) == len(parts):
-        return hint, awaited  # markers such as Sensitive stay
+    kept = tuple(part for part in parts(hint) if not _is_result(part))
     return (union_of(kept) if kept else type(None)), awaited
+
+
+def _is_result(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StepResult)
 
 
 def _is_coroutine(fn: Function) -> bool:

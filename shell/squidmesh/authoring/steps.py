@@ -114,6 +114,7 @@ class Step(Node[R], Generic[P, R]):
 
     def takes(self, *args: P.args, **kwargs: P.kwargs) -> Self:
         """Say where the inputs come from: paths, constants, `maybe(path)`."""
+        self._must_be_open()
         self._arguments = Arguments(args, kwargs)
         return self
 
@@ -132,6 +133,7 @@ class Step(Node[R], Generic[P, R]):
             action: Fixes the callback's key.
             retry: How often it is tried.
         """
+        self._must_be_open()
         self._undo = Undo(callback, action, retry)
         return self
 

@@ -9,7 +9,7 @@ from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.hints import name_of
 from squidmesh.authoring.mismatch import ContractMismatch
-from squidmesh.authoring.notes import Source, note, stopped
+from squidmesh.authoring.notes import Source, note
 from squidmesh.authoring.paths import path_to
 from squidmesh.authoring.records import record_class, record_members
 from squidmesh.authoring.schema import schema_of
@@ -31,18 +31,6 @@ class Trigger(Source, Generic[P]):
         super().__init__()
         self._contract = contract
         self._found: tuple[Field, ...] | None = None
-
-    @property
-    def name(self) -> str:
-        """
-        The attribute or builder name.
-
-        Raises:
-            DefinitionError: The class that names it has not ended yet.
-        """
-        if self._label is None:
-            raise stopped("reserved_name", "this trigger has no name yet: its class body names it")
-        return self._label
 
     @property
     def payload(self) -> P:
@@ -74,7 +62,7 @@ class Trigger(Source, Generic[P]):
             try:
                 self._found = fields_of(self._contract, self._names)
             except InvalidContract as exc:
-                if not self._notes:
+                if all(item.code != "invalid_contract" for item in self._notes):
                     note(self, "invalid_contract", str(exc), location=self._location)
                 return ()
         return self._found

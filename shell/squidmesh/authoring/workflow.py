@@ -100,7 +100,10 @@ def _heading(
     cls: type[Workflow], name: str | None, keywords: Keywords, location: Location
 ) -> Heading:
     timeout_ms, problems = _timeout(keywords.timeout, location)
-    version = cls.version
+    version: object = cls.version
+    if not isinstance(version, str | None | Source):
+        message = f"version: expected a text, not {type(version).__name__}"
+        problems = (*problems, _problem("version", "invalid_definition_version", message, location))
     return Heading(
         workflow=qualified_name(cls) if name is None else name,
         label=cls.__name__,
@@ -121,14 +124,13 @@ def _timeout(
     try:
         return parse_duration(timeout), ()
     except ValueError as exc:
-        problem = Problem(
-            path=("timeout_ms",),
-            code="invalid_step_option",
-            message=f"timeout: {exc}",
-            file=location.file,
-            line=location.line,
-        )
-        return None, (problem,)
+        return None, (_problem("timeout_ms", "invalid_step_option", f"timeout: {exc}", location),)
+
+
+def _problem(member: str, code: str, message: str, location: Location) -> Problem:
+    return Problem(
+        path=(member,), code=code, message=message, file=location.file, line=location.line
+    )
 
 
 def _not_extensible(cls: type[Workflow], base: str, location: Location) -> Exception:

@@ -12,11 +12,14 @@ from inspect import isclass
 from pathlib import Path
 from types import ModuleType
 
+from attrs import frozen
+
 from squidmesh.authoring.triggers import Trigger
 from squidmesh.authoring.workflow import Workflow
 from squidmesh.catalogue import Registrable
 from squidmesh.config import FILE_NAME, URL_VARIABLE, Config
 from squidmesh.mesh import Mesh
+from squidmesh_core.definition.spec import Field
 from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
 
 
@@ -66,41 +69,48 @@ def import_named(name: str, option: str) -> ModuleType:
         raise _wrong(option, message) from exc
 
 
-def trigger_of(reference: str, option: str) -> Trigger[object]:
+@frozen(kw_only=True)
+class Target:
+    """What a run can be started of."""
+
+    workflow: type[Workflow]
+    trigger: Trigger[object]
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """The fields of the trigger's payload."""
+        declared = self.workflow.spec.trigger(self.trigger.name)
+        return declared.payload if declared is not None else ()
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues that the workflow itself names."""
+        spec = self.workflow.spec
+        named = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
+        return frozenset(queue for queue in named if queue is not None)
+
+
+def target_of(reference: str) -> Target:
     """
-    The trigger that `module:Workflow` or `module:Workflow.trigger` names.
+    What `module:Workflow` or `module:Workflow.trigger` names.
 
     Raises:
         ConfigError: It names nothing of the kind, or the workflow has several triggers.
         DefinitionError: The module defines a workflow that is wrong.
     """
+    option = "workflow"
     found = load(reference, option)
     if isinstance(found, Trigger):
-        return found
-    if not (isclass(found) and issubclass(found, Workflow)):
+        workflow = load(reference.rpartition(".")[0], option)
+        if isclass(workflow) and issubclass(workflow, Workflow):
+            return Target(workflow=workflow, trigger=found)
+    if not (isclass(found) and issubclass(found, Workflow) and found.nodes):
         raise _wrong(option, f"{reference!r} is neither a workflow nor a trigger of one")
-    names = [trigger.name for trigger in found.spec.triggers] if found.nodes else []
-    if len(names) == 1:
-        trigger = getattr(found, names[0])
-        if isinstance(trigger, Trigger):
-            return trigger
-    known = ", ".join(f"{reference}.{name}" for name in names) or "none"
-    raise _wrong(option, f"{reference!r} has {len(names)} triggers; name one: {known}")
-
-
-def workflow_of(reference: str, option: str) -> type[Workflow]:
-    """
-    The class of `module:Workflow` or `module:Workflow.trigger`.
-
-    Raises:
-        ConfigError: There is no such class.
-    """
-    found = load(reference, option)
-    if isinstance(found, Trigger):
-        found = load(reference.rpartition(".")[0], option)
-    if isclass(found) and issubclass(found, Workflow):
-        return found
-    raise _wrong(option, f"{reference!r} is no workflow")
+    triggers = [getattr(found, trigger.name) for trigger in found.spec.triggers]
+    if len(triggers) == 1:
+        return Target(workflow=found, trigger=triggers[0])
+    known = ", ".join(f"{reference}.{trigger.name}" for trigger in triggers)
+    raise _wrong(option, f"{reference!r} has {len(triggers)} triggers; name one of {known}")
 
 
 def open_mesh(

@@ -1,21 +1,35 @@
 """Payloads from the command line: `--set k=v`, `--data JSON`, `--data @file`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import click
 
 from squidmesh_core.canonical import decode_strict
 from squidmesh_core.definition.spec import Field
 from squidmesh_core.errors import ConfigError, PayloadError
+
+C = TypeVar("C", bound=Callable[..., object])
+
+
+def payload_options(command: C) -> C:
+    """Give a command the options that say a payload."""
+    pairs = click.option(
+        "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="One field; may be repeated."
+    )
+    data = click.option("--data", metavar="JSON|@FILE", help="The whole payload as JSON.")
+    return data(pairs(command))
 
 
 def read_payload(
     data: str | None, pairs: Sequence[str], fields: Sequence[Field]
 ) -> dict[str, object]:
     """
-    The payload that the options say.
+    The payload that the options say, as JSON values.
 
-    A value of `--set` is JSON if the field is no text, and is taken as it stands
-    if it is; pairs win over `--data`.
+    A value of `--set` is JSON, unless the field is a text: then it is taken as it
+    stands.  Pairs win over `--data`.
 
     Raises:
         ConfigError: A pair has no `=`.
@@ -26,8 +40,8 @@ def read_payload(
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            details = {"option": "set", "reason": "expected name=value"}
-            raise ConfigError("--set: expected name=value", "invalid_option", details)
+            details = {"option": "set", "reason": "expected NAME=VALUE"}
+            raise ConfigError("--set: expected NAME=VALUE", "invalid_option", details)
         payload[name] = value if name in texts else _json_or_text(value)
     return payload
 

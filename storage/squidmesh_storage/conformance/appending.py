@@ -9,6 +9,7 @@ from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_storage.api import NOTHING, Batch, Committed, Conflict, Journal
 from squidmesh_storage.conformance.kit import (
+    EPOCH,
     Promises,
     attempt,
     commit,
@@ -56,9 +57,7 @@ class AppendPromises(Promises):
 
     def test_an_expected_revision_that_is_too_high_is_a_conflict(self, journal: Journal) -> None:
         """Else a worker of yesterday would write into a pruned run."""
-        ahead = on(
-            run_id(1), Head(revision=Revision(7), hash="ab" * 32, at=run_row(run_id(1)).created_at)
-        )
+        ahead = on(run_id(1), Head(revision=Revision(7), hash="ab" * 32, at=EPOCH))
 
         (outcome,) = journal.append((ahead,))
 
@@ -69,9 +68,7 @@ class AppendPromises(Promises):
     def test_an_expected_revision_inside_an_append_is_a_conflict(self, journal: Journal) -> None:
         """Entries of one append are never seen apart."""
         commit(journal, first(run_id(1), entries=3))
-        inside = on(
-            run_id(1), Head(revision=Revision(2), hash="ab" * 32, at=run_row(run_id(1)).created_at)
-        )
+        inside = on(run_id(1), Head(revision=Revision(2), hash="ab" * 32, at=EPOCH))
 
         (outcome,) = journal.append((inside,))
 
@@ -211,7 +208,7 @@ class AppendPromises(Promises):
 
     def test_a_terminal_append_that_drops_all_attempts_leaves_none(self, journal: Journal) -> None:
         """Neither unclaimed nor held."""
-        held = attempt(run_id(1), step="b", held_until=run_row(run_id(1)).created_at)
+        held = attempt(run_id(1), step="b", held_until=EPOCH)
         begun = first(run_id(1), rows=puts(attempt(run_id(1), step="a"), held))
         commit(journal, begun)
         ended = run_row(run_id(1), status="completed", ended_at=begun.record.at)

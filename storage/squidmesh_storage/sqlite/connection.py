@@ -8,6 +8,8 @@ from squidmesh_core.errors import StorageError, StorageUnavailable
 
 #: Seconds to wait for another process's transaction before giving up.
 BUSY_SECONDS: Final = 10.0
+#: Size in bytes that the log keeps between checkpoints.
+_LOG_BYTES: Final = 16 * 2**20
 #: The first version with STRICT tables.
 _OLDEST: Final = (3, 37)
 
@@ -53,6 +55,8 @@ def _configure(connection: sqlite3.Connection, path: Path | None) -> None:
     # none comes by itself: `Writer` makes them, under the write lock.
     connection.execute("pragma wal_autocheckpoint = 0")
     connection.execute("pragma synchronous = full")
+    # A log that grew beside a long reader is cut back when it begins anew.
+    connection.execute(f"pragma journal_size_limit = {_LOG_BYTES}")
     if path is None:
         return
     (mode,) = connection.execute("pragma journal_mode = wal").fetchone()

@@ -111,12 +111,18 @@ class SqliteJournal:
         return self._process.committer.append(batches)
 
     def claimable(
-        self, queues: Sequence[str], actions: Collection[str], limit: int, decide: DecideClaims
+        self,
+        queues: Sequence[str],
+        actions: Collection[str],
+        limit: int,
+        decide: DecideClaims,
+        *,
+        at: datetime | None = None,
     ) -> Claimed:
         """See `Journal.claimable`; while there is nothing to claim, it only reads."""
         process, wanted = self._process, claims.Wanted.of(queues, actions, limit)
         with process.readers.snapshot() as connection:
-            now = self._clock()
+            now = at or self._clock()
             if not claims.anything(connection, wanted, now):
                 return Claimed(
                     outcomes=(), now=now, next_due=claims.next_due(connection, wanted, now)
@@ -126,7 +132,7 @@ class SqliteJournal:
         next_due: datetime | None = None
         try:
             with process.writer.transaction() as connection:
-                now = self._clock()
+                now = at or self._clock()
                 claims.promote(connection, wanted, now)
                 candidates = claims.candidates(connection, wanted, now)
                 batches = decide(candidates, now) if candidates else ()

@@ -1,0 +1,43 @@
+"""`squidmesh run`: start a workflow and drive it to its end in this process."""
+
+import click
+
+from squidmesh.cli.application import target_of
+from squidmesh.cli.following import follow
+from squidmesh.cli.options import common
+from squidmesh.cli.payloads import payload_options, read_payload
+from squidmesh.cli.session import Session
+
+#: Where a run is kept if no journal is configured.
+_NOWHERE = "memory://"
+
+
+@click.command("run")
+@click.argument("workflow", metavar="MODULE:WORKFLOW[.TRIGGER]")
+@payload_options
+@click.option("--key", help="The same key again finds the same run.")
+@click.option(
+    "--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.", default=8
+)
+@common
+def command(
+    session: Session,
+    workflow: str,
+    data: str | None,
+    pairs: tuple[str, ...],
+    key: str | None,
+    concurrency: int,
+) -> int:
+    """
+    Start a workflow and drive it to its end in this process.
+
+    Without a configured journal the run is kept in memory and ends with the
+    process.  With one, other work on the same queues is done in passing.
+    """
+    target = target_of(workflow)
+    with session.mesh([target.workflow], fallback=_NOWHERE) as mesh:
+        payload = target.trigger.parse(read_payload(data, pairs, target.fields))
+        started = mesh.start(target.trigger, payload, key=key)
+        queues = sorted({started.queue, *target.queues})
+        with mesh.worker(concurrency=concurrency, queues=queues):
+            return follow(mesh, started.id, session.screen)

@@ -1,0 +1,96 @@
+"""`squidmesh runs`: a page of runs, newest first."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Unpack, get_args
+
+import click
+
+from squidmesh.cli.documents import run_document
+from squidmesh.cli.exits import DONE
+from squidmesh.cli.listing import Masks
+from squidmesh.cli.options import common
+from squidmesh.cli.screen import Cell, Screen, status_cell
+from squidmesh.cli.session import Session
+from squidmesh.cli.text import one_line, short_ids, span
+from squidmesh.duration import parse_duration
+from squidmesh.reading import RunFilters
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.inspection import Run
+
+if TYPE_CHECKING:
+    from squidmesh.cli.masking import Mask
+
+
+class Moment(click.ParamType):
+    """An instant: ISO 8601 with an offset, or a duration before now."""
+
+    name = "instant"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read the option's text."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        try:
+            return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
+        except ValueError:
+            pass
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail("expected an instant like 2026-11-20T08:00:00Z or an age like 90m", param, ctx)
+        # Without an offset people mean their own clock.
+        return at.astimezone(UTC)
+
+
+@click.command("runs")
+@click.option("--workflow", help="Only runs of this workflow.")
+@click.option("--version", help="Only runs of this version of their workflow.")
+@click.option("--status", type=click.Choice(get_args(RunStatus)), help="Only runs with this status.")
+@click.option("--queue", help="Only runs that were started on this queue.")
+@click.option("--tag", help="Only runs with this tag.")
+@click.option("--parent", metavar="RUN", help="Only child runs of this run.")
+@click.option("--since", type=Moment(), help="Only runs started then or later.")
+@click.option("--until", type=Moment(), help="Only runs started before then.")
+@click.option("--text", help="Only runs with this in their id, key, workflow or error.")
+@click.option("--cursor", help="Go on where the last page ended.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@common
+def command(
+    session: Session, cursor: str | None, limit: int, **filters: Unpack[RunFilters]
+) -> int:
+    """List runs, newest first."""
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        page = mesh.runs(cursor=cursor, limit=limit, **filters)
+        masks = Masks(mesh)
+        masked = {run.id: masks.of(run) for run in page.items}
+    if screen.form == "json":
+        documents = [run_document(run, masked[run.id]) for run in page.items]
+        screen.document("runs/1", runs=documents, next=page.next)
+        return DONE
+    short = short_ids(run.id for run in page.items)
+    rows = [_row(run, short[run.id], masked[run.id], screen) for run in page.items]
+    if rows or screen.form == "plain":
+        screen.table(("run", "workflow", "status", "key", "started", "took", "error"), rows)
+    else:
+        screen.line("no runs", "dim")
+    if page.next is not None and screen.form == "human":
+        screen.line(f"there are more: --cursor {page.next}", "dim")
+    return DONE
+
+
+def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cell, ...]:
+    took = "" if run.ended_at is None else span((run.ended_at - run.created_at).total_seconds())
+    error = mask.text(run.error) if mask and run.error else run.error
+    return (
+        Cell(human=short, plain=run.id),
+        Cell.of(run.workflow),
+        status_cell(run.status),
+        Cell.of(run.key),
+        screen.when(run.created_at),
+        Cell.of(took),
+        Cell(human=one_line(error or "", 200), plain=error or "", style="red"),
+    )

@@ -1,0 +1,67 @@
+"""`squidmesh show`: one run, now or as it was at a revision."""
+
+import click
+
+from squidmesh.cli.documents import failure_document, mask_of, snapshot_document
+from squidmesh.cli.exits import DONE
+from squidmesh.cli.options import common
+from squidmesh.cli.panels import context_text, history_table, run_panel
+from squidmesh.cli.screen import Screen, json_text
+from squidmesh.cli.session import Session, find_run
+from squidmesh.snapshot import Snapshot
+
+
+@click.command("show")
+@click.argument("run")
+@click.option("--history", is_flag=True, help="Also what each attempt took in and gave out.")
+@click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
+@common
+def command(session: Session, run: str, history: bool, at: int | None) -> int:
+    """Show one run; RUN is an id, or any beginning of one that no other has."""
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        snapshot = mesh.inspect(find_run(mesh, run), history=history, at=at)
+    match screen.form:
+        case "json":
+            screen.document("run/1", **snapshot_document(snapshot, history=history))
+        case "plain":
+            _print_plain(snapshot, screen, history=history)
+        case "human":
+            screen.render(run_panel(snapshot, screen))
+            if history:
+                screen.line()
+                screen.render(history_table(snapshot, screen))
+            screen.line("\ncontext" if not history else "context", "dim")
+            screen.render(context_text(snapshot))
+    return DONE
+
+
+def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
+    mask = mask_of(snapshot)
+    run = snapshot.run
+    facts = {
+        "id": run.id,
+        "workflow": run.workflow,
+        "status": run.status,
+        "reason": snapshot.reason,
+        "key": run.key or "",
+        "queue": run.queue,
+        "started": screen.when(run.created_at).plain,
+        "ended": screen.when(run.ended_at).plain,
+        "revision": str(snapshot.at_revision),
+    }
+    for name, value in facts.items():
+        screen.fields(name, value)
+    if snapshot.error is not None:
+        screen.fields("error", json_text(failure_document(snapshot.error, mask)))
+    for step in snapshot.steps:
+        screen.fields("step", step.name, step.status)
+    for attempt in snapshot.attempts:
+        cells = ("attempt", attempt.node, str(attempt.number), attempt.status)
+        if history:
+            took = json_text(mask.input(attempt.node, attempt.input or {}))
+            gave = json_text(mask.output(attempt.node, attempt.output))
+            failed = json_text(failure_document(attempt.error, mask))
+            cells = (*cells, took, gave, failed)
+        screen.fields(*cells)
+    screen.fields("context", json_text(mask.context(snapshot.context)))

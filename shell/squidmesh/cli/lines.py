@@ -1,0 +1,85 @@
+"""Journal entries in a line each: for people who follow a run, and for `journal`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from squidmesh.cli.masking import Mask
+from squidmesh.cli.screen import json_text
+from squidmesh.reading import JournalEntry
+from squidmesh_core.ids import NodeName, RunId
+
+#: Entries that tell a follower nothing that another one does not.
+_QUIET: Final = frozenset({"run_signal_received", "attempt_heartbeat", "attempt_claimed"})
+
+
+def masked(entry: JournalEntry, mask: Mask, run_id: RunId) -> Mapping[str, object]:
+    """The members of an entry, with what is sensitive masked."""
+    data: dict[str, object] = {}
+    for name, value in entry.data.items():
+        match entry.type, name, value:
+            case "run_started", "input", _:
+                data[name] = mask.context(value)
+            case "attempt_completed", "output", _:
+                data[name] = mask.output(node_of(entry.data, run_id), value)
+            case "step_applied", "transition", {"values": Mapping() as values, **rest}:
+                data[name] = {**_members(mask.value(rest)), "values": mask.decisive(values)}
+            case _:
+                data[name] = mask.value(value)
+    return data
+
+
+def node_of(data: Mapping[str, object], run_id: RunId) -> NodeName:
+    """The node that an entry is about: named, or part of its keys; empty if there is none."""
+    if isinstance(data.get("step"), str):
+        return NodeName(str(data["step"]))
+    key = str(data.get("attempt_key") or data.get("visit_key") or "").removeprefix(f"{run_id}")
+    visit = key.removeprefix(":").split(":")[0]
+    return NodeName(visit.partition("@")[0])
+
+
+def entry_cells(entry: JournalEntry, mask: Mask, run_id: RunId) -> tuple[str, str, str] | None:
+    """What happened, where, and how; null for entries that only the machinery needs."""
+    if entry.type in _QUIET:
+        return None
+    return entry.type, node_of(entry.data, run_id), summary(entry, mask, run_id)
+
+
+def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
+    """The heart of an entry, on one line."""
+    data = masked(entry, mask, run_id)
+    match entry.type:
+        case "run_signal_received":
+            said = (data.get("command"), data.get("comment"))
+            return " ".join(str(part) for part in said if part)
+        case "run_started":
+            return f"{data.get('workflow')} {json_text(data.get('input', {}))}"
+        case "attempt_scheduled":
+            return f"visible at {data['visible_at']}" if data.get("visible_at") else ""
+        case "attempt_claimed":
+            return f"by {data.get('owner')}, lease until {data.get('lease_until')}"
+        case "attempt_heartbeat":
+            return f"lease until {data.get('lease_until')}"
+        case "attempt_completed":
+            return "deferred" if data.get("deferred") else json_text(data.get("output"))
+        case "attempt_failed":
+            again = "; will be retried" if data.get("retry") else ""
+            return f"{_failure(data.get('error'))}{again}"
+        case "step_applied":
+            taken = data.get("transition")
+            return f"→ {taken.get('target')}" if isinstance(taken, Mapping) else ""
+        case "run_terminal":
+            error = _failure(data.get("error"))
+            return f"{data.get('status')}{f': {error}' if error else ''}"
+        case _:
+            return json_text(data)
+
+
+def _failure(error: object) -> str:
+    if not isinstance(error, Mapping):
+        return ""
+    message = error.get("message")
+    return f"{error.get('kind')}: {message}" if message else str(error.get("kind"))
+
+
+def _members(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

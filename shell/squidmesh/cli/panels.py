@@ -1,0 +1,179 @@
+"""One run drawn for people: its sentence, its steps, what went wrong, what it knows."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from squidmesh.cli.documents import mask_of
+from squidmesh.cli.masking import Mask
+from squidmesh.cli.screen import STYLES, Screen, json_text
+from squidmesh.cli.text import one_line, printable, span
+from squidmesh.snapshot import Snapshot
+from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.views.inspection import AttemptView, Reason, StepView
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+#: Status of a step → the sign before its name.
+_SIGNS: Final[Mapping[str, str]] = {
+    "completed": "✔",
+    "failed": "✖",
+    "running": "▶",
+    "retrying": "↻",
+    "deferred": "…",
+    "pending": "○",
+    "waiting": "·",
+}
+_REASONS: Final[Mapping[Reason, str]] = {
+    "terminal": "it is over",
+    "expired_claim": "a worker's lease ran out; another worker will take over",
+    "attempt_visible": "work is ready; a worker is waited for",
+    "waiting_for_join": "one dependency is done, another is not",
+    "deferred_continuation": "a step asked to be continued later",
+    "attempt_claimed": "a worker is at it",
+    "attempt_scheduled_for_later": "the next attempt comes later",
+    "idle": "nothing is scheduled",
+    "run_started": "nothing is scheduled yet",
+}
+_BAR: Final = 16
+
+
+def run_panel(snapshot: Snapshot, screen: Screen) -> "Group":
+    """A run as `show` and the live tree draw it."""
+    from rich.console import Group
+
+    mask = mask_of(snapshot)
+    parts: list[RenderableType] = [_heading(snapshot), _facts(snapshot, screen), _steps(snapshot, mask)]
+    if snapshot.error is not None:
+        parts.append(_error(snapshot.error, snapshot.failed_step, mask))
+    return Group(*parts)
+
+
+def history_table(snapshot: Snapshot, screen: Screen) -> "Table":
+    """Every attempt with what it took in and gave out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    mask = mask_of(snapshot)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("attempt", "status", "took in", "gave out"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    for attempt in snapshot.attempts:
+        gave = attempt.error and _failure_line(attempt.error, mask)
+        if gave is None:
+            gave = json_text(mask.output(attempt.node, attempt.output))
+        took = json_text(mask.input(attempt.node, attempt.input or {}))
+        table.add_row(
+            Text(_attempt_name(attempt)),
+            Text(attempt.status, style=STYLES.get(attempt.status, "")),
+            Text(printable(took)),
+            Text(printable(gave), style="red" if attempt.error else ""),
+        )
+    return table
+
+
+def context_text(snapshot: Snapshot) -> "Text":
+    """The payload and the outputs so far."""
+    from rich.text import Text
+
+    value = mask_of(snapshot).context(snapshot.context)
+    return Text(json_text(value, indent=2))
+
+
+def _heading(snapshot: Snapshot) -> "Text":
+    from rich.text import Text
+
+    run = snapshot.run
+    version = f" {run.version}" if run.version else ""
+    return Text.assemble(
+        ("run ", "dim"),
+        (run.id, "bold"),
+        f"  {printable(run.workflow)}{printable(version)}  ",
+        (run.status, STYLES.get(run.status, "")),
+    )
+
+
+def _facts(snapshot: Snapshot, screen: Screen) -> "Text":
+    from rich.text import Text
+
+    run = snapshot.run
+    end = run.ended_at or datetime.now(UTC)
+    lasted = span((end - run.created_at).total_seconds())
+    facts = [
+        f"started {screen.when(run.created_at).human}",
+        f"took {lasted}" if run.ended_at else f"for {lasted}",
+        _REASONS[snapshot.reason],
+    ]
+    if run.key is not None:
+        facts.insert(0, f"key {printable(run.key)}")
+    if snapshot.next_visible_at is not None and not snapshot.terminal:
+        facts.append(f"next {screen.when(snapshot.next_visible_at).human}")
+    return Text(" · ".join(facts), style="dim")
+
+
+def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    newest = {attempt.node: attempt for attempt in snapshot.attempts}
+    for step in snapshot.steps:
+        status = _shown_status(step, snapshot)
+        style = STYLES.get(status, "")
+        note = _note(step, newest.get(step.name), mask)
+        table.add_row(
+            Text(f"  {_SIGNS.get(status, '·')}", style=style),
+            Text(step.name, style="dim" if status in {"waiting", "not taken"} else ""),
+            Text(status, style=style or "dim"),
+            Text(note, style="dim"),
+        )
+    return table
+
+
+def _shown_status(step: StepView, snapshot: Snapshot) -> str:
+    """A step that will never be reached is not waiting for anything."""
+    return "not taken" if step.status == "waiting" and snapshot.terminal else step.status
+
+
+def _note(step: StepView, attempt: AttemptView | None, mask: Mask) -> str:
+    notes: list[str] = []
+    if step.visits > 1:
+        notes.append(f"visit {step.visits}")
+    if attempt is not None and attempt.number > 1:
+        notes.append(f"attempt {attempt.number}")
+    if attempt is not None and attempt.deliveries > 1:
+        notes.append(f"taken over, delivery {attempt.deliveries}")
+    if attempt is not None and attempt.progress is not None and step.status == "running":
+        notes.append(_progress(attempt.progress, mask))
+    return ", ".join(notes)
+
+
+def _progress(progress: Mapping[str, object], mask: Mask) -> str:
+    done, of, note = (progress.get(name) for name in ("done", "of", "note"))
+    bar = ""
+    if isinstance(done, int | float) and isinstance(of, int | float) and of > 0:
+        filled = round(_BAR * min(1.0, max(0.0, done / of)))
+        bar = f"{'━' * filled}{'╌' * (_BAR - filled)} {done:g}/{of:g}"
+    elif isinstance(done, int | float):
+        bar = f"{done:g}"
+    return f"{bar} {one_line(mask.text(note), 60) if isinstance(note, str) else ''}".strip()
+
+
+def _error(error: Failure, node: str | None, mask: Mask) -> "Text":
+    from rich.text import Text
+
+    where = f" in {node}" if node else ""
+    return Text(f"error{where}: {printable(_failure_line(error, mask))}", style="red")
+
+
+def _failure_line(error: Failure, mask: Mask) -> str:
+    code = f" ({mask.text(error.code)})" if error.code else ""
+    return f"{error.kind}: {mask.text(error.message)}{code}"
+
+
+def _attempt_name(attempt: AttemptView) -> str:
+    visit = f"@{attempt.visit}" if attempt.visit > 1 else ""
+    return f"{attempt.node}{visit} #{attempt.number}"
