@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from squidmesh.actions import ActionRegistry
+    from squidmesh.authoring.answers import Children, ChildRun, Decision
     from squidmesh.authoring.builder import WorkflowBuilder
-    from squidmesh.authoring.gates import (
-        Children,
-        ChildRun,
-        Decision,
-        approval,
-        children,
-        log,
-        pause,
-        receive,
-        wait,
-    )
+    from squidmesh.authoring.gates import approval, children, log, pause, receive, wait
     from squidmesh.authoring.markers import Now, Sensitive, Today
     from squidmesh.authoring.nodes import Node, complete
     from squidmesh.authoring.paths import is_in, is_missing, maybe, not_
@@ -57,7 +48,8 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "squidmesh.actions": "ActionRegistry",
     "squidmesh.authoring.builder": "WorkflowBuilder",
-    "squidmesh.authoring.gates": "ChildRun Children Decision approval children log pause receive wait",
+    "squidmesh.authoring.answers": "ChildRun Children Decision",
+    "squidmesh.authoring.gates": "approval children log pause receive wait",
     "squidmesh.authoring.markers": "Now Sensitive Today",
     "squidmesh.authoring.nodes": "Node complete",
     "squidmesh.authoring.paths": "is_in is_missing maybe not_",

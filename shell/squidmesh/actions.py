@@ -6,6 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from squidmesh.authoring.frames import Names, caller
+from squidmesh.authoring.functions import without_json
 from squidmesh.authoring.signature import Function, InvalidFunction, Signature
 from squidmesh.authoring.workflow import Workflow, compiled_form
 from squidmesh_core.errors import ConfigError
@@ -58,10 +59,13 @@ class ActionRegistry(Mapping[str, bool]):
             ConfigError: A key is malformed or belongs to another function, the function cannot
                 be called by name, or a mesh has the registry already.
         """
+        names = Names(caller())
         try:
-            signature = Signature.of(fn, Names(caller()))
+            signature = Signature.of(fn, names)
         except InvalidFunction as exc:
             raise _refused("actions", str(exc), "invalid_option") from exc
+        for reason in without_json(signature, names):
+            raise _refused("actions", reason, "invalid_option")
         self._register(key, fn, signature, aliases, enabled=enabled)
 
     def add_workflow(self, workflow: type[Workflow]) -> None:

@@ -6,10 +6,10 @@ attempt are one append, so the steady path costs one commit per step.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -19,7 +19,7 @@ from squidmesh.context import Context
 from squidmesh.door import Door
 from squidmesh.heartbeat import Heartbeats
 from squidmesh.loop import Perform, Settle, slot_loop
-from squidmesh.perform import Await, Deferred, Failed, Outcome, Succeeded, perform
+from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
 from squidmesh.signals import StepSignals
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Refusal
@@ -39,7 +39,7 @@ class Crew:
     owner: str
     lease_ms: int
     queues: frozenset[str]
-    run_async: Await
+    run_async: Callable[[Coroutine[Any, Any, object], StepSignals], object]
     heartbeats: Heartbeats | None
     #: The instant that everything is decided at; null: the storage's clock.
     now: datetime | None = None
@@ -101,6 +101,11 @@ def settle(crew: Crew, claim: Claim, outcome: Outcome, *, go_on: bool) -> Claim 
     return claim_in(handled.state, handled.entries, offer, token)
 
 
+def hand_back(crew: Crew, claim: Claim) -> None:
+    """Give a claim back before it was begun: somebody else takes it at once."""
+    settle(crew, claim, Deferred(reason={"message": "worker_stopping"}, delay_ms=0), go_on=False)
+
+
 def command_for(
     claim: Claim, outcome: Outcome, draw: Callable[[], float], offer: Offer | None
 ) -> Complete | Fail | Defer:
@@ -138,7 +143,10 @@ def _perform(crew: Crew, claim: Claim) -> Outcome:
     ports.site("perform.before")
     with kept:
         outcome = perform(
-            action, claim, lambda: context_of(crew.door, claim, signals), crew.run_async
+            action,
+            claim,
+            lambda: context_of(crew.door, claim, signals),
+            lambda coroutine: crew.run_async(coroutine, signals),
         )
     ports.site("perform.after")
     return outcome

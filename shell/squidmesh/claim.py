@@ -7,16 +7,19 @@ every other command (specs/protocol.md §8.10).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from squidmesh.door import Door
 from squidmesh.handle import batch_of
 from squidmesh.known import Known
+from squidmesh.reindex import reindex_run
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Decision, claim_row, decide
-from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.errors import SquidmeshError, StorageError, StorageUnavailable
 from squidmesh_core.ids import (
     AttemptKey,
     ClaimId,
@@ -30,6 +33,7 @@ from squidmesh_core.protocol import commands
 from squidmesh_core.protocol.commands import Held, Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry, InputFrom
 from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import changes
@@ -76,6 +80,9 @@ class Claim:
         )
 
 
+#: Claim transactions in a row that meet only what has to be read or mended first.
+MOST_ROUNDS: Final = 25
+
 #: Makes a fresh offer and its token for each slot.
 MakeOffer = Callable[[], tuple[Offer, str]]
 
@@ -106,12 +113,25 @@ def take(
     Raises:
         StorageError: The storage failed.
     """
-    round_ = _Round(door, make_offer)
+    for _ in range(MOST_ROUNDS):
+        round_ = _Round(door, make_offer, limit)
+        taken = _transact(round_, queues, actions, limit + len(door.memory.left_alone), now)
+        if taken.appends or not round_.prepared():
+            break
+    return taken
+
+
+def _transact(
+    round_: "_Round",
+    queues: Sequence[str],
+    actions: frozenset[str],
+    limit: int,
+    now: datetime | None,
+) -> Taken:
+    door = round_.door
     door.ports.site("claim.before")
     claimed = door.journal.claimable(queues, actions, limit, round_.decide, at=now)
     door.ports.site("claim.after")
-    for run_id, reason in round_.unreadable.items():
-        door.journal.quarantine(run_id, reason)
     made = [
         plan
         for plan, outcome in zip(round_.plans, claimed.outcomes, strict=True)
@@ -125,10 +145,12 @@ def take(
 
 
 def claim_in(state: RunState, entries: Sequence[Entry], offer: Offer, token: str) -> Claim | None:
-    """The claim that these entries made on this offer, if they made one."""
+    """The claim that these entries made on this offer, if they made one that counts."""
     for entry in reversed(entries):
         if isinstance(entry, AttemptClaimed) and entry.claim_id == offer.claim_id:
-            return _claim(state, entry, offer, token)
+            attempt = state.live.get(entry.attempt_key)
+            if attempt is not None and attempt.claim == entry:
+                return _claim(state, attempt, entry, offer, token)
     return None
 
 
@@ -147,16 +169,24 @@ class _Plan:
 class _Round:
     """Decides one claim transaction; a run is touched once in it."""
 
-    def __init__(self, door: Door, make_offer: MakeOffer) -> None:
-        self._door = door
+    def __init__(self, door: Door, make_offer: MakeOffer, limit: int) -> None:
+        self.door = door
         self._make_offer = make_offer
+        self._limit = limit
         self.plans: list[_Plan] = []
-        self.unreadable: dict[RunId, str] = {}
+        #: Runs that must be read first: no journal is folded under a write lock.
+        self._unread: list[RunId] = []
+        #: Runs that trip over an assertion of the core: they stop, the worker does not.
+        self._broken: dict[RunId, Exception] = {}
+        #: Runs whose index row promises an attempt that their state does not have.
+        self._misleading: list[RunId] = []
 
     def decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Batch]:
         """The batches that claim these candidates; called inside the transaction."""
         by_run: dict[RunId, list[Candidate]] = {}
-        for candidate in candidates:
+        left_alone = self.door.memory.left_alone
+        wanted = [one for one in candidates if one.row.run_id not in left_alone]
+        for candidate in wanted[: self._limit]:
             by_run.setdefault(candidate.row.run_id, []).append(candidate)
         for run_id, of_run in by_run.items():
             plan = self._fresh(of_run, now)
@@ -166,14 +196,35 @@ class _Round:
                 self.plans.append(plan)
         return [plan.batch for plan in self.plans]
 
+    def prepared(self) -> bool:
+        """
+        Read, mend or set aside what was in the way; whether another round may do better.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        for run_id in self._unread:
+            try:
+                self.door.fresh(run_id)
+            except StorageUnavailable:
+                raise
+            except SquidmeshError as error:
+                self.door.set_aside(run_id, error)
+        for run_id, bug in self._broken.items():
+            self.door.set_aside(run_id, bug)
+        for run_id in self._misleading:
+            reindex_run(self.door, run_id)
+        return bool(self._unread or self._broken or self._misleading)
+
     def claims_of(self, plan: _Plan) -> list[Claim]:
         """The claims that a committed batch made; the run is known from here on."""
         run_id = plan.batch.record.run_id
         try:
             state = self._remembered(plan).state
         except SquidmeshError as error:
-            # Unreadable: nobody performs it, its lease runs out, others go on.
-            self._door.journal.quarantine(run_id, str(error))
+            # Nobody performs it, its lease runs out; the other claims are made by now.
+            with suppress(StorageError):
+                self.door.set_aside(run_id, error)
             return []
         claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
         return [claim for claim in claims if claim is not None]
@@ -199,27 +250,31 @@ class _Round:
         )
         run_id = candidates[0].row.run_id
         after = candidates[0].head
-        batch = batch_of(run_id, after, entries, rows, self._door.mint.append_id())
+        batch = batch_of(run_id, after, entries, rows, self.door.mint.append_id())
         return _Plan(batch=batch, entries=tuple(entries), after=None, offers=tuple(offers))
 
     def _by_state(self, run_id: RunId, candidate: Candidate, now: datetime) -> _Plan | None:
         offer, token = self._make_offer()
         command = commands.Claim(attempt_key=candidate.row.attempt_key, offer=offer)
+        known = self.door.at_head(run_id, candidate.head)
+        if known is None:
+            self._unread.append(run_id)
+            return None
         try:
-            known = self._door.at_head(run_id, candidate.head)
             answer = decide(known.state, known.spec, command, now)
-        except SquidmeshError as error:
-            self.unreadable[run_id] = str(error)
+        except Exception as bug:  # whatever it is, it must not stop the other runs
+            self._broken[run_id] = bug
             return None
         if not isinstance(answer, Decision):
+            self._misleading.append(run_id)
             return None
         rows = changes(known.state, answer.state)
-        batch = batch_of(run_id, known.head, answer.entries, rows, self._door.mint.append_id())
+        batch = batch_of(run_id, known.head, answer.entries, rows, self.door.mint.append_id())
         after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
         return _Plan(batch=batch, entries=answer.entries, after=after, offers=((offer, token),))
 
     def _remembered(self, plan: _Plan) -> Known:
-        door, record = self._door, plan.batch.record
+        door, record = self.door, plan.batch.record
         known = plan.after
         if known is None:
             before = door.memory.get(record.run_id)
@@ -231,8 +286,9 @@ class _Round:
         return known
 
 
-def _claim(state: RunState, entry: AttemptClaimed, offer: Offer, token: str) -> Claim:
-    attempt = state.attempts[entry.attempt_key]
+def _claim(
+    state: RunState, attempt: Attempt, entry: AttemptClaimed, offer: Offer, token: str
+) -> Claim:
     intent = attempt.intent
     return Claim(
         run_id=state.run_id,

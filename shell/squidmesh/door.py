@@ -6,7 +6,6 @@ became visible: log lines of log nodes, and whoever waits for a run.
 """
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -17,8 +16,10 @@ from squidmesh.mint import Mint
 from squidmesh.ports import Ports
 from squidmesh.recall import catch_up, recall
 from squidmesh.requests import drive
+from squidmesh.watching import Watchers
 from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import LogNode, Spec
+from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import Fingerprint, RunId
 from squidmesh_core.protocol.chain import origin
 from squidmesh_core.protocol.commands import Command
@@ -44,8 +45,8 @@ class Door:
         self.ports = ports
         self.mint = Mint(ports)
         self.memory = Memory()
+        self.watchers = Watchers()
         self._defined: set[str] = set()
-        self._moved = threading.Condition()
 
     def handle(
         self,
@@ -91,12 +92,28 @@ class Door:
             return drive(recall(self.memory, run_id), self.journal, self.ports)
         return drive(catch_up(self.memory, known), self.journal, self.ports)
 
-    def at_head(self, run_id: RunId, head: Head) -> Known:
-        """The run at a head that a claim transaction has just read; see `fresh`."""
+    def at_head(self, run_id: RunId, head: Head) -> Known | None:
+        """What is known of a run, if that is all there is up to this head."""
         known = self.memory.get(run_id)
-        if known is not None and known.state.revision == head.revision:
-            return known
-        return self.fresh(run_id)
+        return known if known is not None and known.hash == head.hash else None
+
+    def set_aside(self, run_id: RunId, error: Exception) -> None:
+        """
+        Keep a run that cannot be worked on out of the way of the others.
+
+        A damaged one is marked for everybody; one that a newer squidmesh wrote
+        is left alone by this process.  A storage that is away says nothing of
+        the run.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        code = error.code if isinstance(error, SquidmeshError) else "run_quarantined"
+        if code == "newer_entries":
+            self.memory.left_alone.add(run_id)
+        elif code == "run_quarantined":
+            self.memory.forget(run_id)
+            self.journal.quarantine(run_id, str(error) or type(error).__name__)
 
     def remember(self, known: Known, entries: Sequence[Entry], rows: RowChanges) -> None:
         """Keep a state whose append is durable, and tell what became visible."""
@@ -118,15 +135,9 @@ class Door:
             self.memory.keep_spec(spec)
         return fingerprint
 
-    def wait_until_moved(self, seconds: float) -> None:
-        """Wait until some run of this process changed its status, at most so long."""
-        with self._moved:
-            self._moved.wait(seconds)
-
     def _announce(self, state: RunState, entries: Sequence[Entry], rows: RowChanges) -> None:
         if rows.run is not None:
-            with self._moved:
-                self._moved.notify_all()
+            self.watchers.tell(state.run_id)
         for entry in entries:
             if isinstance(entry, AttemptCompleted):
                 self._log(state, entry)

@@ -8,10 +8,23 @@ step; a mesh with sync steps only never loads asyncio.
 
 import threading
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from squidmesh.signals import StepSignals
 
 if TYPE_CHECKING:
     import asyncio
+
+
+@frozen
+class _Ending:
+    """How a coroutine ended, as a value: some exceptions would end the loop itself."""
+
+    value: object = None
+    error: BaseException | None = None
 
 
 class EventLoop:
@@ -22,9 +35,13 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, object]) -> object:
+    def run(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
         """
         The coroutine's result; whatever it raises is raised here.
+
+        Args:
+            coroutine: What to run.
+            signals: Cancels it when its lease is lost.
 
         Raises:
             RuntimeError: It was called on the loop's own thread.
@@ -35,14 +52,25 @@ class EventLoop:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("an async step cannot wait for another on the same event loop")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        running = asyncio.run_coroutine_threadsafe(_caught(coroutine, signals), loop)
+        try:
+            ending = running.result()
+        except BaseException:  # the waiting thread itself was interrupted
+            running.cancel()
+            raise
+        if ending.error is not None:
+            raise ending.error
+        return ending.value
 
     def close(self) -> None:
-        """Stop the loop; running steps must have ended."""
+        """Stop the loop; steps must have ended, what they left running is cancelled."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
+            import asyncio
+
+            asyncio.run_coroutine_threadsafe(_wind_up(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
@@ -58,3 +86,27 @@ class EventLoop:
                 )
                 self._thread.start()
             return self._loop
+
+
+async def _caught(coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> _Ending:
+    import asyncio
+
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is not None:
+        signals.interruptible(partial(loop.call_soon_threadsafe, task.cancel))
+    try:
+        return _Ending(value=await coroutine)
+    except BaseException as error:  # SystemExit would leave the loop's thread dead
+        return _Ending(error=error)
+
+
+async def _wind_up() -> None:
+    import asyncio
+
+    loop, mine = asyncio.get_running_loop(), asyncio.current_task()
+    left = [task for task in asyncio.all_tasks() if task is not mine]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()

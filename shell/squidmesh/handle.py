@@ -12,6 +12,7 @@ outcome is resolved by its `append_id`, never guessed (specs/protocol.md §8.4).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -21,8 +22,8 @@ from squidmesh.known import Known, Memory
 from squidmesh.recall import catch_up, recall
 from squidmesh.requests import Trip, find, read_clock, write
 from squidmesh_core.decide import Answer, Decision, decide
-from squidmesh_core.errors import OutcomeUnknown, RevisionConflict
-from squidmesh_core.ids import AppendId, RunId
+from squidmesh_core.errors import OutcomeUnknown, RevisionConflict, StorageError
+from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.codec import encode
 from squidmesh_core.protocol.commands import Command
@@ -30,7 +31,7 @@ from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import changes
-from squidmesh_storage.api import Batch, Committed, Outcome, Unknown
+from squidmesh_storage.api import Batch, Committed, Conflict, Outcome
 
 #: Decisions that meet a newer revision are made afresh, so often.
 MOST_TRIES: Final = 25
@@ -78,6 +79,7 @@ def handle(
         OutcomeUnknown: It could not be learnt whether the append is durable.
         StorageError: The storage failed, or the run's journal is unreadable.
     """
+    actual: Revision | None = None
     known = begin or memory.get(run_id)
     fresh = known is None
     if known is None:
@@ -92,6 +94,7 @@ def handle(
             if isinstance(outcome, Committed):
                 memory.put(Known(state=answer.state, hash=batch.record.hash, spec=known.spec))
                 return Handled(answer=answer, state=answer.state, rows=rows)
+            actual = outcome.actual
         elif fresh:
             return Handled(answer=answer, state=known.state)
         # A no may rest on a state that somebody else has moved on: look once.
@@ -100,7 +103,7 @@ def handle(
     raise RevisionConflict(
         f"run {run_id} moved on {MOST_TRIES} times while this was decided; nothing was written",
         "revision_conflict",
-        {"run_id": run_id, "expected": known.state.revision},
+        {"run_id": run_id, "expected": known.state.revision, "actual": actual},
     )
 
 
@@ -124,23 +127,34 @@ def batch_of(
     )
 
 
-def _append(batch: Batch) -> Trip[Outcome]:
+def _append(batch: Batch) -> Trip[Committed | Conflict]:
     """Send the append, again and unchanged while nobody knows what became of it."""
     record = batch.record
-    sent_before = False
+    outcome = yield from write(batch)
     for _ in range(MOST_RESENDS):
-        outcome = yield from write(batch)
-        if isinstance(outcome, Committed) or not (sent_before or isinstance(outcome, Unknown)):
+        if isinstance(outcome, Committed | Conflict):
             return outcome
-        # After a resend even a conflict may be our own first try, come late.
-        if (yield from find(record.run_id, record.append_id)):
-            return Committed(run_id=record.run_id, revision=record.last)
-        if not isinstance(outcome, Unknown):
-            return outcome
-        sent_before = True
+        # "Nothing was written" of a later error speaks of that try, not of the first.
+        with suppress(StorageError):
+            outcome = yield from _resolved(batch)
+    if isinstance(outcome, Committed | Conflict):
+        return outcome
     raise OutcomeUnknown(
         f"it is not known whether the append after revision {batch.expected} of run "
         f"{record.run_id} is durable; asking again with the same key is safe",
         "outcome_unknown",
         {"run_id": record.run_id, "append_id": record.append_id},
     )
+
+
+def _resolved(batch: Batch) -> Trip[Outcome]:
+    """Look for an append whose outcome is unknown; send it again if it is not there."""
+    record = batch.record
+    durable = Committed(run_id=record.run_id, revision=record.last)
+    if (yield from find(record.run_id, record.append_id)):
+        return durable
+    outcome = yield from write(batch)
+    # After a resend even a conflict may be our own first try, come late.
+    if isinstance(outcome, Conflict) and (yield from find(record.run_id, record.append_id)):
+        return durable
+    return outcome

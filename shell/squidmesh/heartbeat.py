@@ -2,10 +2,11 @@
 Heartbeats: keep the leases of running steps alive, and learn when one is lost.
 
 One thread per worker beats every third of the lease, so a step shorter than
-that costs no write.  A refused heartbeat raises the step's flags; nobody is
-killed, and whatever the step returns then is refused by the fence.
+that costs no write.  A refused heartbeat raises the step's flags and
+cancels an async step; whatever a sync step returns then is refused by the fence.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import ClaimId
 from squidmesh_core.protocol.commands import Heartbeat
 
+LOG: Final = logging.getLogger("squidmesh.worker")
 #: Beats per lease.
 BEATS: Final = 3
 _NAME: Final = "squidmesh-heartbeat"
@@ -74,7 +76,10 @@ class Heartbeats:
         with self._change:
             due = [beat for beat in self._beats.values() if beat.due <= now]
         for beat in due:
-            self._beat(beat)
+            try:
+                self._beat(beat)
+            except Exception:  # the other leases must not end with this one
+                LOG.exception("%s has no heartbeat", beat.claim.attempt_key)
             beat.due = now + self._every
         with self._change:
             soonest = min((beat.due for beat in self._beats.values()), default=now + self._every)
@@ -88,8 +93,7 @@ class Heartbeats:
         wait = self._every
         while True:
             with self._change:
-                self._change.wait(wait)
-                if self._stopped:
+                if self._change.wait_for(lambda: self._stopped, wait):
                     return
             wait = self.beat_due()
 
@@ -105,6 +109,5 @@ class Heartbeats:
             return  # the storage is away; the next beat tries again while the lease lives
         self._door.ports.site("heartbeat.after")
         if isinstance(handled.answer, Refusal):
-            # Settled in the meantime, or lost: only a running step will ever look.
-            beat.signals.lost = True
-            beat.signals.cancelled = handled.state.terminal is not None
+            # Settled in the meantime, or lost: only a running step will ever notice.
+            beat.signals.lose(cancelled=handled.state.terminal is not None)

@@ -42,6 +42,8 @@ class Memory:
     def __init__(self) -> None:
         self._runs: OrderedDict[RunId, Known] = OrderedDict()
         self._specs: dict[Fingerprint, Spec] = {}
+        #: Runs that this process is too old for.
+        self.left_alone: set[RunId] = set()
         self._lock = threading.Lock()
 
     def get(self, run_id: RunId) -> Known | None:

@@ -7,7 +7,8 @@ error: failures are classified by where they were raised, never by type or text
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from threading import current_thread, main_thread
 from typing import Any, Final
 
 from attrs import Factory, evolve, frozen
@@ -15,14 +16,17 @@ from attrs import Factory, evolve, frozen
 from squidmesh.actions import Action
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh.checks import text, wrong
 from squidmesh.claim import Claim
 from squidmesh.context import Context
 from squidmesh.duration import Duration
 from squidmesh.results import Defer, Fail, Retry
 from squidmesh_core.canonical import storable
 from squidmesh_core.errors import StorageError
+from squidmesh_core.plan.retry import LONGEST_DELAY_MS
 from squidmesh_core.protocol.entries import Failure
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 #: Characters of an error's text that are kept.
 LONGEST_MESSAGE: Final = 8 * 1024
 
@@ -78,6 +82,8 @@ def perform(
         arguments = signature.bind(claim.input, whole=claim.whole_context)
     except ContractMismatch as mismatch:
         return _mismatch("invalid_input", mismatch)
+    except Exception as exc:  # a contract of the host's may check itself, and raise anything
+        return evolve(_raised(exc, kind="invalid_input"), retryable=False)
     leading = () if signature.context is None else (context(),)
     try:
         answer = action.fn(*leading, **arguments)
@@ -85,9 +91,9 @@ def perform(
             answer = run_async(answer)
     except (Retry, Defer, Fail) as raised:
         return _said(raised)
-    except KeyboardInterrupt:
-        raise
     except BaseException as exc:  # SystemExit and cancellation too: see above
+        if isinstance(exc, KeyboardInterrupt) and current_thread() is main_thread():
+            raise  # somebody pressed Ctrl-C; nobody else can raise it there
         return _raised(exc)
     if isinstance(answer, Retry | Defer | Fail):
         return _said(answer)
@@ -97,6 +103,8 @@ def perform(
         return _mismatch("invalid_output", mismatch)
     except StorageError as refused:
         return _not_storable(refused)
+    except Exception as exc:  # a property that raises, a list inside itself
+        return evolve(_raised(exc, kind="invalid_output"), retryable=False)
 
 
 def succeeded(output: object) -> Succeeded:
@@ -108,25 +116,33 @@ def succeeded(output: object) -> Succeeded:
     """
     try:
         written = encode(output, Any)
-    except ContractMismatch as mismatch:
+    except (ContractMismatch, RecursionError) as misfit:
+        details = misfit.details if isinstance(misfit, ContractMismatch) else {}
         raise StorageError(
-            f"the output cannot be stored: {mismatch}; nothing was written",
+            f"the output cannot be stored: {misfit}; nothing was written",
             "not_storable",
-            dict(mismatch.details),
+            dict(details),
         ) from None
     return Succeeded(output=storable(written, where="the output"))
 
 
-def failed(error: BaseException | str, *, retryable: bool, after_ms: int | None) -> Failed:
-    """The failure of an executor of one's own: an exception, or a text."""
+def failed(error: object, *, retryable: bool, after_ms: int | None) -> Failed:
+    """
+    The failure of an executor of one's own: an exception, or a text.
+
+    Raises:
+        ConfigError: The error is neither.
+    """
     if isinstance(error, str):
         said: Outcome = Failed(error=Failure(kind="Failure", message=_text(error)))
     elif isinstance(error, Retry | Fail):
         said = _said(error)
-    else:
+    elif isinstance(error, BaseException) and not isinstance(error, Defer):
         said = _raised(error)
+    else:
+        raise wrong("error", "expected an exception or a text; a deferral has a verb of its own")
     if not isinstance(said, Failed):
-        raise TypeError(f"{error!r} is no failure")
+        raise TypeError(f"{said!r} is no failure")
     return evolve(
         said,
         retryable=said.retryable and retryable,
@@ -139,41 +155,48 @@ def deferred(reason: str, *, for_: Duration | None, until: datetime | None) -> D
     The deferral of an executor of one's own.
 
     Raises:
+        ConfigError: An option is wrong.
         TypeError: Neither or both of `for_` and `until` are given.
     """
-    said = Defer(reason, for_=for_, until=until)
-    return Deferred(reason={"message": _text(reason)}, delay_ms=said.for_ms, until=said.until)
+    said = _deferred(Defer(text("reason", reason, longest=LONGEST_MESSAGE), for_=for_, until=until))
+    if isinstance(said, Failed):
+        raise wrong("until" if for_ is None else "for_", said.error.message)
+    return said
 
 
 def _said(answer: Retry | Defer | Fail) -> Outcome:
-    details = _details(answer.details)
-    match answer:
-        case Defer():
-            reason = {"message": _text(answer.reason), **details}
-            return Deferred(reason=reason, delay_ms=answer.for_ms, until=answer.until)
-        case Retry():
-            error = Failure(
-                kind="Retry", message=_text(answer.message), code=answer.code, details=details
-            )
-            return Failed(error=error, retry_after_ms=answer.after_ms)
-        case Fail():
-            error = Failure(
-                kind="Fail", message=_text(answer.message), code=answer.code, details=details
-            )
-            return Failed(error=error, retryable=False)
+    if isinstance(answer, Defer):
+        return _deferred(answer)
+    error = Failure(
+        kind="Fail" if isinstance(answer, Fail) else "Retry",
+        message=_text(answer.message),
+        code=None if answer.code is None else _text(answer.code),
+        details=_details(answer.details),
+    )
+    if isinstance(answer, Fail):
+        return Failed(error=error, retryable=False)
+    return Failed(error=error, retry_after_ms=answer.after_ms)
 
 
-def _raised(exc: BaseException) -> Failed:
+def _deferred(answer: Defer) -> Deferred | Failed:
+    reason = {**_details(answer.details), "message": _text(answer.reason)}
     try:
-        message = str(exc)
-    except Exception:  # a broken __str__ is no reason to lose the failure
-        message = "(its text cannot be read)"
+        until = None if answer.until is None else answer.until.astimezone(UTC)
+    except OverflowError:
+        until = _NEVER
+    if until == _NEVER or (answer.for_ms or 0) > LONGEST_DELAY_MS:
+        message = "a deferral of more than 366 days, or past the year 9999, is none"
+        return Failed(error=Failure(kind="invalid_output", message=message), retryable=False)
+    return Deferred(reason=reason, delay_ms=answer.for_ms, until=until)
+
+
+def _raised(exc: BaseException, *, kind: str | None = None) -> Failed:
     kinds = tuple(
         f"{cls.__module__}.{cls.__qualname__}"
         for cls in type(exc).__mro__
         if issubclass(cls, BaseException)
     )
-    error = Failure(kind=type(exc).__name__, message=_text(message))
+    error = Failure(kind=kind or _text(type(exc).__name__), message=_text(exc))
     return Failed(error=error, kinds=kinds)
 
 
@@ -198,7 +221,11 @@ def _details(details: Mapping[str, object]) -> Mapping[str, object]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _text(text: object) -> str:
+def _text(value: object) -> str:
     """A text that any database stores: no NUL, no lone surrogates, not too long."""
-    clean = str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    try:
+        said = str(value)
+    except Exception:  # a broken __str__ is no reason to lose the failure
+        said = "(its text cannot be read)"
+    clean = said.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return clean[:LONGEST_MESSAGE]

@@ -137,19 +137,21 @@ def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms:
     monotonic = door.ports.monotonic
     until = None if timeout_ms is None else monotonic() + timeout_ms / 1000
     look = FIRST_LOOK
-    while True:
-        state = door.fresh(run_id).state
-        if state.terminal is not None if status is None else state.status == status:
-            return run_of(state)
-        left = None if until is None else until - monotonic()
-        if left is not None and left <= 0:
-            raise WaitTimeout(
-                f"run {run_id} is {state.status} after {timeout_ms} ms; it goes on without us",
-                "wait_timeout",
-                {"run_id": run_id, "status": state.status},
-            )
-        door.wait_until_moved(look if left is None else min(look, left))
-        look = min(look * 2, LONGEST_LOOK)
+    with door.watchers.watching(run_id) as moved:
+        while True:
+            state = _newest(door, run_id)
+            if state.terminal is not None if status is None else state.status == status:
+                return run_of(state)
+            left = None if until is None else until - monotonic()
+            if left is not None and left <= 0:
+                raise WaitTimeout(
+                    f"run {run_id} is {state.status} after {timeout_ms} ms; it goes on without us",
+                    "wait_timeout",
+                    {"run_id": run_id, "status": state.status},
+                )
+            moved.wait(look if left is None else min(look, left))
+            moved.clear()
+            look = min(look * 2, LONGEST_LOOK)
 
 
 def run_id_of(ref: object) -> RunId:
@@ -167,6 +169,14 @@ def run_id_of(ref: object) -> RunId:
         "invalid_run_id",
         {"option": "run", "reason": "not a run id"},
     )
+
+
+def _newest(door: Door, run_id: RunId) -> RunState:
+    """The run as it is; one that is known to be over stays so and need not be read."""
+    known = door.memory.get(run_id)
+    if known is None or known.state.terminal is None:
+        known = door.fresh(run_id)
+    return known.state
 
 
 def _state_at(door: Door, run_id: RunId, at: int | datetime) -> RunState:

@@ -5,13 +5,15 @@ Losing, deleting or garbling a checkpoint changes nothing but time: one that
 cannot be read, or that another codec wrote, is passed over.
 """
 
+from contextlib import suppress
+from hashlib import sha256
 from typing import Final
 
 from squidmesh.known import Known, Memory
 from squidmesh.requests import Trip, load, put_checkpoint, read_definition
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import StorageError
+from squidmesh_core.errors import DefinitionError, StorageError
 from squidmesh_core.ids import BEGINNING, RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION, decode
 from squidmesh_core.protocol.converter import from_json, to_json
@@ -23,6 +25,8 @@ from squidmesh_storage.api import Checkpoint, Loaded
 CHECKPOINT_AFTER: Final = 500
 #: What a stored state depends on: the entries' codec and the state's own form.
 VERSION: Final = CODEC_VERSION * 1000 + STATE_VERSION
+#: Characters of the digest that a stored state begins with.
+_DIGEST: Final = 64
 
 
 def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
@@ -36,15 +40,14 @@ def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
     loaded = yield from load(run_id, BEGINNING)
     begin = _thawed(run_id, loaded.checkpoint)
     if begin is None and loaded.checkpoint is not None:
-        yield from put_checkpoint(run_id, None)
-        loaded = yield from load(run_id, BEGINNING)
+        loaded = yield from load(run_id, BEGINNING, whole=True)
     state = _folded(begin or RunState(run_id=run_id), loaded)
     spec = yield from definition_of(memory, state)
     known = Known(state=state, hash=loaded.head.hash, spec=spec)
     memory.put(known)
     replayed = state.revision - (begin.revision if begin else BEGINNING)
     if replayed > CHECKPOINT_AFTER and state.terminal is None:
-        yield from put_checkpoint(run_id, _frozen(known))
+        yield from _leave_checkpoint(known)
     return known
 
 
@@ -56,14 +59,13 @@ def catch_up(memory: Memory, known: Known) -> Trip[Known]:
         RunNotFound: There is no such run (any more).
         StorageError: Its journal is unreadable.
     """
+    if known.state.revision == BEGINNING:
+        return (yield from recall(memory, known.state.run_id))
     loaded = yield from load(known.state.run_id, known.state.revision)
     if not loaded.records:
         return known
-    spec = known.spec
     state = _folded(known.state, loaded)
-    if known.state.started is None:
-        spec = yield from definition_of(memory, state)
-    newer = Known(state=state, hash=loaded.head.hash, spec=spec)
+    newer = Known(state=state, hash=loaded.head.hash, spec=known.spec)
     memory.put(newer)
     return newer
 
@@ -84,7 +86,20 @@ def definition_of(memory: Memory, state: RunState) -> Trip[Spec]:
     text = yield from read_definition(fingerprint)
     if text is None:
         raise _unreadable(state.run_id, f"its definition {fingerprint} is not stored")
-    spec = Spec.from_dict(canonical.decode(text))
+    try:
+        spec = Spec.from_dict(canonical.decode(text))
+    except DefinitionError as error:
+        # It was right when it was stored: what is wrong with it came with a newer release.
+        raise StorageError(
+            f"run {state.run_id} has a definition that this squidmesh cannot read "
+            f"({error.code}); the run is left alone",
+            "newer_entries",
+            {"run_id": state.run_id, "definition": fingerprint},
+        ) from error
+    except ValueError as error:
+        raise _unreadable(state.run_id, f"its definition {fingerprint} is no JSON") from error
+    if spec.fingerprint != fingerprint:
+        raise _unreadable(state.run_id, f"its definition {fingerprint} was changed")
     memory.keep_spec(spec)
     return spec
 
@@ -102,25 +117,37 @@ def _folded(state: RunState, loaded: Loaded) -> RunState:
     return draft.state()
 
 
-def _frozen(known: Known) -> Checkpoint:
+def _leave_checkpoint(known: Known) -> Trip[None]:
     state = known.state
-    return Checkpoint(
+    body = canonical.encode(to_json(state, RunState, state.run_id))
+    checkpoint = Checkpoint(
         revision=state.revision,
         hash=known.hash,
         codec_version=VERSION,
-        body=canonical.encode(to_json(state, RunState, state.run_id)),
+        body=_digest(body) + body,
     )
+    # Whoever reads a run must not fail because the storage is busy or read-only.
+    with suppress(StorageError):
+        yield from put_checkpoint(state.run_id, checkpoint)
 
 
 def _thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
     if checkpoint is None or checkpoint.codec_version != VERSION:
         return None
+    digest, body = checkpoint.body[:_DIGEST], checkpoint.body[_DIGEST:]
+    if digest != _digest(body):
+        return None
     try:
-        state = from_json(canonical.decode(checkpoint.body), RunState, run_id)
+        state = from_json(canonical.decode(body), RunState, run_id)
     except ValueError:
         return None
-    # A state that says another revision than its row is somebody's mistake.
-    return state if state.revision == checkpoint.revision else None
+    # A state that says another run or revision than its row is somebody's mistake.
+    fits = (state.run_id, state.revision) == (run_id, checkpoint.revision)
+    return state if fits else None
+
+
+def _digest(body: str) -> str:
+    return sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _unreadable(run_id: RunId, why: str) -> StorageError:

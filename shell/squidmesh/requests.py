@@ -32,6 +32,8 @@ class Load:
 
     run_id: RunId
     after: Revision
+    #: Leave a checkpoint aside.
+    whole: bool = False
 
 
 @frozen(kw_only=True)
@@ -63,10 +65,10 @@ class ReadDefinition:
 
 @frozen(kw_only=True)
 class PutCheckpoint:
-    """Store a state, so that the next cold start is quick; null: forget the stored one."""
+    """Store a state, so that the next cold start is quick."""
 
     run_id: RunId
-    checkpoint: Checkpoint | None
+    checkpoint: Checkpoint
 
 
 Request = Load | Write | Find | ReadClock | ReadDefinition | PutCheckpoint
@@ -83,9 +85,9 @@ def write(batch: Batch) -> Trip[Outcome]:
     raise _unexpected(reply)
 
 
-def load(run_id: RunId, after: Revision) -> Trip[Loaded]:
+def load(run_id: RunId, after: Revision, *, whole: bool = False) -> Trip[Loaded]:
     """Read the appends after a revision."""
-    reply = yield Load(run_id=run_id, after=after)
+    reply = yield Load(run_id=run_id, after=after, whole=whole)
     if isinstance(reply, Loaded):
         return reply
     raise _unexpected(reply)
@@ -113,8 +115,8 @@ def read_definition(fingerprint: Fingerprint) -> Trip[str | None]:
     raise _unexpected(reply)
 
 
-def put_checkpoint(run_id: RunId, checkpoint: Checkpoint | None) -> Trip[None]:
-    """Store a state, or forget the stored one."""
+def put_checkpoint(run_id: RunId, checkpoint: Checkpoint) -> Trip[None]:
+    """Store a state."""
     yield PutCheckpoint(run_id=run_id, checkpoint=checkpoint)
 
 
@@ -147,18 +149,15 @@ def _answer(request: Request, journal: Journal, ports: Ports) -> Reply:
             return outcome
         case ReadClock():
             return journal.now()
-        case Load(run_id=run_id, after=after):
-            return journal.load(run_id, after)
+        case Load(run_id=run_id, after=after, whole=whole):
+            return journal.load(run_id, after, whole=whole)
         case Find(run_id=run_id, append_id=append_id):
             return journal.find(run_id, append_id)
         case ReadDefinition(fingerprint=fingerprint):
             return journal.definition(fingerprint)
         case PutCheckpoint(run_id=run_id, checkpoint=checkpoint):
             ports.site("checkpoint.before")
-            if checkpoint is None:
-                journal.delete_checkpoint(run_id)
-            else:
-                journal.put_checkpoint(run_id, checkpoint)
+            journal.put_checkpoint(run_id, checkpoint)
             ports.site("checkpoint.after")
             return None
     assert_never(request)

@@ -1,6 +1,8 @@
 """The line between a running step and whoever performs it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from squidmesh_core.canonical import storable
 
 
 class StepSignals:
@@ -17,15 +19,35 @@ class StepSignals:
         #: The step should stop: its run ended.
         self.cancelled = False
         self._progress: Mapping[str, object] | None = None
+        self._interrupt: Callable[[], object] | None = None
+
+    def lose(self, *, cancelled: bool) -> None:
+        """Tell the step that its lease is gone; an async step is interrupted."""
+        self.cancelled = self.cancelled or cancelled
+        self.lost = True
+        if self._interrupt is not None:
+            self._interrupt()
+
+    def interruptible(self, interrupt: Callable[[], object]) -> None:
+        """Interrupt the step like this from now on, and at once if it is lost already."""
+        self._interrupt = interrupt
+        if self.lost:
+            interrupt()
 
     def progress(self, done: float, of: float | None, note: str | None) -> None:
-        """Keep it for the next heartbeat to carry."""
+        """
+        Keep it for the next heartbeat to carry.
+
+        Raises:
+            StorageError: `not_storable`: a number is no number, or the note no text.
+        """
         said: dict[str, object] = {"done": done}
         if of is not None:
             said["of"] = of
         if note is not None:
             said["note"] = note
-        self._progress = said
+        stored = storable(said, where="the progress")
+        self._progress = stored if isinstance(stored, dict) else None
 
     def take_progress(self) -> Mapping[str, object] | None:
         """What was said last and not carried yet."""

@@ -74,8 +74,12 @@ class Worker:
             run_async=mesh.run_async,
             heartbeats=self._heartbeats,
         )
+        #: Guards the two below.
         self._lock = threading.Lock()
         self._free = 0
+        #: Whether the loop found no free slot and waits for one.
+        self._starved = False
+        self._enlisted = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         #: Set by signal handlers, which may take no lock.
@@ -110,9 +114,10 @@ class Worker:
         self.stop()
 
     def start(self) -> Self:
-        """Work on a thread of its own until `stop`."""
-        self._thread = threading.Thread(target=self._work, name="squidmesh-worker")
+        """Work on a thread of its own until `stop`; from now on starts may fill its slots."""
+        self._thread = threading.Thread(target=self._background, name="squidmesh-worker")
         self._thread.start()
+        self._enlisted.wait()
         return self
 
     def stop(self) -> None:
@@ -160,6 +165,12 @@ class Worker:
 
     # -- the loop
 
+    def _background(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._enlisted.set()  # one that failed on the way in must not be waited for
+
     def _work(self) -> None:
         with (
             self._mesh.door.journal.listen(self._queues) as wakeups,
@@ -167,6 +178,7 @@ class Worker:
         ):
             self._wakeups, self._pool, self._free = wakeups, pool, self._concurrency
             self._mesh.enlist(self)
+            self._enlisted.set()
             try:
                 self._drive(wakeups, pool)
             finally:
@@ -179,7 +191,7 @@ class Worker:
 
     def _drive(self, wakeups: Wakeups, pool: ThreadPoolExecutor) -> None:
         ports = self._mesh.door.ports
-        loop = worker_loop(lambda: self._free, self._stopping.is_set, ports.draw)
+        loop = worker_loop(self._free_slots, self._stopping.is_set, ports.draw)
         reply: Taken | None = None
         while True:
             try:
@@ -225,10 +237,16 @@ class Worker:
         finally:
             self._release()
 
+    def _free_slots(self) -> int:
+        with self._lock:
+            self._starved = self._free == 0
+            return self._free
+
     def _seize(self, limit: int) -> int:
         with self._lock:
             slots = min(limit, self._free)
             self._free -= slots
+            self._starved = slots == 0  # starts took them since the loop looked
             return slots
 
     def _give_back(self, slots: int) -> None:
@@ -236,8 +254,13 @@ class Worker:
             self._free += slots
 
     def _release(self) -> None:
-        self._give_back(1)
-        if self._wakeups is not None:
+        """Free a slot; the loop hears of it only if it is waiting for one."""
+        # With slots to spare it has found the queue empty, and the storage rings for
+        # new work: looking again after every run would cost more than a step does.
+        with self._lock:
+            self._free += 1
+            starved, self._starved = self._starved, False
+        if starved and self._wakeups is not None:
             self._wakeups.ring()
 
 
@@ -254,33 +277,9 @@ def lease_of(lease: Duration) -> int:
         ConfigError: It is no duration between 1 ms and 1 h.
     """
     lease_ms = duration_ms(lease, option="lease")
-    if not 1 <= lease_ms <= 3_600_000:
-        raise ConfigError(
-            "the option lease must be between 1ms and 1h",
-            "invalid_option",
-            {"option": "lease", "reason": "expected 1ms to 1h"},
-        )
+    if not 1 <= lease_ms <= LONGEST_LEASE:
+        raise wrong("lease", "expected 1ms to 1h")
     return lease_ms
-
-
-def _positive(concurrency: int) -> int:
-    if type(concurrency) is not int or concurrency < 1:
-        raise ConfigError(
-            "the option concurrency must be a whole number of at least 1",
-            "invalid_option",
-            {"option": "concurrency", "reason": "expected a whole number of at least 1"},
-        )
-    return concurrency
-
-
-def _queue_names(queues: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(queues, str) or not queues or not all(map(is_queue_name, queues)):
-        raise ConfigError(
-            "the option queues must be a list of queue names: letters, digits, '_', '.', '-'",
-            "invalid_option",
-            {"option": "queues", "reason": "expected a list of queue names"},
-        )
-    return tuple(dict.fromkeys(queues))
 
 
 @contextmanager

@@ -10,16 +10,13 @@ revision, the `append_id` and the clock are its own business.
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from attrs import frozen
 
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
-
-#: Where a journal stands that has no append yet.
-NOTHING: Final = Revision(0)
 
 
 @frozen(kw_only=True)
@@ -96,7 +93,8 @@ class Loaded:
 
     #: Those after the asked revision, or after the checkpoint if there is one.
     records: tuple[AppendRecord, ...]
-    #: A checkpoint whose revision and hash are in this journal; only if `after` was 0.
+    #: A checkpoint whose revision and hash are in this journal; only if `after` was 0
+    #: and not the whole journal was asked for.
     checkpoint: Checkpoint | None = None
     #: Head at the moment of reading; behind `after` if the journal ends before it.
     head: Head
@@ -181,7 +179,7 @@ class Journal(Protocol):
         """Where this is, with any password left out."""
         ...
 
-    def load(self, run_id: RunId, after: Revision = BEGINNING) -> Loaded:
+    def load(self, run_id: RunId, after: Revision = BEGINNING, *, whole: bool = False) -> Loaded:
         """
         The appends after a revision, in order and without gaps, from one snapshot.
 
@@ -191,6 +189,7 @@ class Journal(Protocol):
         Args:
             run_id: Whose journal.
             after: 0, or the last revision of an append already known.
+            whole: Leave a checkpoint aside: all appends are wanted.
 
         Raises:
             RunNotFound: No append of this run exists.
@@ -336,7 +335,6 @@ class Wakeups(Protocol):
 
 
 __all__ = [
-    "NOTHING",
     "AppendRecord",
     "Batch",
     "Candidate",

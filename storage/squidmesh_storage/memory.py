@@ -12,11 +12,10 @@ from threading import RLock
 
 from attrs import frozen
 
-from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, Revision, RunId
+from squidmesh_core.ids import BEGINNING, AppendId, AttemptKey, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow
 from squidmesh_storage.api import (
-    NOTHING,
     Batch,
     Candidate,
     Checkpoint,
@@ -79,11 +78,11 @@ class MemoryJournal:
 
     # -- journals
 
-    def load(self, run_id: RunId, after: Revision = NOTHING) -> Loaded:
+    def load(self, run_id: RunId, after: Revision = BEGINNING, *, whole: bool = False) -> Loaded:
         """See `Journal.load`."""
         with self._reading():
             stored = self._records.get(run_id, [])
-            checkpoint = self._usable_checkpoint(run_id) if after == 0 else None
+            checkpoint = None if after or whole else self._usable_checkpoint(run_id)
             start = checkpoint.revision if checkpoint else after
             records = tuple(record for record in stored if record.first > start)
             before = next((record for record in reversed(stored) if record.first <= start), None)

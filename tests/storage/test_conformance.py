@@ -1,5 +1,7 @@
 """Every adapter keeps every promise: the suite that ships with the package."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,3 +49,14 @@ class TestSqliteInMemory(TestSqliteFile):
 
     def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
         return SqliteJournal(":memory:", clock=clock)
+
+
+def test_using_an_adapter_does_not_import_pytest() -> None:
+    """Only the conformance suite needs it, and hosts never import that."""
+    program = "import sys, squidmesh_storage.sqlite, squidmesh_storage.memory; print(*sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "squidmesh_storage.sqlite" in output.split()
+    assert "pytest" not in output.split()

@@ -3,6 +3,9 @@
 import signal
 from pathlib import Path
 
+import pytest
+
+from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import Revision
 from squidmesh_storage.conformance.kit import commit, first, key, keys_of, look, run_id
 from squidmesh_storage.sqlite import SqliteJournal
@@ -48,6 +51,19 @@ def test_a_forked_process_opens_connections_of_its_own(tmp_path: Path) -> None:
     output = finish(start("fork", tmp_path / "journal.db"))
 
     assert "0 3" == output.strip()
+
+
+def test_a_journal_in_memory_stays_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child would have a copy, and nobody would ever see what it wrote."""
+    journal = SqliteJournal(":memory:")
+    with monkeypatch.context() as child:
+        child.setattr("os.getpid", lambda: -1)
+
+        with pytest.raises(StorageError, match="open another one after a fork"):
+            commit(journal, first(run_id(1)))
+
+    commit(journal, first(run_id(1)))
+    journal.close()
 
 
 def test_two_processes_may_begin_one_file_at_the_same_moment(tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ def fork(journal: SqliteJournal, number: int) -> None:
 
 def _use_and_leave(journal: SqliteJournal, batch: Batch) -> None:
     try:
+        inherited = journal._present.writer.connection
         commit(journal, batch)
+        if journal._present.writer.connection is inherited:
+            os._exit(2)
         journal.close()
     except BaseException:
         os._exit(1)

@@ -1,14 +1,17 @@
 """
 The authoring half: a workflow is a class, and the class becomes a spec.
 
-    frames ── where a host's line is, and which names it can see
-    hints ─── annotations, resolved with those names
-    contracts, encode, decode ── classes of hosts ↔ fields and JSON
-    paths ─── `node.out.score < 30` recorded as data
-    nodes, gates, triggers ── what a class body is made of
-    wiring, compile ── from those to the spec, all problems at once
-    workflow, builder ── the two ways to write one
-    signature ── how the runtime calls a step
+    workflow, builder              the two ways to write one
+    triggers, steps, gates, nodes  what a class body is made of
+    paths, conditions              `node.out.score < 30`, recorded as data
+      recording, comparing         … what a path has seen, what it is compared with
+    compile                        from those to the spec
+      wiring, functions            … where inputs come from, what the functions are
+      findings, notes, report      … every problem at once, each with its line
+    contracts, records, hints      classes of hosts, as fields
+      encode, decode, scalars      … and their values, as JSON and back
+    signature                      how the runtime calls a step
+    frames                         where the host's line is, and which names it sees
 
 Start reading with `workflow`.
 """

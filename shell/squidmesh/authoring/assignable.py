@@ -61,7 +61,8 @@ def _arguments_fit(source: object, source_class: type, target: object) -> bool:
     if issubclass(source_class, Mapping):
         return len(given) == len(wanted) and all(map(assignable, given, wanted))
     if issubclass(source_class, Collection):
-        if wanted[-1] is not ... and len(wanted) > 1:  # a tuple of fixed length
-            return len(given) == len(wanted) and all(map(assignable, given, wanted))
+        if get_origin(target) is tuple and wanted[-1] is not ...:
+            same_length = given[-1] is not ... and len(given) == len(wanted)
+            return same_length and all(map(assignable, given, wanted))
         return all(assignable(item, wanted[0]) for item in given if item is not ...)
     return bool(given == wanted or any(isinstance(bare(w), TypeVar) for w in wanted))

@@ -11,19 +11,16 @@ Writers are compiled once per type, because every step's output comes by here.
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, is_typeddict
-from uuid import UUID
 
 import attrs
 
 from squidmesh.authoring.hints import bare, members, name_of
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit, Path
 from squidmesh.authoring.records import is_pydantic, record_class, record_members
-from squidmesh.duration import format_duration, parse_duration
+from squidmesh.authoring.scalars import WRITTEN
 
 Misfits = list[Misfit]
 #: Gives the JSON form of a value at a path, or notes why there is none.
@@ -80,7 +77,7 @@ def _compile(hint: object) -> Writer:
         return _literal(hint)
     if not isinstance(origin, type):
         return _refuse(name_of(hint))
-    if origin in _SCALARS:
+    if origin in WRITTEN:
         return _scalar(origin)
     if record_class(hint) is not None:
         return _record(hint, origin)
@@ -105,62 +102,11 @@ def _refuse(expected: str) -> Writer:
     return write
 
 
-# -- one value --
-
-
-def _write_float(value: object) -> object:
-    return float(value)  # type: ignore[arg-type]  # an int or a float, as _SCALARS says
-
-
-def _write_span(value: object) -> object:
-    return format_duration(parse_duration(value))
-
-
-def _write_instant(value: object) -> object:
-    if value.tzinfo is None:  # type: ignore[attr-defined]  # a datetime or a time
-        raise ValueError
-    return value.isoformat()  # type: ignore[attr-defined]  # see above
-
-
-def _write_date(value: object) -> object:
-    if isinstance(value, datetime):
-        raise ValueError
-    return value.isoformat()  # type: ignore[attr-defined]  # a date
-
-
-def _write_time(value: object) -> object:
-    return value.isoformat()  # type: ignore[attr-defined]  # a time
-
-
-def _write_decimal(value: object) -> object:
-    if not value.is_finite():  # type: ignore[attr-defined]  # a Decimal
-        raise ValueError
-    return str(value)
-
-
-def _same(value: object) -> object:
-    return value
-
-
-#: type → (what may stand for it, how it is written, what it is called)
-_SCALARS: Final[Mapping[type, tuple[type | tuple[type, ...], Callable[[object], object], str]]] = {
-    str: (str, _same, "str"),
-    bool: (bool, _same, "bool"),
-    int: (int, _same, "int"),
-    float: ((float, int), _write_float, "float"),
-    type(None): (type(None), _same, "None"),
-    datetime: (datetime, _write_instant, "a datetime with a time zone"),
-    date: (date, _write_date, "a date"),
-    time: (time, _write_time, "a time"),
-    timedelta: (timedelta, _write_span, "a timedelta of whole milliseconds, zero or more"),
-    Decimal: (Decimal, _write_decimal, "a finite Decimal"),
-    UUID: (UUID, str, "a UUID"),
-}
 _AS_IT_IS: Final = frozenset({str, bool, int, float, type(None)})
 
 
 def _scalar(kind: type) -> Writer:
-    accepted, render, expected = _SCALARS[kind]
+    accepted, render, expected = WRITTEN[kind]
 
     def write(value: object, path: Path, misfits: Misfits) -> object:
         if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
@@ -266,7 +212,10 @@ def _typeddict(hint: object) -> Writer:
 def _pydantic(cls: type) -> Writer:
     def write(value: object, path: Path, misfits: Misfits) -> object:
         if isinstance(value, cls):
-            return value.model_dump(mode="json")  # type: ignore[attr-defined]  # a pydantic model
+            try:
+                return value.model_dump(mode="json", warnings="error")  # type: ignore[attr-defined]  # a pydantic model
+            except ValueError:
+                pass
         return _misfit(misfits, path, cls.__name__)
 
     return write
@@ -319,7 +268,7 @@ def _write_anything(value: object, path: Path, misfits: Misfits) -> object:
     if isinstance(value, list | tuple):
         return [_write_anything(item, (*path, i), misfits) for i, item in enumerate(value)]
     kind = type(value)
-    writable = (Enum, set, frozenset, *_SCALARS)
+    writable = (Enum, set, frozenset, *WRITTEN)
     if attrs.has(kind) or dataclasses.is_dataclass(kind) or isinstance(value, writable):
         return writer_for(kind)(value, path, misfits)
     if is_pydantic(kind):

@@ -8,7 +8,7 @@ from types import FrameType
 from attrs import frozen
 
 #: Frames of these modules are ours, not the host's; the demo inside squidmesh is a host.
-_OURS = "squidmesh.authoring."
+_OURS = ("squidmesh.authoring.", "squidmesh.actions")
 _COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from squidmesh.authoring.assignable import assignable
 from squidmesh.authoring.contracts import InvalidContract, wire_type
-from squidmesh.authoring.frames import Location
+from squidmesh.authoring.frames import Location, Names
 from squidmesh.authoring.hints import name_of
 from squidmesh.authoring.notes import note
 from squidmesh.authoring.signature import Function, InvalidFunction, Signature
@@ -44,6 +44,20 @@ def registrations(step: Step[..., Any], compiled: StepNode) -> Iterator[Registra
         yield Registration(key=compiled.compensate, fn=undo.callback, signature=callback)
 
 
+def without_json(read: Signature, names: Names) -> Iterator[str]:
+    """
+    What goes in or out and has no JSON form.
+
+    Local names are looked up here for the last time.
+    """
+    hints = [(f"the parameter '{i.name}'", i.hint) for i in read.inputs.values()]
+    for what, hint in (*hints, ("the result", read.output)):
+        try:
+            wire_type(hint, names)
+        except InvalidContract as exc:
+            yield f"{what} of {read.name}(): {exc}"
+
+
 def _check_context(step: Step[..., Any], read: Signature) -> None:
     transactional = step._options.get("transaction") is True
     if read.context is UndoContext:
@@ -62,14 +76,8 @@ def _check_context(step: Step[..., Any], read: Signature) -> None:
 
 
 def _check_wire_types(step: Step[..., Any], read: Signature) -> None:
-    """What goes in and out needs a JSON form; local names are looked up for the last time."""
-    hints = [(f"the parameter '{i.name}'", i.hint) for i in read.inputs.values()]
-    for what, hint in (*hints, ("the result", read.output)):
-        try:
-            wire_type(hint, step._names)
-        except (InvalidContract, NameError) as exc:
-            message = f"{what} of {read.name}(): {exc}"
-            note(step, "invalid_contract", message, location=step._location)
+    for message in without_json(read, step._names):
+        note(step, "invalid_contract", message, location=step._location)
 
 
 def _undo_signature(step: Step[..., Any], undo: Undo, read: Signature) -> Signature | None:

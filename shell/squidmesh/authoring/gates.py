@@ -1,11 +1,9 @@
 """The nodes that no function performs: waits, log lines, gates, messages, children."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
-from attrs import frozen
-
+from squidmesh.authoring.answers import Children, Decision
 from squidmesh.authoring.contracts import InvalidContract, fields_of
 from squidmesh.authoring.nodes import BaseNode, N, Node, Wiring
 from squidmesh.authoring.notes import note
@@ -31,38 +29,6 @@ M = TypeVar("M")
 P = TypeVar("P")
 R = TypeVar("R")
 Level = Literal["debug", "info", "warning", "error"]
-
-
-@frozen(kw_only=True)
-class Decision(Generic[F]):
-    """What a person decided at a gate."""
-
-    decision: Literal["approved", "rejected", "resumed"]
-    actor: str | None
-    decided_at: datetime
-    comment: str | None
-    #: Null when a rejection brings none.
-    form: F
-
-
-@frozen(kw_only=True)
-class ChildRun:
-    """One child run of a `children` node."""
-
-    run_id: str
-    key: str
-    status: str
-
-
-@frozen(kw_only=True)
-class Children:
-    """How the child runs of a node ended."""
-
-    total: int
-    completed: int
-    failed: int
-    cancelled: int
-    runs: tuple[ChildRun, ...]
 
 
 class Wait(Node[None]):

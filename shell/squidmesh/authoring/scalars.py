@@ -1,7 +1,7 @@
 """
-Reading one JSON value strictly: what the converter of `decode` is told about scalars.
+Single values, both ways and strictly.
 
-cattrs would coerce: "5" to 5, 1.7 to 1, "no" to true.
+Left alone, cattrs would coerce: "5" to 5, 1.7 to 1, "no" to true.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from squidmesh.authoring.hints import name_of
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit
-from squidmesh.duration import parse_duration
+from squidmesh.duration import format_duration, parse_duration
 
 #: JSON value → the host's value; raises `ContractMismatch`.
 Reader = Callable[[object], object]
@@ -121,3 +121,56 @@ FROM_TEXT: Final[tuple[tuple[type, Callable[[str], object], str], ...]] = (
     (Decimal, _finite, "a decimal number, as text"),
     (UUID, UUID, "a UUID, as text"),
 )
+
+
+# -- writing --
+
+
+def _write_float(value: object) -> object:
+    return float(value)  # type: ignore[arg-type]  # an int or a float, as WRITTEN says
+
+
+def _write_span(value: object) -> object:
+    return format_duration(parse_duration(value))
+
+
+def _write_instant(value: object) -> object:
+    if value.tzinfo is None:  # type: ignore[attr-defined]  # a datetime or a time
+        raise ValueError
+    return value.isoformat()  # type: ignore[attr-defined]  # see above
+
+
+def _write_date(value: object) -> object:
+    if isinstance(value, datetime):
+        raise ValueError
+    return value.isoformat()  # type: ignore[attr-defined]  # a date
+
+
+def _write_time(value: object) -> object:
+    return value.isoformat()  # type: ignore[attr-defined]  # a time
+
+
+def _write_decimal(value: object) -> object:
+    if not value.is_finite():  # type: ignore[attr-defined]  # a Decimal
+        raise ValueError
+    return str(value)
+
+
+def _same(value: object) -> object:
+    return value
+
+
+#: type → (what may stand for it, how it is written, what it is called)
+WRITTEN: Final[Mapping[type, tuple[type | tuple[type, ...], Callable[[object], object], str]]] = {
+    str: (str, _same, "str"),
+    bool: (bool, _same, "bool"),
+    int: (int, _same, "int"),
+    float: ((float, int), _write_float, "float"),
+    type(None): (type(None), _same, "None"),
+    datetime: (datetime, _write_instant, "a datetime with a time zone"),
+    date: (date, _write_date, "a date"),
+    time: (time, _write_time, "a time"),
+    timedelta: (timedelta, _write_span, "a timedelta of whole milliseconds, zero or more"),
+    Decimal: (Decimal, _write_decimal, "a finite Decimal"),
+    UUID: (UUID, str, "a UUID"),
+}

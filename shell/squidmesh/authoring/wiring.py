@@ -19,7 +19,8 @@ from squidmesh.authoring.hints import name_of
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.authoring.notes import Source, note
-from squidmesh.authoring.paths import Path, Recorded, recorded_of
+from squidmesh.authoring.paths import Path, recorded_of
+from squidmesh.authoring.recording import Recorded
 from squidmesh.authoring.records import ABSENT, Member, record_class, record_members
 from squidmesh.authoring.signature import Input, Signature
 from squidmesh.authoring.steps import Step

@@ -133,7 +133,6 @@ def _deadline_document(due: Due | None) -> Document | None:
         "due_soon_at": due.due_soon_at,
         "escalated_at": due.escalated_at,
         "remaining_ms": round(due.remaining.total_seconds() * 1000),
-        "escalation": due.escalation,
     }
 
 

@@ -66,7 +66,7 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
             return f"{_failure(data.get('error'))}{again}"
         case "step_applied":
             taken = data.get("transition")
-            return f"→ {taken.get('target')}" if isinstance(taken, Mapping) else ""
+            return f"→ {taken.get('to')}" if isinstance(taken, Mapping) else ""
         case "run_terminal":
             error = _failure(data.get("error"))
             return f"{data.get('status')}{f': {error}' if error else ''}"

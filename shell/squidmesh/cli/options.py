@@ -44,7 +44,11 @@ def common(body: Body[P]) -> Callable[..., int]:
 
 
 _COMMON = (
-    click.option("--app", metavar="MODULE:NAME", help="A Mesh, a function returning one, a module of workflows, or a workflow."),
+    click.option(
+        "--app",
+        metavar="MODULE:NAME",
+        help="A Mesh, a function returning one, a module of workflows, or a workflow.",
+    ),
     click.option("--url", metavar="URL", help="The journal, such as sqlite:///orders.db."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON for programs."),
     click.option(

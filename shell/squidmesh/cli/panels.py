@@ -46,13 +46,17 @@ def run_panel(snapshot: Snapshot, screen: Screen) -> "Group":
     from rich.console import Group
 
     mask = mask_of(snapshot)
-    parts: list[RenderableType] = [_heading(snapshot), _facts(snapshot, screen), _steps(snapshot, mask)]
+    parts: list[RenderableType] = [
+        _heading(snapshot),
+        _facts(snapshot, screen),
+        _steps(snapshot, mask),
+    ]
     if snapshot.error is not None:
         parts.append(_error(snapshot.error, snapshot.failed_step, mask))
     return Group(*parts)
 
 
-def history_table(snapshot: Snapshot, screen: Screen) -> "Table":
+def history_table(snapshot: Snapshot) -> "Table":
     """Every attempt with what it took in and gave out."""
     from rich.table import Table
     from rich.text import Text
@@ -62,8 +66,9 @@ def history_table(snapshot: Snapshot, screen: Screen) -> "Table":
     for heading in ("attempt", "status", "took in", "gave out"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
     for attempt in snapshot.attempts:
-        gave = attempt.error and _failure_line(attempt.error, mask)
-        if gave is None:
+        if attempt.error is not None:
+            gave = _failure_line(attempt.error, mask)
+        else:
             gave = json_text(mask.output(attempt.node, attempt.output))
         took = json_text(mask.input(attempt.node, attempt.input or {}))
         table.add_row(

@@ -38,25 +38,27 @@ COMMANDS: Final[Mapping[str, str]] = {
 class Commands(click.Group):
     """The commands by name, each imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """The names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
         """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"squidmesh.cli.commands.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         """The list of commands, from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="squidmesh", prog_name="squidmesh", message="%(prog)s %(version)s")
+@click.version_option(
+    package_name="squidmesh", prog_name="squidmesh", message="%(prog)s %(version)s"
+)
 def root() -> None:
     """
     Durable workflows in your own database.
@@ -124,7 +126,7 @@ def _complain(
         }
         click.echo(json_safe(json.dumps(document, ensure_ascii=False, default=str)), err=True)
         return
-    number = f" (SM{sm} {code})" if sm else ""
+    number = f" (SM{sm} {code})" if sm else "" if code == "usage" else f" ({code})"
     lines = [printable(line) for line in message.splitlines()] or [""]
     click.echo(f"error{number}: {lines[0]}", err=True)
     for line in lines[1:]:

@@ -39,9 +39,7 @@ class Session:
         """The application's mesh, closed afterwards; see `application.open_mesh`."""
         from squidmesh.cli.application import open_mesh
 
-        with open_mesh(
-            self.config, workflows, must_exist=must_exist, fallback=fallback
-        ) as mesh:
+        with open_mesh(self.config, workflows, must_exist=must_exist, fallback=fallback) as mesh:
             yield mesh
 
 

@@ -1,7 +1,7 @@
 """
 The demonstration: a shop's orders, from a spreadsheet's export to the carrier.
 
-`workflow`, `gateway`, `orders` and `intake` are what a host application would
-write; `examples/order_fulfilment/` holds equal copies of them to play with.
-`folder`, `driver` and `crash` are the demonstration's own machinery.
+`workflow`, `gateway`, `orders`, `intake` and `app` are what a host application would
+write; `examples/order_fulfilment/` in the repository holds equal copies to play with.
+The other modules are the machinery of `squidmesh demo`.
 """

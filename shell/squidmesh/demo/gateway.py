@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,10 +53,18 @@ class Line:
 
 
 class Gateway:
-    """One client of the gateway; its ledger is all that clients share."""
+    """
+    One client of the gateway; its ledger is all that clients share.
 
-    def __init__(self, ledger: Path) -> None:
+    Args:
+        ledger: The file; it is made if it is not there.
+        taken: Called when money was taken and nobody has heard of it yet: the
+            worst moment to pull the plug.
+    """
+
+    def __init__(self, ledger: Path, *, taken: Callable[[Line], None] | None = None) -> None:
         self._ledger = ledger
+        self._taken = taken
         self._within = Lock()
         self._lines: list[Line] = []
         self._charged: dict[str, Line] = {}
@@ -93,9 +101,10 @@ class Gateway:
                     self._write(ledger, Line("declined", idempotency_key, order_id, amount_cents))
                     raise CardDeclined(word)
             payment_id = f"pay-{zlib.crc32(idempotency_key.encode()):08x}"
-            self._write(
-                ledger, Line("charged", idempotency_key, order_id, amount_cents, payment_id)
-            )
+            line = Line("charged", idempotency_key, order_id, amount_cents, payment_id)
+            self._write(ledger, line)
+        if self._taken is not None:
+            self._taken(line)
         if loses_reply(order_id):
             raise ConnectionError("the connection broke before the gateway's reply arrived")
         return payment_id

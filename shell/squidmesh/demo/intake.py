@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from squidmesh import Mesh
-from squidmesh.errors import IdempotencyConflict
+from squidmesh import IdempotencyConflict, Mesh
 
 from .orders import Flaw, Refused, read_orders  # noqa: TID252 - the example is a copy
 from .workflow import OrderFulfilment  # noqa: TID252 - the example is a copy

@@ -132,8 +132,7 @@ class _Reading:
         match = _PRICE.fullmatch(value)
         cents = int(match[1]) * 100 + int(match[2] or 0) if match else 0
         if value and not cents:
-            expected = "a price above zero like 12.30 or 12,30, without thousands separators"
-            self._flaw(field, f"expected {expected}, not {value!r}")
+            self._flaw(field, f"expected a price like 12.30 or 12,30 above zero, not {value!r}")
         return cents
 
     def channel(self, field: str) -> Literal["web", "shop"]:

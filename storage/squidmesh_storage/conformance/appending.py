@@ -5,9 +5,9 @@ import pytest
 from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound
-from squidmesh_core.ids import Revision
+from squidmesh_core.ids import BEGINNING, Revision
 from squidmesh_core.protocol.rows import Head, RowChanges
-from squidmesh_storage.api import NOTHING, Batch, Committed, Conflict, Journal
+from squidmesh_storage.api import Batch, Committed, Conflict, Journal
 from squidmesh_storage.conformance.kit import (
     EPOCH,
     Promises,
@@ -61,7 +61,7 @@ class AppendPromises(Promises):
 
         (outcome,) = journal.append((ahead,))
 
-        assert Conflict(run_id=run_id(1), expected=Revision(7), actual=NOTHING) == outcome
+        assert Conflict(run_id=run_id(1), expected=Revision(7), actual=BEGINNING) == outcome
         with pytest.raises(RunNotFound):
             journal.load(run_id(1))
 
@@ -80,7 +80,7 @@ class AppendPromises(Promises):
 
         (outcome,) = journal.append((first(run_id(1)),))
 
-        assert Conflict(run_id=run_id(1), expected=NOTHING, actual=Revision(2)) == outcome
+        assert Conflict(run_id=run_id(1), expected=BEGINNING, actual=Revision(2)) == outcome
 
     def test_the_same_append_again_is_a_conflict_and_is_found_by_its_id(
         self, journal: Journal
@@ -91,7 +91,7 @@ class AppendPromises(Promises):
 
         (outcome,) = journal.append((begun,))
 
-        assert Conflict(run_id=run_id(1), expected=NOTHING, actual=Revision(1)) == outcome
+        assert Conflict(run_id=run_id(1), expected=BEGINNING, actual=Revision(1)) == outcome
         assert Revision(1) == journal.find(run_id(1), begun.record.append_id)
         assert len(journal.load(run_id(1)).records) == 1
 
@@ -103,7 +103,7 @@ class AppendPromises(Promises):
 
         assert (
             Committed(run_id=run_id(1), revision=Revision(1)),
-            Conflict(run_id=run_id(2), expected=NOTHING, actual=Revision(1)),
+            Conflict(run_id=run_id(2), expected=BEGINNING, actual=Revision(1)),
             Committed(run_id=run_id(3), revision=Revision(1)),
         ) == outcomes
 
@@ -121,8 +121,8 @@ class AppendPromises(Promises):
         )
 
         assert (
-            Conflict(run_id=run_id(1), expected=NOTHING, actual=NOTHING),
-            Conflict(run_id=run_id(2), expected=NOTHING, actual=Revision(1)),
+            Conflict(run_id=run_id(1), expected=BEGINNING, actual=BEGINNING),
+            Conflict(run_id=run_id(2), expected=BEGINNING, actual=Revision(1)),
             Committed(run_id=run_id(3), revision=Revision(1)),
             Committed(run_id=run_id(4), revision=Revision(1)),
         ) == outcomes

@@ -294,6 +294,21 @@ class ClaimPromises(Promises):
             journal.claimable(("default",), ("act",), 5, decide)
         assert len(journal.load(run_id(1)).records) == 1
 
+    def test_an_attempt_has_one_row_whether_it_waits_or_is_held(self, journal: Journal) -> None:
+        """Claimed, given back, claimed again: the last row is the only one."""
+        now = journal.now()
+        waiting = attempt(run_id(1), priority=1)
+        held = attempt(run_id(1), priority=2, held_until=now - SECOND)
+        batch = first(run_id(1), at=now, rows=puts(waiting))
+        commit(journal, batch)
+
+        for row in (held, waiting, held):
+            batch = then(batch, at=now, rows=puts(row))
+            commit(journal, batch)
+
+            assert (None, (row,)) == journal.rows_of(run_id(1))
+            assert (row,) == tuple(one.row for one in look(journal))
+
     def test_a_settled_attempt_is_replaced_by_its_successor(self, journal: Journal) -> None:
         """The steady path: one append drops the old row and holds the new one."""
         now = journal.now()

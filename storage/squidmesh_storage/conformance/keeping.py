@@ -69,6 +69,15 @@ class KeepingPromises(Promises):
         assert (_covering(two), ()) == (loaded.checkpoint, loaded.records)
         assert head_of(two) == loaded.head
 
+    def test_a_whole_load_leaves_the_checkpoint_aside(self, journal: Journal) -> None:
+        """Verifying and explaining want every append."""
+        one, two = _two(journal)
+        journal.put_checkpoint(run_id(1), _covering(one))
+
+        loaded = journal.load(run_id(1), whole=True)
+
+        assert (None, records_of(one, two)) == (loaded.checkpoint, loaded.records)
+
     def test_load_after_a_revision_brings_no_checkpoint(self, journal: Journal) -> None:
         """Who knows a state needs none."""
         one, two = _two(journal)

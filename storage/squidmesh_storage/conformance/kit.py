@@ -11,10 +11,18 @@ from uuid import UUID
 import pytest
 from attrs import define
 
-from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revision, RunId
+from squidmesh_core.ids import (
+    BEGINNING,
+    AppendId,
+    AttemptKey,
+    Fingerprint,
+    NodeName,
+    Revision,
+    RunId,
+)
 from squidmesh_core.protocol.chain import AppendRecord, link, origin
 from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
-from squidmesh_storage.api import NOTHING, Batch, Candidate, Claimed, Committed, Journal
+from squidmesh_storage.api import Batch, Candidate, Claimed, Committed, Journal
 
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_ROWS: Final = RowChanges()
@@ -85,7 +93,7 @@ def first(
     group: str | None = None,
 ) -> Batch:
     """A run's first append."""
-    start = Head(revision=NOTHING, hash=origin(run), at=at)
+    start = Head(revision=BEGINNING, hash=origin(run), at=at)
     return on(run, start, entries=entries, body=body, rows=rows, at=at, group=group)
 
 

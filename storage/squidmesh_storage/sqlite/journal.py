@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError
-from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
+from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.rows import AttemptRow, RunRow
 from squidmesh_storage.api import (
-    NOTHING,
     Batch,
     Checkpoint,
     Claimed,
@@ -100,10 +99,10 @@ class SqliteJournal:
 
     # -- journals
 
-    def load(self, run_id: RunId, after: Revision = NOTHING) -> Loaded:
+    def load(self, run_id: RunId, after: Revision = BEGINNING, *, whole: bool = False) -> Loaded:
         """See `Journal.load`."""
         with self._process.readers.snapshot() as connection:
-            return loading.load(connection, run_id, after)
+            return loading.load(connection, run_id, after, whole=whole)
 
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
         """See `Journal.append`."""

@@ -11,7 +11,9 @@ from squidmesh_storage.sqlite.rows import record_from
 from squidmesh_storage.sqlite.statements import SQL
 
 
-def load(connection: sqlite3.Connection, run_id: RunId, after: Revision) -> Loaded:
+def load(
+    connection: sqlite3.Connection, run_id: RunId, after: Revision, *, whole: bool = False
+) -> Loaded:
     """
     The appends after a revision; from a snapshot that the caller holds.
 
@@ -19,7 +21,7 @@ def load(connection: sqlite3.Connection, run_id: RunId, after: Revision) -> Load
         RunNotFound: No append of this run exists.
         StorageError: `run_quarantined`.
     """
-    checkpoint = stored_checkpoint(connection, run_id) if after == 0 else None
+    checkpoint = None if after or whole else stored_checkpoint(connection, run_id)
     start = after if checkpoint is None else checkpoint.revision
     before = _append_at(connection, run_id, start)
     if checkpoint is not None and not _covers(checkpoint, before):

@@ -21,7 +21,7 @@ from squidmesh.snapshot import Snapshot
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 def command(
-    session: Session, run: str, by: str | None, note: str | None, key: str | None, yes: bool
+    session: Session, /, *, run: str, by: str | None, note: str | None, key: str | None, yes: bool
 ) -> int:
     """
     End RUN where it is.

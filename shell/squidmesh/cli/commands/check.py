@@ -31,7 +31,7 @@ class Finding:
 @click.command("check")
 @click.argument("modules", nargs=-1, metavar="[MODULE[:NAME]]...")
 @common
-def command(session: Session, modules: tuple[str, ...]) -> int:
+def command(session: Session, /, *, modules: tuple[str, ...]) -> int:
     """Report everything that is wrong with the workflows of the application or of MODULEs."""
     references = modules or ((session.config.app,) if session.config.app else ())
     if not references:

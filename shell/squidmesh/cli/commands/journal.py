@@ -1,5 +1,7 @@
 """`squidmesh journal`: the entries of one run, in order."""
 
+from datetime import datetime
+
 import click
 
 from squidmesh.cli.documents import mask_of
@@ -21,7 +23,7 @@ from squidmesh.cli.text import one_line
     help="Only what came after revision N.",
 )
 @common
-def command(session: Session, run: str, after: int) -> int:
+def command(session: Session, /, *, run: str, after: int) -> int:
     """List the entries of RUN: everything that ever happened to it."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
@@ -46,11 +48,19 @@ def command(session: Session, run: str, after: int) -> int:
         rows.append(
             (
                 Cell.of(str(entry.revision), "dim"),
-                screen.when(entry.at),
+                _when(entry.at, entries[0].at, session),
                 Cell.of(entry.type),
                 Cell.of(node_of(entry.data, run_id), "bold"),
                 Cell(human=one_line(heart, 200), plain=heart),
             )
         )
-    screen.table(("rev", "at", "entry", "node", ""), rows)
+    screen.table(("rev", "at", "entry", "node", "what"), rows)
     return DONE
+
+
+def _when(at: datetime, begin: datetime, session: Session) -> Cell:
+    """People compare entries with each other: unless told otherwise, count from the first."""
+    shown = session.screen.when(at)
+    if session.config.time is not None:
+        return shown
+    return Cell(human=f"+{(at - begin).total_seconds():.3f} s", plain=shown.plain)

@@ -14,7 +14,7 @@ from squidmesh.opening import migrate, shown
 @click.argument("journal", metavar="[URL]", required=False)
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @common
-def command(session: Session, journal: str | None, plan: bool) -> int:
+def command(session: Session, /, *, journal: str | None, plan: bool) -> int:
     """Bring the tables of a journal (URL, or the configured one) up to date."""
     screen = session.screen
     url = journal or require_url(session.config)
@@ -25,6 +25,8 @@ def command(session: Session, journal: str | None, plan: bool) -> int:
     if steps:
         screen.table(("to do" if plan else "done",), [(Cell.of(step),) for step in steps])
     if screen.form == "human":
-        verdict = "is up to date" if not steps else "would change" if plan else "was brought up to date"
+        verdict = (
+            "is up to date" if not steps else "would change" if plan else "was brought up to date"
+        )
         screen.line(f"{shown(url)} {verdict}")
     return DONE

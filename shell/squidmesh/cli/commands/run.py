@@ -1,5 +1,7 @@
 """`squidmesh run`: start a workflow and drive it to its end in this process."""
 
+from typing import Final
+
 import click
 
 from squidmesh.cli.application import target_of
@@ -9,19 +11,21 @@ from squidmesh.cli.payloads import payload_options, read_payload
 from squidmesh.cli.session import Session
 
 #: Where a run is kept if no journal is configured.
-_NOWHERE = "memory://"
+_NOWHERE: Final = "memory://"
+#: Progress rides on heartbeats, which come every third of this: people are watching.
+_LEASE: Final = "6s"
 
 
 @click.command("run")
 @click.argument("workflow", metavar="MODULE:WORKFLOW[.TRIGGER]")
 @payload_options
 @click.option("--key", help="The same key again finds the same run.")
-@click.option(
-    "--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.", default=8
-)
+@click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.", default=8)
 @common
 def command(
     session: Session,
+    /,
+    *,
     workflow: str,
     data: str | None,
     pairs: tuple[str, ...],
@@ -39,5 +43,5 @@ def command(
         payload = target.trigger.parse(read_payload(data, pairs, target.fields))
         started = mesh.start(target.trigger, payload, key=key)
         queues = sorted({started.queue, *target.queues})
-        with mesh.worker(concurrency=concurrency, queues=queues):
+        with mesh.worker(concurrency=concurrency, queues=queues, lease=_LEASE):
             return follow(mesh, started.id, session.screen)

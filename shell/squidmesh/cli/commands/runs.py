@@ -11,7 +11,7 @@ from squidmesh.cli.listing import Masks
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import one_line, short_ids, span
+from squidmesh.cli.text import iso, one_line, short_ids, span
 from squidmesh.duration import parse_duration
 from squidmesh.reading import RunFilters
 from squidmesh_core.protocol.rows import RunStatus
@@ -21,45 +21,46 @@ if TYPE_CHECKING:
     from squidmesh.cli.masking import Mask
 
 
-class Moment(click.ParamType):
-    """An instant: ISO 8601 with an offset, or a duration before now."""
-
-    name = "instant"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Read the option's text."""
-        if isinstance(value, datetime):
-            return value
-        text = str(value)
-        try:
-            return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
-        except ValueError:
-            pass
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail("expected an instant like 2026-11-20T08:00:00Z or an age like 90m", param, ctx)
-        # Without an offset people mean their own clock.
-        return at.astimezone(UTC)
+def moment(
+    ctx: click.Context,
+    param: click.Parameter,
+    text: str | None,
+) -> datetime | None:
+    """An instant: ISO 8601, by the local clock if it has no offset, or an age such as `90m`."""
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        expected = "expected an instant like 2026-11-20T08:00:00Z or an age like 90m"
+        raise click.BadParameter(expected, ctx, param) from None
 
 
 @click.command("runs")
 @click.option("--workflow", help="Only runs of this workflow.")
 @click.option("--version", help="Only runs of this version of their workflow.")
-@click.option("--status", type=click.Choice(get_args(RunStatus)), help="Only runs with this status.")
+@click.option(
+    "--status", type=click.Choice(get_args(RunStatus)), help="Only runs with this status."
+)
 @click.option("--queue", help="Only runs that were started on this queue.")
 @click.option("--tag", help="Only runs with this tag.")
 @click.option("--parent", metavar="RUN", help="Only child runs of this run.")
-@click.option("--since", type=Moment(), help="Only runs started then or later.")
-@click.option("--until", type=Moment(), help="Only runs started before then.")
+@click.option(
+    "--since", callback=moment, metavar="INSTANT|AGE", help="Only runs started then or later."
+)
+@click.option(
+    "--until", callback=moment, metavar="INSTANT|AGE", help="Only runs started before then."
+)
 @click.option("--text", help="Only runs with this in their id, key, workflow or error.")
 @click.option("--cursor", help="Go on where the last page ended.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @common
 def command(
-    session: Session, cursor: str | None, limit: int, **filters: Unpack[RunFilters]
+    session: Session, /, *, cursor: str | None, limit: int, **filters: Unpack[RunFilters]
 ) -> int:
     """List runs, newest first."""
     screen = session.screen
@@ -83,7 +84,7 @@ def command(
 
 
 def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cell, ...]:
-    took = "" if run.ended_at is None else span((run.ended_at - run.created_at).total_seconds())
+    took = None if run.ended_at is None else span((run.ended_at - run.created_at).total_seconds())
     error = mask.text(run.error) if mask and run.error else run.error
     return (
         Cell(human=short, plain=run.id),
@@ -91,6 +92,6 @@ def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cel
         status_cell(run.status),
         Cell.of(run.key),
         screen.when(run.created_at),
-        Cell.of(took),
+        Cell(human=took or "", plain=iso(run.ended_at) if run.ended_at else ""),
         Cell(human=one_line(error or "", 200), plain=error or "", style="red"),
     )

@@ -16,7 +16,7 @@ from squidmesh.snapshot import Snapshot
 @click.option("--history", is_flag=True, help="Also what each attempt took in and gave out.")
 @click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
 @common
-def command(session: Session, run: str, history: bool, at: int | None) -> int:
+def command(session: Session, /, *, run: str, history: bool, at: int | None) -> int:
     """Show one run; RUN is an id, or any beginning of one that no other has."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
@@ -30,8 +30,9 @@ def command(session: Session, run: str, history: bool, at: int | None) -> int:
             screen.render(run_panel(snapshot, screen))
             if history:
                 screen.line()
-                screen.render(history_table(snapshot, screen))
-            screen.line("\ncontext" if not history else "context", "dim")
+                screen.render(history_table(snapshot))
+            screen.line()
+            screen.line("context", "dim")
             screen.render(context_text(snapshot))
     return DONE
 
@@ -57,11 +58,11 @@ def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
     for step in snapshot.steps:
         screen.fields("step", step.name, step.status)
     for attempt in snapshot.attempts:
-        cells = ("attempt", attempt.node, str(attempt.number), attempt.status)
+        cells = ["attempt", attempt.node, str(attempt.number), attempt.status]
         if history:
             took = json_text(mask.input(attempt.node, attempt.input or {}))
             gave = json_text(mask.output(attempt.node, attempt.output))
             failed = json_text(failure_document(attempt.error, mask))
-            cells = (*cells, took, gave, failed)
+            cells += [took, gave, failed]
         screen.fields(*cells)
     screen.fields("context", json_text(mask.context(snapshot.context)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import click
 from attrs import frozen
@@ -47,6 +48,8 @@ class Said:
 @common
 def command(
     session: Session,
+    /,
+    *,
     workflow: str | None,
     data: str | None,
     pairs: tuple[str, ...],
@@ -69,7 +72,7 @@ def command(
             raise click.UsageError("--spec needs --actions MODULE:REGISTRY")
         registry = _registry(actions)
         with session.mesh() as mesh:
-            started = _start_spec(mesh, spec, registry, trigger, said, asked)
+            started = _start_spec(mesh, spec, registry, asked, trigger=trigger, said=said)
             return _report(mesh, started, session.screen, wait=wait, timeout=timeout)
     if actions is not None or trigger is not None:
         raise click.UsageError("--actions and --trigger belong to --spec")
@@ -81,23 +84,27 @@ def command(
 
 
 def _options(options: dict[str, object]) -> StartOptions:
+    # click made each of its type; what was not typed stays at the mesh's default.
     given = {name: value for name, value in options.items() if value not in {None, ()}}
-    return StartOptions(**given)  # type: ignore[typeddict-item]  # click made each of its type
+    return cast("StartOptions", given)
 
 
 def _start_spec(
     mesh: Mesh,
     file: Path,
     registry: ActionRegistry,
+    options: StartOptions,
+    *,
     trigger: str | None,
     said: Said,
-    options: StartOptions,
 ) -> Run:
     spec = _read_spec(file)
     names = [one.name for one in spec.triggers]
     if trigger is None and len(names) > 1:
         reason = f"{spec.workflow} has several triggers; name one: {', '.join(names)}"
-        raise ConfigError(f"trigger: {reason}", "invalid_option", {"option": "trigger", "reason": reason})
+        raise ConfigError(
+            f"trigger: {reason}", "invalid_option", {"option": "trigger", "reason": reason}
+        )
     name = trigger or names[0]
     declared = spec.trigger(name)
     payload = read_payload(said.data, said.pairs, declared.payload if declared else ())
@@ -119,7 +126,9 @@ def _registry(reference: str) -> ActionRegistry:
     if isinstance(found, ActionRegistry):
         return found
     reason = f"{reference!r} is no ActionRegistry"
-    raise ConfigError(f"actions: {reason}", "invalid_option", {"option": "actions", "reason": reason})
+    raise ConfigError(
+        f"actions: {reason}", "invalid_option", {"option": "actions", "reason": reason}
+    )
 
 
 def _report(mesh: Mesh, started: Run, screen: Screen, *, wait: bool, timeout: str | None) -> int:

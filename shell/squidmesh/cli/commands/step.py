@@ -13,7 +13,7 @@ from squidmesh.cli.working import require_workflows
 @click.option("--queue", "-q", help="The queue to look at; else the first configured one.")
 @click.option("--lease", default="60s", show_default=True, help="How long the claim lives.")
 @common
-def command(session: Session, queue: str | None, lease: str) -> int:
+def command(session: Session, /, *, queue: str | None, lease: str) -> int:
     """Claim one visible attempt, perform it, and record what came of it."""
     screen = session.screen
     with session.mesh() as mesh:

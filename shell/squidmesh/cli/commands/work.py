@@ -20,7 +20,7 @@ from squidmesh.worker import Worker
 @click.option("--lease", default="60s", show_default=True, help="How long a claim lives.")
 @common
 def command(
-    session: Session, concurrency: int | None, queues: tuple[str, ...], lease: str
+    session: Session, /, *, concurrency: int | None, queues: tuple[str, ...], lease: str
 ) -> int:
     """
     Work until told to stop.

@@ -1,0 +1,1 @@
+"""Ship a shop's orders: the example that `squidmesh demo` runs."""

@@ -1,0 +1,40 @@
+"""What gates and children put out."""
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from attrs import frozen
+
+F = TypeVar("F")
+
+
+@frozen(kw_only=True)
+class Decision(Generic[F]):
+    """What a person decided at a gate."""
+
+    decision: Literal["approved", "rejected", "resumed"]
+    actor: str | None
+    decided_at: datetime
+    comment: str | None
+    #: Null when a rejection brings none.
+    form: F
+
+
+@frozen(kw_only=True)
+class ChildRun:
+    """One child run of a `children` node."""
+
+    run_id: str
+    key: str
+    status: str
+
+
+@frozen(kw_only=True)
+class Children:
+    """How the child runs of a node ended."""
+
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    runs: tuple[ChildRun, ...]

@@ -1,0 +1,66 @@
+"""
+The demonstration with murder: workers are killed between an effect and its record.
+
+The victim says on its standard output that it has charged a card and not yet
+recorded it; then, and only then, it gets SIGKILL.  No timing is involved.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from squidmesh.demo.books import read_books
+from squidmesh.demo.driver import Kill, Progress, Told, await_all, open_shop, seconds_since
+from squidmesh.demo.folder import Folder
+from squidmesh.demo.gateway import Gateway
+from squidmesh.demo.intake import take_in
+from squidmesh_core.errors import SquidmeshError
+
+#: Charges in the ledger at which the first, second and third worker are killed.
+KILL_AT: Final = (10, 75, 140)
+#: Short, so that the dead are taken over from within a second.
+LEASE: Final = "1s"
+
+
+def demonstrate_crashes(folder: Folder, progress: Progress) -> Told:
+    """
+    Work the shop's orders with workers that are killed, and one that is not.
+
+    Raises:
+        WaitTimeout: A run did not end in time.
+        SquidmeshError: A worker ended before it could be killed.
+    """
+    with open_shop(folder.url) as mesh:
+        began = mesh.door.journal.now()
+        intake = take_in(mesh, folder.export)
+        kills = tuple(_kill_a_worker(folder, charges) for charges in KILL_AT)
+        with _worker(folder, charges=0):
+            await_all(mesh, intake.started, progress)
+        ledger = Gateway(folder.ledger).lines()
+        books = read_books(mesh, intake.started, ledger)
+        seconds = seconds_since(began, mesh)
+    return Told(folder=folder, intake=intake, books=books, seconds=seconds, kills=kills)
+
+
+def _kill_a_worker(folder: Folder, charges: int) -> Kill:
+    with _worker(folder, charges=charges) as worker:
+        order_id = worker.stdout.readline().strip() if worker.stdout is not None else ""
+        if not order_id:
+            message = f"the worker ended by itself, with exit code {worker.wait()}"
+            raise SquidmeshError(message, "worker_lost")
+        worker.kill()
+        return Kill(worker=worker.pid, order_id=order_id, exit_code=worker.wait())
+
+
+@contextmanager
+def _worker(folder: Folder, *, charges: int) -> Iterator[subprocess.Popen[str]]:
+    # -P: a file in the working directory must not pass for a module.
+    command = [sys.executable, "-P", "-m", "squidmesh.demo.doomed"]
+    command += [folder.url, str(folder.ledger), str(charges), LEASE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # our own module
+        try:
+            yield worker
+        finally:
+            worker.terminate()

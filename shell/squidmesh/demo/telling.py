@@ -1,0 +1,180 @@
+"""What a demonstration prints when it is over."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from squidmesh.cli.screen import Cell, Screen
+from squidmesh.cli.text import span
+from squidmesh.demo.books import Ending, How, groups, money
+from squidmesh.demo.driver import Told
+
+#: Orders that are named for one reason before the rest is counted.
+_MOST_NAMED: Final = 4
+_STYLES: Final[Mapping[How, str]] = {
+    "shipped": "green",
+    "apologised": "yellow",
+    "failed": "red",
+    "cancelled": "yellow",
+    "unfinished": "red",
+}
+
+
+def tell(told: Told, screen: Screen) -> None:
+    """Print what happened, for whoever reads."""
+    match screen.form:
+        case "json":
+            screen.document("demo/1", **_document(told))
+        case "plain":
+            _tell_lines(told, screen)
+        case "human":
+            _tell_people(told, screen)
+
+
+def next_commands(told: Told) -> tuple[str, ...]:
+    """Three commands to go on with."""
+    url = f"--url {shlex.quote(told.folder.url)}"
+    troubled = next((e for e in told.books.endings if e.how == "failed"), told.books.endings[0])
+    apologised = next((e for e in told.books.endings if e.how == "apologised"), troubled)
+    return (
+        f"squidmesh runs {url} --status failed",
+        f"squidmesh show {troubled.run_id[:13]} {url}",
+        f"squidmesh journal {apologised.run_id[:13]} {url}",
+    )
+
+
+def _tell_people(told: Told, screen: Screen) -> None:
+    intake, books = told.intake, told.books
+    screen.line(
+        f"{intake.rows} rows: {len(intake.started)} orders taken in, {len(intake.repeated)} rows "
+        f"repeated ({', '.join(map(str, intake.repeated))}), {len(intake.refused)} refused; "
+        f"all over after {span(told.seconds)}"
+    )
+    for kill in told.kills:
+        screen.line(
+            f"  ✖ worker {kill.worker} charged {kill.order_id} and got SIGKILL before it could "
+            "record that",
+            "red",
+        )
+    if told.kills:
+        taken_over = sum(ending.taken_over for ending in books.endings)
+        screen.line(f"  ↻ other workers took over {taken_over} attempts of theirs", "yellow")
+    screen.line()
+    screen.table(("ended", "orders", "why"), _ended(told))
+    screen.line()
+    screen.table(("refused row", "order", "field", "why"), _refused(told))
+    screen.line()
+    screen.table(("books", "charges", "amount"), _balance(told))
+    if not told.differences:
+        screen.line("balanced: no order was charged twice, and every run ended", "green")
+    for difference in told.differences:
+        screen.line(f"✖ {difference}", "red")
+    screen.line()
+    screen.line(f"journal  {told.folder.journal}")
+    screen.line(f"ledger   {told.folder.ledger}")
+    screen.line("go on with", "dim")
+    for command in next_commands(told):
+        screen.line(f"  {command}")
+
+
+def _tell_lines(told: Told, screen: Screen) -> None:
+    intake = told.intake
+    screen.fields("rows", str(intake.rows))
+    screen.fields("started", str(len(intake.started)))
+    for repeated in intake.repeated:
+        screen.fields("repeated", str(repeated))
+    for kill in told.kills:
+        screen.fields("killed", str(kill.worker), kill.order_id, str(kill.exit_code))
+    for how, why, orders in _reasons(told):
+        screen.fields("ended", how, str(len(orders)), why, ",".join(orders) if why else "")
+    for row in _refused(told):
+        screen.fields("refused", *(cell.plain for cell in row))
+    for row in _balance(told):
+        screen.fields("books", *(cell.plain for cell in row))
+    for difference in told.differences:
+        screen.fields("difference", difference)
+    screen.fields("journal", str(told.folder.journal))
+    screen.fields("ledger", str(told.folder.ledger))
+    for command in next_commands(told):
+        screen.fields("next", command)
+
+
+def _reasons(told: Told) -> Iterator[tuple[How, str, tuple[str, ...]]]:
+    for how in _STYLES:
+        for why, orders in groups(told.books.endings, how).items():
+            yield how, why, orders
+
+
+def _ended(told: Told) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for how, why, orders in _reasons(told):
+        named = ", ".join(orders[:_MOST_NAMED])
+        more = f" and {len(orders) - _MOST_NAMED} more" if len(orders) > _MOST_NAMED else ""
+        text = f"{why}: {named}{more}" if why else ""
+        rows.append((Cell.of(how, _STYLES[how]), Cell.of(str(len(orders))), Cell.of(text)))
+    return rows
+
+
+def _refused(told: Told) -> list[tuple[Cell, ...]]:
+    return [
+        (
+            Cell.of(str(refused.row)),
+            Cell.of(refused.order_id or "?"),
+            Cell.of(flaw.field),
+            Cell.of(flaw.reason),
+        )
+        for refused in told.intake.refused
+        for flaw in refused.flaws
+    ]
+
+
+def _balance(told: Told) -> list[tuple[Cell, ...]]:
+    books = told.books
+    in_journal = sum(ending.charged_cents is not None for ending in books.endings)
+    return [
+        (Cell.of("journal"), Cell.of(str(in_journal)), Cell.of(money(books.journal_cents))),
+        (Cell.of("ledger"), Cell.of(str(len(books.charges))), Cell.of(money(books.ledger_cents))),
+    ]
+
+
+def _document(told: Told) -> dict[str, object]:
+    intake, books = told.intake, told.books
+    return {
+        "balanced": not told.differences,
+        "rows": intake.rows,
+        "started": len(intake.started),
+        "repeated": list(intake.repeated),
+        "refused": [
+            {
+                "row": refused.row,
+                "order_id": refused.order_id,
+                "field": flaw.field,
+                "why": flaw.reason,
+            }
+            for refused in intake.refused
+            for flaw in refused.flaws
+        ],
+        "endings": [_ending(ending) for ending in books.endings],
+        "kills": [
+            {"worker": kill.worker, "order_id": kill.order_id, "exit_code": kill.exit_code}
+            for kill in told.kills
+        ],
+        "differences": list(told.differences),
+        "journal_cents": books.journal_cents,
+        "ledger_cents": books.ledger_cents,
+        "seconds": told.seconds,
+        "journal": str(told.folder.journal),
+        "ledger": str(told.folder.ledger),
+        "next": list(next_commands(told)),
+    }
+
+
+def _ending(ending: Ending) -> dict[str, object]:
+    return {
+        "order_id": ending.order_id,
+        "run": ending.run_id,
+        "how": ending.how,
+        "why": ending.why,
+        "charged_cents": ending.charged_cents,
+        "taken_over": ending.taken_over,
+    }

@@ -1,0 +1,209 @@
+"""Index rows: what a state implies, and what one append changes."""
+
+from itertools import pairwise
+
+from attrs import evolve
+from hypothesis import given
+
+from squidmesh_core.ids import AttemptKey, Fingerprint
+from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.rows import AttemptRow, RowChanges, RunRow
+from squidmesh_core.state.fold import fold, fold_run
+from squidmesh_core.state.run import RunState
+from squidmesh_core.values import RetryPolicy
+from squidmesh_core.views.index import attempt_rows, changes, run_row
+from support.entries import histories
+from support.plays import plays
+from support.scenario import EPOCH, LEASE, RUN, SECOND, Scenario, a_start
+from support.workflows import chain, diamond, step, wait
+
+
+class Index:
+    """What an adapter keeps of one run: it stores, and computes nothing."""
+
+    def __init__(self) -> None:
+        self.run: RunRow | None = None
+        self.attempts: dict[AttemptKey, AttemptRow] = {}
+
+    def store(self, changed: RowChanges) -> None:
+        """Take the changes of one append in."""
+        self.run = changed.run or self.run
+        for key in changed.drop:
+            del self.attempts[key]
+        self.attempts.update((row.attempt_key, row) for row in changed.put)
+
+    def assert_is_of(self, state: RunState) -> None:
+        """Reindexing finds nothing to mend."""
+        assert run_row(state) == self.run
+        assert {row.attempt_key: row for row in attempt_rows(state)} == self.attempts
+
+
+def last_changes(run: Scenario) -> RowChanges:
+    """What the newest append changes."""
+    return changes(run.states[-2], run.states[-1])
+
+
+# --- the reindex property
+
+
+@given(plays())
+def test_changes_of_each_append_add_up_to_the_rows(run: Scenario) -> None:
+    """Dropping the index and rebuilding it from states gives equal rows, at every moment."""
+    index = Index()
+    for before, after in pairwise(run.states):
+        index.store(changes(before, after))
+        index.assert_is_of(after)
+
+
+@given(histories())
+def test_rows_follow_any_history(history: tuple[Entry, ...]) -> None:
+    """So they do in a journal that should not be."""
+    index, state = Index(), RunState(run_id=RUN)
+    for entry in history:
+        after = fold(state, [entry])
+        index.store(changes(state, after))
+        index.assert_is_of(after)
+        state = after
+
+
+@given(plays())
+def test_rows_do_not_depend_on_how_the_state_was_reached(run: Scenario) -> None:
+    """A state folded from the journal alone implies the same rows."""
+    folded = fold_run(run.state.run_id, run.journal)
+
+    assert (run_row(run.state), attempt_rows(run.state)) == (run_row(folded), attempt_rows(folded))
+
+
+# --- rows of attempts
+
+
+def test_unclaimed_attempt_has_an_exact_row() -> None:
+    """All that a claim needs to know is in the row."""
+    run = Scenario(chain(step("charge", queue="mail", priority=-1)))
+    run.decides(evolve(a_start(), partition_key="tenant-1"))
+
+    assert attempt_rows(run.state) == (
+        AttemptRow(
+            run_id=RUN,
+            attempt_key=AttemptKey(f"{RUN}:charge:1"),
+            queue="mail",
+            action="do.charge",
+            priority=-1,
+            visible_at=EPOCH,
+            held_until=None,
+            partition_key="tenant-1",
+        ),
+    )
+
+
+def test_held_attempt_names_the_end_of_its_lease() -> None:
+    """A claim and a heartbeat move `held_until`; nothing else changes."""
+    run = Scenario(diamond())
+    run.start()
+    held = run.claim("pick")
+    assert [EPOCH + LEASE] == [row.held_until for row in last_changes(run).put]
+    run.time_passes(SECOND)
+    run.heartbeat(held)
+    changed = last_changes(run)
+
+    assert [EPOCH + LEASE + SECOND] == [row.held_until for row in changed.put]
+    assert (None, ()) == (changed.run, changed.drop)
+
+
+def test_settled_attempt_leaves_the_index() -> None:
+    """Its row goes as its successors' come, in one change."""
+    run = Scenario(diamond())
+    run.start()
+    run.perform("pick")
+    changed = last_changes(run)
+
+    assert (f"{RUN}:pick:1",) == changed.drop
+    assert [f"{RUN}:pack:1", f"{RUN}:bill:1"] == [row.attempt_key for row in changed.put]
+    assert None is changed.run
+
+
+def test_retry_takes_the_place_of_the_failed_attempt() -> None:
+    """The failed attempt's row goes, the retry's comes."""
+    run = Scenario(chain(step("charge", retry=RetryPolicy(max_attempts=2))))
+    run.start()
+    run.fail(run.claim("charge"))
+    changed = last_changes(run)
+
+    assert ((f"{RUN}:charge:1",), [f"{RUN}:charge:2"]) == (
+        changed.drop,
+        [row.attempt_key for row in changed.put],
+    )
+
+
+def test_wait_needs_no_action() -> None:
+    """Any worker may end it, once its time is over."""
+    run = Scenario(chain(wait("nap", 1_000)))
+    run.start()
+    [row] = attempt_rows(run.state)
+
+    assert (None, EPOCH + SECOND) == (row.action, row.visible_at)
+
+
+def test_ended_run_has_no_attempts() -> None:
+    """The end drops every row, also of attempts that are still held."""
+    run = Scenario(diamond())
+    run.start()
+    run.perform("pick")
+    run.claim("pack")
+    run.cancel()
+
+    assert () == attempt_rows(run.state)
+    assert {f"{RUN}:pack:1", f"{RUN}:bill:1"} == set(last_changes(run).drop)
+
+
+# --- the row of a run
+
+
+def test_run_row_lists_what_lists_show() -> None:
+    """Workflow, version, status, lane, tags, key and instants."""
+    run = Scenario(chain(step("charge")))
+    run.decides(evolve(a_start(key="k", queue="bulk", priority=3), tags=("vip",)))
+
+    assert run_row(run.state) == RunRow(
+        run_id=RUN,
+        workflow="orders",
+        version="v1",
+        fingerprint=Fingerprint("f" * 64),
+        trigger="placed",
+        status="running",
+        queue="bulk",
+        priority=3,
+        tags=("vip",),
+        key="k",
+        partition_key=None,
+        created_at=EPOCH,
+    )
+
+
+def test_run_row_of_a_failure_tells_the_error() -> None:
+    """Kind and message, for searching, and when it ended."""
+    run = Scenario(chain(step("charge")))
+    run.start()
+    run.time_passes(SECOND)
+    run.fail(run.claim("charge"))
+    row = last_changes(run).run
+
+    assert row is not None
+    assert ("failed", EPOCH + SECOND, "Boom: it broke") == (row.status, row.ended_at, row.error)
+
+
+def test_unstarted_run_has_no_row() -> None:
+    """Nothing is listed before it exists."""
+    assert None is run_row(RunState(run_id=RUN))
+    assert () == attempt_rows(RunState(run_id=RUN))
+
+
+def test_run_row_is_written_only_when_a_listed_fact_changes() -> None:
+    """Between its start and its end a simple run's row stays as it is."""
+    run = Scenario(chain(step("a"), step("b")))
+    run.start()
+    run.perform("a")
+    run.perform("b")
+    written = [changes(*pair).run is not None for pair in pairwise(run.states)]
+
+    assert [True, False, False, False, True] == written

@@ -1,0 +1,152 @@
+"""A small application in a folder of its own, and a command line to type at."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from squidmesh.cli.root import run
+
+GREETINGS = '''
+from dataclasses import dataclass
+
+from squidmesh import ActionRegistry, Fail, Mesh, Sensitive, Workflow, log, manual, step
+
+
+@dataclass(frozen=True)
+class Asked:
+    name: str
+    times: int = 1
+    password: Sensitive[str] = "hunter2hunter2"
+
+
+def greet(name: str, times: int, password: str) -> str:
+    return " ".join([f"hello {name}"] * times)
+
+
+def check(name: str, password: str) -> str | Fail:
+    if name == "nobody":
+        return Fail(f"\\x1b[31mnobody is here\\x1b[0m, said {password}", code="nobody")
+    return f"checked with {password}"
+
+
+class Greeting(Workflow, name="Greeting"):
+    asked = manual(Asked)
+    who = asked.payload
+
+    checked = step(check).takes(who.name, who.password)
+    noted = log("somebody is greeted")
+    greeting = step(greet).takes(who.name, who.times, who.password)
+
+    checked.then(noted).then(greeting)
+
+
+actions = ActionRegistry()
+actions.add("greet", greet)
+
+
+def mesh() -> Mesh:
+    return Mesh.open("sqlite:///own.db", workflows=[Greeting])
+'''
+
+
+@frozen(kw_only=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The JSON document on standard output."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def error(self) -> dict[str, object]:
+        """The error document on standard error."""
+        value = json.loads(self.err)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """The tab-separated records on standard output."""
+        return [line.split("\t") for line in self.out.splitlines()]
+
+
+#: Type a command into a pipe.
+Typed = Callable[..., Said]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with `greetings.py`, and a URL in the environment."""
+    (tmp_path / "greetings.py").write_text(GREETINGS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SQUIDMESH_URL", "sqlite:///greetings.db")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        module_file = getattr(sys.modules[name], "__file__", None)
+        if module_file is not None and Path(module_file).is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def squidmesh(folder: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Type a command whose output goes into a pipe."""
+
+    def typed(*arguments: str) -> Said:
+        code = run(arguments)
+        out, err = capsys.readouterr()
+        return Said(code=code, out=out, err=err)
+
+    return typed
+
+
+@pytest.fixture
+def on_terminal(squidmesh: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Type a command on a terminal of 110 columns without colours."""
+
+    def typed(*arguments: str) -> Said:
+        with monkeypatch.context() as terminal:
+            terminal.setenv("COLUMNS", "110")
+            terminal.setenv("TERM", "xterm")
+            terminal.setenv("NO_COLOR", "1")
+            terminal.setattr(sys.stdout, "isatty", lambda: True)
+            return squidmesh(*arguments)
+
+    return typed
+
+
+@pytest.fixture
+def started(squidmesh: Typed) -> Callable[..., str]:
+    """Start a greeting of somebody and work it; its id."""
+
+    def start(name: str, *options: str) -> str:
+        said = squidmesh("start", "greetings:Greeting", "--set", f"name={name}", *options)
+        assert said.code == 0, said.err
+        return said.out.strip()
+
+    return start
+
+
+@pytest.fixture
+def worked(started: Callable[..., str], squidmesh: Typed) -> Callable[..., str]:
+    """Start a greeting of somebody and work everything there is; its id."""
+
+    def start_and_work(name: str, *options: str) -> str:
+        run_id = started(name, *options)
+        while squidmesh("step", "--app", "greetings").out.strip():
+            pass
+        return run_id
+
+    return start_and_work

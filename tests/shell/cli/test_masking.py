@@ -1,0 +1,101 @@
+"""What is sensitive is in no output."""
+
+import json
+
+from squidmesh.cli.masking import MASK, Mask
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.ids import NodeName
+
+SPEC = Spec.from_dict(
+    {
+        "workflow": "shop",
+        "triggers": [
+            {
+                "name": "placed",
+                "type": "manual",
+                "payload": [
+                    {"name": "card", "type": "map", "required": True},
+                    {"name": "pin", "type": "integer", "required": True},
+                    {"name": "sku", "type": "string", "required": True},
+                ],
+            }
+        ],
+        "steps": [
+            {
+                "name": "pay",
+                "kind": "step",
+                "action": "pay",
+                "input": {
+                    "token": ["card", "token"],
+                    "card": ["card"],
+                    "pin": ["pin"],
+                    "both": {"object": {"pin": ["pin"], "sku": ["sku"]}},
+                    "note": {"value": "tok_1234"},
+                },
+                "output": "payment",
+            }
+        ],
+        "sensitive": [["card", "token"], ["pin"], ["payment", "secret"]],
+    }
+)
+CONTEXT = {
+    "card": {"token": "tok_1234", "brand": "visa"},
+    "pin": 4711,
+    "sku": "MUG",
+    "payment": {"id": "pay-1", "secret": ["hush-hush", 7]},
+}
+PAY = NodeName("pay")
+mask = Mask(SPEC, CONTEXT)
+
+
+def test_a_sensitive_field_is_masked_where_it_stands() -> None:
+    """Whatever its type, and nothing beside it."""
+    assert {
+        "card": {"token": MASK, "brand": "visa"},
+        "pin": MASK,
+        "sku": "MUG",
+        "payment": {"id": "pay-1", "secret": MASK},
+    } == mask.context(CONTEXT)
+
+
+def test_a_secret_text_is_masked_wherever_it_turns_up() -> None:
+    """Error messages and details quote what a step was given."""
+    assert f"declined {MASK}: visa" == mask.text("declined tok_1234: visa")
+    assert {"log": [f"sent {MASK}"], MASK: 1} == mask.value({"log": ["sent tok_1234"], "tok_1234": 1})
+
+
+def test_an_input_is_as_sensitive_as_the_path_it_is_wired_from() -> None:
+    """Parameters have names of their own; numbers have no text to look for."""
+    taken = {
+        "token": "tok_1234",
+        "card": CONTEXT["card"],
+        "pin": 4711,
+        "both": {"pin": 4711, "sku": "MUG"},
+        "note": "tok_1234",
+    }
+
+    assert {
+        "token": MASK,
+        "card": {"token": MASK, "brand": "visa"},
+        "pin": MASK,
+        "both": {"pin": MASK, "sku": "MUG"},
+        "note": MASK,
+    } == mask.input(PAY, taken)
+
+
+def test_an_output_is_masked_by_its_place_in_the_context() -> None:
+    """A node's output key may differ from its name."""
+    assert {"id": "pay-1", "secret": MASK} == mask.output(PAY, CONTEXT["payment"])
+
+
+def test_the_values_that_decided_a_route_are_masked_too() -> None:
+    """A condition may read what is sensitive."""
+    assert {"pin": MASK, "sku": "MUG"} == mask.decisive({"pin": 4711, "sku": "MUG"})
+
+
+def test_a_short_secret_masks_no_innocent_words() -> None:
+    """A one-letter secret would make every text unreadable; in its place it is masked."""
+    short = Mask(SPEC, {**CONTEXT, "card": {"token": "a"}})
+
+    assert "banana" == short.text("banana")
+    assert MASK in json.dumps(short.context({"card": {"token": "a"}}), ensure_ascii=False)

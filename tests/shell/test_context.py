@@ -1,0 +1,113 @@
+"""What a step may ask while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import attrs
+import pytest
+
+from squidmesh import Context, Refused, Retries, Work, Workflow, manual, step, wait
+
+
+@dataclass(frozen=True)
+class Order:
+    sku: str
+
+
+@dataclass(frozen=True)
+class Packed:
+    boxes: int
+
+
+def pack(sku: str) -> Packed:
+    return Packed(len(sku))
+
+
+class Packing(Workflow):
+    placed = manual(Order)
+    packed = step(pack, output="parcel")
+    rest = wait("5s")
+    packed.then(rest)
+
+
+class Signals:
+    """Signals that a test sets by hand."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.cancelled = False
+        self.said: list[object] = []
+
+    def progress(self, done: float, of: float | None, note: str | None) -> None:
+        self.said.append((done, of, note))
+
+
+def context(signals: Signals | None = None, **state: object) -> Context:
+    """The context of a first attempt."""
+    return Context(
+        run_id="r",
+        workflow="w",
+        node="n",
+        attempt=1,
+        visit=1,
+        attempt_key="r:n:1",
+        idempotency_key="k",
+        claim_id="c",
+        fencing_token=1,
+        state=state,
+        signals=signals or Signals(),
+    )
+
+
+def test_outputs_come_in_their_own_type() -> None:
+    """`ctx.out(node)` reads the output under the node's key."""
+    ctx = context(sku="a", parcel={"boxes": 3})
+
+    assert Packed(3) == ctx.out(Packing.packed)
+
+
+@pytest.mark.parametrize("node", [Packing.packed, Packing.rest], ids=["not yet", "never"])
+def test_an_output_that_is_not_there_is_refused(node: Any) -> None:
+    """A bypassed node has put nothing out."""
+    with pytest.raises(Refused) as caught:
+        context(sku="a").out(node)
+
+    assert "output_not_certain" == caught.value.code
+
+
+def test_signals_are_seen_as_they_change() -> None:
+    """A step that runs long learns what happened since."""
+    signals = Signals()
+    ctx = context(signals)
+    before = (ctx.lost, ctx.cancelled)
+    signals.lost = signals.cancelled = True
+
+    assert ((False, False), (True, True)) == (before, (ctx.lost, ctx.cancelled))
+
+
+def test_progress_is_handed_on() -> None:
+    """It rides on the next heartbeat."""
+    signals = Signals()
+    context(signals).progress(1, of=2, note="label printed")
+
+    assert [(1, 2, "label printed")] == signals.said
+
+
+def test_a_context_never_holds_the_token() -> None:
+    """A step cannot settle behind its worker's back."""
+    assert "token" not in {field.name for field in attrs.fields(Context)}
+
+
+def test_what_cannot_be_done_yet_is_refused() -> None:
+    """Children and dynamic work say that nothing became of them."""
+    ctx = context()
+    work = [Work("sms:1", "notify.sms", {"parcel": "1"}, retry=Retries(3))]
+
+    with pytest.raises(Refused, match="no child run was started") as child:
+        ctx.start_child(Packing.placed, Order("a"), key="1")
+    with pytest.raises(Refused, match="no work was planned") as plan:
+        ctx.plan("sms", work)
+
+    assert ("unsupported_feature",) * 2 == (child.value.code, plan.value.code)
