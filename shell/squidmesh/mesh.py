@@ -6,6 +6,7 @@ Its verbs may be called from any thread.
 """
 
 import os
+import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -14,7 +15,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from attrs import evolve
 
-from squidmesh import reading, starting
+from squidmesh import checks, reading, starting
 from squidmesh.actions import ActionRegistry
 from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.carry import Crew, carry, command_for
@@ -30,13 +31,15 @@ from squidmesh.outcomes import answered
 from squidmesh.perform import Outcome, deferred, failed, succeeded
 from squidmesh.ports import Ports
 from squidmesh.reading import JournalEntry, Page, RunFilters, run_id_of
+from squidmesh.reindex import reindex
+from squidmesh.signals import StepSignals
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import Request, StartOptions
 from squidmesh.worker import Worker, lease_of, owner_name
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.protocol.commands import Cancel, Heartbeat, Offer, Receipted
+from squidmesh_core.protocol.commands import Cancel, Heartbeat, Offer
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
@@ -69,6 +72,7 @@ class Mesh:
         actions: ActionRegistry | None = None,
         ports: Ports | None = None,
     ) -> None:
+        self._lock = threading.Lock()
         #: Everything this mesh performs; a copy, so later changes of `actions` change nothing.
         self.actions = ActionRegistry()
         self._catalogue = Catalogue(workflows, self.actions)
@@ -193,7 +197,8 @@ class Mesh:
             ConfigError: An option is wrong.
         """
         runnable(spec, actions)
-        self.actions.join(actions)
+        with self._lock:
+            self.actions.join(actions)
         return self._start(starting.prepare(self.door, spec, trigger, payload, options))
 
     def _start(self, request: Request) -> Run:
@@ -232,7 +237,7 @@ class Mesh:
             owner: The name in the claim; a label, no authority.
             lease: How long the claim lives without a heartbeat.
             heartbeat: False: let the lease run out under a long step.
-            now: The instant to decide at, for tests.
+            now: The instant to decide at, for tests; then no heartbeat comes by itself.
 
         Raises:
             ConfigError: An option is wrong.
@@ -241,7 +246,8 @@ class Mesh:
         claim = self._claim(queue, owner, lease, now)
         if claim is None:
             return None
-        crew = self._crew((queue,), owner, lease, heartbeat=heartbeat is not False, now=now)
+        beats = heartbeat is not False and now is None
+        crew = self._crew((queue,), owner, lease, heartbeat=beats, now=now)
         carry(crew, claim, lambda: True)
         return self._run(claim)
 
@@ -252,7 +258,13 @@ class Mesh:
         Args:
             queues: Where to look; null: every queue that a registered workflow names.
             limit: Stop after so many attempts.
+
+        Raises:
+            ConfigError: An option is wrong.
+            StorageError: The storage failed.
         """
+        if limit is not None:
+            limit = checks.integer("limit", limit, least=0)
         served = self._served() if queues is None else tuple(queues)
         crew = self._crew(served, None, "60s", heartbeat=True, now=None)
         performed = 0
@@ -309,12 +321,16 @@ class Mesh:
 
         Raises:
             Refused: `stale_claim`, `expired_claim`, `terminal_run`: stop working.
+            ConfigError: An option is wrong.
         """
-        command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms, progress=progress)
-        handled = self.door.handle(claim.run_id, command, now=now)
+        said = None if progress is None else checks.json_object("progress", progress)
+        command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms, progress=said)
+        handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
         answered(handled)
-        lease_until = handled.state.attempts[claim.attempt_key].lease_until
-        return claim if lease_until is None else evolve(claim, lease_until=lease_until)
+        attempt = handled.state.attempt(claim.attempt_key)
+        if attempt is None or attempt.lease_until is None:
+            return claim
+        return evolve(claim, lease_until=attempt.lease_until)
 
     def complete(self, claim: Claim, output: object = None, *, now: datetime | None = None) -> Run:
         """
@@ -446,33 +462,47 @@ class Mesh:
             RunNotFound: There is no such run.
             Refused: It is over already.
             IdempotencyConflict: The key belongs to another cancel.
+            ConfigError: An option is wrong.
         """
         run_id = run_id_of(run)
-        given = canonical.encode({"run_id": run_id, "actor": by, "comment": note})
-        command = Cancel(
-            said=Receipted(actor=by, comment=note, metadata=metadata or {}, key=key),
-            digest=sha256(given.encode()).hexdigest(),
-        )
-        return answered(self.door.handle(run_id, command, now=now))
+        said = checks.receipted(by=by, note=note, metadata=metadata, key=key)
+        given = canonical.encode({"run_id": run_id, "actor": said.actor, "comment": said.comment})
+        command = Cancel(said=said, digest=sha256(given.encode()).hexdigest())
+        return answered(self.door.handle(run_id, command, now=checks.instant("now", now)))
+
+    # -- upkeep
+
+    def reindex(self, run: RunRef | None = None) -> int:
+        """
+        Rebuild the index rows of one run, or of all; how many runs there were.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: That run is unreadable, or the storage failed.
+        """
+        return reindex(self.door, None if run is None else run_id_of(run))
 
     # -- what workers need
 
-    def run_async(self, coroutine: Coroutine[Any, Any, object]) -> object:
+    def run_async(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
         """Run an async step on the mesh's event loop."""
-        return self._event_loop.run(coroutine)
+        return self._event_loop.run(coroutine, signals)
 
     def enlist(self, worker: Worker) -> None:
         """Let starts fill this worker's free slots."""
-        self._workers = (*self._workers, worker)
+        with self._lock:
+            self._workers = (*self._workers, worker)
 
     def dismiss(self, worker: Worker) -> None:
         """Fill its slots no more."""
-        self._workers = tuple(one for one in self._workers if one is not worker)
+        with self._lock:
+            self._workers = tuple(one for one in self._workers if one is not worker)
 
     def _claim(
         self, queue: str, owner: str | None, lease: Duration, now: datetime | None
     ) -> Claim | None:
         crew = self._crew((queue,), owner, lease, heartbeat=False, now=now)
+        now = crew.now
         while True:
             taken = take(self.door, (queue,), self.actions.performable(), 1, crew.offer, now=now)
             if taken.claims or not taken.appends:
@@ -480,7 +510,8 @@ class Mesh:
 
     def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
         command = command_for(claim, outcome, self.door.ports.draw, None)
-        return answered(self.door.handle(claim.run_id, command, now=now))
+        handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
+        return answered(handled)
 
     def _run(self, claim: Claim) -> Run:
         return run_of(self.door.fresh(claim.run_id).state)
@@ -498,15 +529,17 @@ class Mesh:
         beats = None
         if heartbeat:
             beats = self._heartbeats.setdefault(lease_ms, Heartbeats(self.door, lease_ms=lease_ms))
+        if owner is None:
+            owner = owner_name(self.door.ports.random_bytes(4))
         return Crew(
             door=self.door,
             actions=self.actions,
-            owner=owner or owner_name(self.door.ports.random_bytes(4)),
+            owner=checks.text("owner", owner),
             lease_ms=lease_ms,
-            queues=frozenset(queues),
+            queues=frozenset(checks.queues("queue", queues)),
             run_async=self.run_async,
             heartbeats=beats,
-            now=now,
+            now=checks.instant("now", now),
         )
 
     def _served(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ The one module that knows adapters: a URL becomes a journal.
     sqlite:///:memory:   a database that ends with the mesh
 """
 
-from urllib.parse import urlsplit, urlunsplit
+import re
 
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.api import Journal
@@ -66,12 +66,8 @@ def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
 
 
 def shown(url: str) -> str:
-    """The URL with its password left out."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
-    except ValueError:
-        return url.partition("://")[0] + "://…"
+    """The URL without what may hold a password: user, query and fragment."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    _, at, place = rest.rpartition("@")
+    hidden = "***@" if at else ""
+    return f"{scheme}{separator}{hidden}{re.split('[?#]', place)[0]}"

@@ -3,15 +3,17 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final, Generic, TypedDict, TypeVar, cast
+from typing import Final, Generic, TypedDict, TypeVar, cast, get_args
 
 from attrs import fields_dict, frozen
 
+from squidmesh import checks
 from squidmesh.door import Door
 from squidmesh.snapshot import Snapshot
-from squidmesh_core.errors import ConfigError, WaitTimeout
-from squidmesh_core.ids import BEGINNING, Revision, RunId, is_run_id
+from squidmesh_core.errors import ConfigError, RunNotFound, WaitTimeout
+from squidmesh_core.ids import Revision, RunId, is_run_id
 from squidmesh_core.protocol.codec import decode, entry_to_json
+from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
@@ -74,13 +76,21 @@ def inspect(
     """
     One run at one instant, or as it was at a revision or an earlier instant.
 
+    The past is judged at its own instant: leases of then are not expired now.
+
     Raises:
         RunNotFound: There is no such run.
+        ConfigError: An option is wrong, or the run had not started by then.
         StorageError: Its journal is unreadable.
     """
     known = door.fresh(run_id)
-    state = known.state if at is None else _state_at(door, run_id, at)
-    instant = now if now is not None else door.journal.now()
+    instant = checks.instant("now", now)
+    if at is None:
+        state = known.state
+        instant = instant or door.journal.now()
+    else:
+        state, then = _state_at(door, run_id, at)
+        instant = instant or then
     view = inspection.snapshot(state, known.spec, instant, history=history)
     members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
     return Snapshot(**members, spec=known.spec)
@@ -92,18 +102,18 @@ def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEnt
 
     Raises:
         RunNotFound: There is no such run.
-        StorageError: Its journal is unreadable.
+        ConfigError: `after` is no revision.
+        StorageError: Its journal is unreadable; while iterating, too.
     """
-    loaded = door.journal.load(run_id, Revision(after))
-    if after == 0 and loaded.checkpoint is not None:
-        loaded = door.journal.load(run_id, BEGINNING)
-    for record in loaded.records:
-        for entry in decode(record.body, run_id=run_id, first=record.first):
-            if entry.revision > after:
-                data = entry_to_json(entry, run_id)
-                kind = cast("str", data.pop("type"))
-                data.pop("at", None)
-                yield JournalEntry(revision=entry.revision, type=kind, at=entry.at, data=data)
+    least = checks.integer("after", after, least=0)
+    records = door.journal.load(run_id, whole=True).records
+    return (
+        _as_data(entry, run_id)
+        for record in records
+        if record.last > least
+        for entry in decode(record.body, run_id=run_id, first=record.first)
+        if entry.revision > least
+    )
 
 
 def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Page[Run]:
@@ -114,10 +124,8 @@ def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Pag
         ConfigError: A filter, the cursor or the limit is wrong.
     """
     if type(limit) is not int or not 1 <= limit <= LONGEST_PAGE:
-        raise _wrong("limit", f"expected a whole number from 1 to {LONGEST_PAGE}")
-    if unknown := sorted(set(filters) - RunFilters.__optional_keys__):
-        raise _wrong(unknown[0], "there is no such filter")
-    where = RunFilter(**{k: v for k, v in filters.items() if v is not None})  # type: ignore[arg-type]  # the same members, checked above
+        raise checks.wrong("limit", f"expected a whole number from 1 to {LONGEST_PAGE}")
+    where = _filter(filters)
     page = door.journal.runs(where, None if cursor is None else _read_cursor(cursor), limit)
     items = tuple(run_view(listed.row, listed.head) for listed in page.items)
     return Page(items=items, next=None if page.next is None else _cursor(*page.next))
@@ -132,8 +140,11 @@ def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms:
 
     Raises:
         RunNotFound: There is no such run.
-        WaitTimeout: It took longer.
+        ConfigError: There is no such status.
+        WaitTimeout: It took longer, or the run is over and never had that status.
     """
+    if status is not None:
+        status = _status(status)
     monotonic = door.ports.monotonic
     until = None if timeout_ms is None else monotonic() + timeout_ms / 1000
     look = FIRST_LOOK
@@ -143,12 +154,10 @@ def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms:
             if state.terminal is not None if status is None else state.status == status:
                 return run_of(state)
             left = None if until is None else until - monotonic()
+            if state.terminal is not None:
+                raise _too_late(state, f"and will not be {status} any more")
             if left is not None and left <= 0:
-                raise WaitTimeout(
-                    f"run {run_id} is {state.status} after {timeout_ms} ms; it goes on without us",
-                    "wait_timeout",
-                    {"run_id": run_id, "status": state.status},
-                )
+                raise _too_late(state, f"after {timeout_ms} ms; it goes on without us")
             moved.wait(look if left is None else min(look, left))
             moved.clear()
             look = min(look * 2, LONGEST_LOOK)
@@ -159,15 +168,49 @@ def run_id_of(ref: object) -> RunId:
     The id of what a host named a run by: an id, a `Run` or a `Snapshot`.
 
     Raises:
-        ConfigError: It is none of these, or no UUID.
+        RunNotFound: `invalid_run_id`: it is none of these, or no UUID.
     """
     text = ref if isinstance(ref, str) else getattr(ref, "id", None)
     if isinstance(text, str) and is_run_id(text.lower()):
         return RunId(text.lower())
-    raise ConfigError(
-        "expected a run id (a UUID), a Run or a Snapshot",
-        "invalid_run_id",
-        {"option": "run", "reason": "not a run id"},
+    raise RunNotFound("expected a run id (a UUID), a Run or a Snapshot", "invalid_run_id", {})
+
+
+def _as_data(entry: Entry, run_id: RunId) -> JournalEntry:
+    data = entry_to_json(entry, run_id)
+    kind = cast("str", data.pop("type"))
+    data.pop("at", None)
+    return JournalEntry(revision=entry.revision, type=kind, at=entry.at, data=data)
+
+
+def _filter(filters: RunFilters) -> RunFilter:
+    if unknown := sorted(set(filters) - RunFilters.__optional_keys__):
+        raise checks.wrong(unknown[0], "there is no such filter")
+    status, parent = filters.get("status"), filters.get("parent")
+    return RunFilter(
+        workflow=checks.optional_text("workflow", filters.get("workflow")),
+        version=checks.optional_text("version", filters.get("version")),
+        status=None if status is None else _status(status),
+        queue=checks.optional_text("queue", filters.get("queue")),
+        tag=checks.optional_text("tag", filters.get("tag")),
+        parent=None if parent is None else run_id_of(parent),
+        since=checks.instant("since", filters.get("since")),
+        until=checks.instant("until", filters.get("until")),
+        text=checks.optional_text("text", filters.get("text")),
+    )
+
+
+def _status(status: RunStatus) -> RunStatus:
+    if status in get_args(RunStatus):
+        return status
+    raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
+
+
+def _too_late(state: RunState, why: str) -> WaitTimeout:
+    return WaitTimeout(
+        f"run {state.run_id} is {state.status} {why}",
+        "wait_timeout",
+        {"run_id": state.run_id, "status": state.status},
     )
 
 
@@ -179,22 +222,20 @@ def _newest(door: Door, run_id: RunId) -> RunState:
     return known.state
 
 
-def _state_at(door: Door, run_id: RunId, at: int | datetime) -> RunState:
-    loaded = door.journal.load(run_id, BEGINNING)
-    records = loaded.records
-    if loaded.checkpoint is not None:
-        door.journal.delete_checkpoint(run_id)
-        records = door.journal.load(run_id, BEGINNING).records
+def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, datetime]:
+    """The run as it was, and the instant of that."""
+    until = checks.instant("at", at) if isinstance(at, datetime) else None
+    newest = checks.integer("at", at, least=1) if until is None else None
     entries = (
         entry
-        for record in records
+        for record in door.journal.load(run_id, whole=True).records
         for entry in decode(record.body, run_id=run_id, first=record.first)
-        if (entry.at <= at if isinstance(at, datetime) else entry.revision <= at)
+        if (until is None or entry.at <= until) and (newest is None or entry.revision <= newest)
     )
     state = fold(RunState(run_id=run_id), entries)
-    if state.started is None:
-        raise _wrong("at", "the run had not started by then")
-    return state
+    if state.started is None or state.at is None:
+        raise checks.wrong("at", "the run had not started by then")
+    return state, until or state.at
 
 
 def _cursor(created_at: datetime, run_id: RunId) -> str:
@@ -203,10 +244,11 @@ def _cursor(created_at: datetime, run_id: RunId) -> str:
 
 def _read_cursor(cursor: str) -> tuple[datetime, RunId]:
     try:
+        cursor = checks.text("cursor", cursor)
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         instant, _, run_id = text.partition(" ")
         created_at = datetime.fromisoformat(instant)
-    except ValueError:
+    except (ValueError, ConfigError):
         created_at, run_id = datetime.min, ""  # noqa: DTZ901  # refused two lines below
     if created_at.tzinfo is None or not is_run_id(run_id):
         raise ConfigError(
@@ -215,11 +257,3 @@ def _read_cursor(cursor: str) -> tuple[datetime, RunId]:
             {"option": "cursor", "reason": "unreadable"},
         )
     return created_at, RunId(run_id)
-
-
-def _wrong(option: str, reason: str) -> ConfigError:
-    return ConfigError(
-        f"the option {option} is wrong: {reason}",
-        "invalid_option",
-        {"option": option, "reason": reason},
-    )

@@ -5,19 +5,17 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TypedDict
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from squidmesh import checks
 from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh_core import canonical
 from squidmesh_core.definition.payload import resolve_payload
-from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import ConfigError
-from squidmesh_core.ids import RunId, derived_run_id, is_queue_name, is_run_id
-from squidmesh_core.protocol.commands import Offer, Receipted, Start
-
-#: Characters of a start's key.
-LONGEST_KEY = 255
+from squidmesh_core.definition.spec import Spec, Trigger
+from squidmesh_core.errors import ConfigError, PayloadError
+from squidmesh_core.ids import Fingerprint, RunId, derived_run_id, is_run_id
+from squidmesh_core.protocol.commands import Offer, Start
 
 
 class StartOptions(TypedDict, total=False):
@@ -68,37 +66,38 @@ def prepare(
             "unknown_trigger",
             {"option": "trigger", "reason": f"expected one of: {known}"},
         )
-    checked = _checked(options)
-    now = checked.get("now")
+    if unknown := sorted(set(options) - StartOptions.__optional_keys__):
+        known = ", ".join(sorted(StartOptions.__optional_keys__))
+        raise checks.wrong(unknown[0], f"there is no such option; known: {known}")
+    now = checks.instant("now", options.get("now"))
     instant = now if now is not None else door.journal.now()
-    resolved = resolve_payload(declared.payload, payload, now=instant)
-    key = checked.get("key")
-    command = Start(
-        run_id=_run_id(door, spec, trigger, checked, instant),
-        workflow=spec.workflow,
-        definition=door.define(spec),
-        trigger=trigger,
-        input=resolved,
-        digest=_digest(spec, trigger, payload),
-        queue=checked.get("queue") or spec.queue or "default",
-        priority=_first(checked.get("priority"), spec.priority, 0),
-        tags=tuple(checked.get("tags", ())),
-        partition_key=checked.get("partition_key"),
-        visible_at=checked.get("at"),
-        said=Receipted(
-            actor=checked.get("by"),
-            comment=checked.get("note"),
-            metadata=checked.get("metadata") or {},
-            key=key,
-        ),
+    queue, priority = _lane(spec, options)
+    said = checks.receipted(
+        by=options.get("by"),
+        note=options.get("note"),
+        metadata=options.get("metadata"),
+        key=options.get("key"),
     )
+    command = Start(
+        run_id=_run_id(door, spec, trigger, options, instant),
+        workflow=spec.workflow,
+        definition=Fingerprint(spec.fingerprint),
+        trigger=trigger,
+        input=_input(declared, payload, instant),
+        digest=_digest(spec, trigger, payload),
+        queue=queue,
+        priority=priority,
+        tags=checks.texts("tags", options.get("tags", ())),
+        partition_key=checks.optional_text("partition_key", options.get("partition_key")),
+        visible_at=checks.instant("at", options.get("at")),
+        said=said,
+    )
+    door.define(spec)
     return Request(command=command, spec=spec, now=now)
 
 
 def start(door: Door, request: Request, offer: Offer | None) -> Handled:
     """Begin the run, or find that it was begun; see `handle.handle` for what is raised."""
-    from attrs import evolve
-
     command = request.command if offer is None else evolve(request.command, offer=offer)
     begin = door.beginning(command.run_id, request.spec)
     return door.handle(command.run_id, command, begin=begin, now=request.now)
@@ -109,8 +108,27 @@ def _run_id(
 ) -> RunId:
     key, run_id = options.get("key"), options.get("run_id")
     if key is not None:
+        if run_id is not None:
+            raise checks.wrong("run_id", "a keyed start derives its run id; give key or run_id")
         return derived_run_id(spec.workflow, trigger, key)
-    return RunId(run_id) if run_id is not None else door.mint.run_id(instant)
+    if run_id is None:
+        return door.mint.run_id(instant)
+    if is_run_id(checks.text("run_id", run_id)):
+        return RunId(run_id)
+    raise checks.wrong("run_id", "expected a UUID in lower case")
+
+
+def _input(
+    trigger: Trigger, payload: Mapping[str, object], instant: datetime
+) -> Mapping[str, object]:
+    given: object = payload
+    if not isinstance(given, Mapping):
+        raise PayloadError(
+            f"expected a payload with fields, not {type(given).__name__}; nothing was written",
+            "invalid_payload",
+            {"problems": [{"path": [], "expected": "an object"}]},
+        )
+    return resolve_payload(trigger.payload, payload, now=instant)
 
 
 def _digest(spec: Spec, trigger: str, payload: Mapping[str, object]) -> str:
@@ -124,47 +142,11 @@ def _digest(spec: Spec, trigger: str, payload: Mapping[str, object]) -> str:
     return sha256(canonical.encode(given).encode()).hexdigest()
 
 
-def _checked(options: StartOptions) -> StartOptions:
-    known = StartOptions.__optional_keys__
-    if unknown := sorted(set(options) - known):
-        raise _wrong(unknown[0], f"there is no such option; known: {', '.join(sorted(known))}")
-    key, run_id = options.get("key"), options.get("run_id")
-    if key is not None and not (type(key) is str and 0 < len(key) <= LONGEST_KEY):
-        raise _wrong("key", f"expected a text of 1 to {LONGEST_KEY} characters")
-    if run_id is not None and not (type(run_id) is str and is_run_id(run_id)):
-        raise _wrong("run_id", "expected a UUID in lower case")
-    if key is not None and run_id is not None:
-        raise _wrong("run_id", "a keyed start derives its run id; give key or run_id, not both")
-    for name in ("at", "now"):
-        instant = options.get(name)
-        if instant is not None and not (_is_instant(instant)):
-            raise _wrong(name, "expected an instant with a time zone")
-    _check_lane(options)
-    return options
-
-
-def _check_lane(options: StartOptions) -> None:
-    queue, priority, tags = options.get("queue"), options.get("priority"), options.get("tags", ())
-    if queue is not None and not (type(queue) is str and is_queue_name(queue)):
-        raise _wrong("queue", "expected letters, digits, '_', '.' or '-', at most 64")
-    if priority is not None and type(priority) is not int:
-        raise _wrong("priority", "expected a whole number; smaller is sooner")
-    if isinstance(tags, str) or not all(type(tag) is str and tag for tag in tags):
-        raise _wrong("tags", "expected a list of non-empty texts")
-
-
-def _is_instant(value: object) -> bool:
-    return isinstance(value, datetime) and value.tzinfo is not None
-
-
-def _wrong(option: str, reason: str) -> ConfigError:
-    """Never with the value: it may be a secret."""
-    return ConfigError(
-        f"the option {option} is wrong: {reason}; no run was started",
-        "invalid_option",
-        {"option": option, "reason": reason},
-    )
-
-
-def _first(*values: int | None) -> int:
-    return next(value for value in values if value is not None)
+def _lane(spec: Spec, options: StartOptions) -> tuple[str, int]:
+    """Queue and priority: the caller's, else the workflow's."""
+    queue, priority = options.get("queue"), options.get("priority")
+    if queue is None:
+        queue = spec.queue or "default"
+    if priority is None:
+        priority = spec.priority or 0
+    return checks.queue("queue", queue), checks.integer("priority", priority)

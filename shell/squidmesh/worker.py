@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, assert_never
 
-from squidmesh.carry import Crew, carry
+from squidmesh.carry import Crew, carry, hand_back
+from squidmesh.checks import integer, wrong
+from squidmesh.checks import queues as queue_names
 from squidmesh.claim import Claim, Taken, take
 from squidmesh.duration import Duration, duration_ms
 from squidmesh.heartbeat import Heartbeats
 from squidmesh.loop import Begin, Rest, Take, worker_loop
-from squidmesh_core.errors import ConfigError, StorageError
-from squidmesh_core.ids import is_queue_name
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Wakeups
 
@@ -35,6 +35,8 @@ LOG: Final = logging.getLogger("squidmesh.worker")
 AFTER_ERROR: Final = 1.0
 #: Seconds between looks at whether a signal came.
 GLANCE: Final = 0.2
+#: Milliseconds of the longest lease: so long may work lie about after a crash.
+LONGEST_LEASE: Final = 3_600_000
 
 
 class Worker:
@@ -61,8 +63,8 @@ class Worker:
         lease: Duration = "60s",
     ) -> None:
         self._mesh = mesh
-        self._concurrency = _positive(concurrency)
-        self._queues = _queue_names(queues)
+        self._concurrency = integer("concurrency", concurrency, least=1)
+        self._queues = queue_names("queues", queues)
         lease_ms = lease_of(lease)
         self._heartbeats = Heartbeats(mesh.door, lease_ms=lease_ms)
         self._crew = Crew(
@@ -85,7 +87,8 @@ class Worker:
         #: Set by signal handlers, which may take no lock.
         self.asked_to_drain = False
         self._wakeups: Wakeups | None = None
-        self._thread: threading.Thread | None = None
+        self._begun = False
+        self._failure: Exception | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     @property
@@ -102,30 +105,41 @@ class Worker:
         On the main thread SIGTERM and SIGINT drain the worker: running steps
         end and are settled.  A second one ends the process at once, and the
         leases run out.
+
+        Raises:
+            StorageError: It could not begin.
+            RuntimeError: It has worked before; a worker works once.
         """
         if threading.current_thread() is not threading.main_thread():
+            self._begin()
             self._work()
-            return
-        with _asking(self):
-            self.start()
-            while not self._ended.wait(GLANCE):
-                if self.asked_to_drain:
-                    self.drain_soon()
-        self.stop()
+        else:
+            with _asking(self):
+                self.start()
+                while not self._ended.wait(GLANCE):
+                    if self.asked_to_drain:
+                        self.drain_soon()
+        if self._failure is not None:
+            raise self._failure
 
     def start(self) -> Self:
-        """Work on a thread of its own until `stop`; from now on starts may fill its slots."""
-        self._thread = threading.Thread(target=self._background, name="squidmesh-worker")
-        self._thread.start()
+        """
+        Work on a thread of its own until `stop`; from now on starts may fill its slots.
+
+        Raises:
+            RuntimeError: It has worked before; a worker works once.
+        """
+        self._begin()
+        # Not a daemon: a process that ends by itself lets running steps end first.
+        threading.Thread(target=self._work, name="squidmesh-worker").start()
         self._enlisted.wait()
         return self
 
     def stop(self) -> None:
         """Drain: take nothing more, let running steps end, and wait for them."""
         self.drain_soon()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-            self._thread = None
+        if self._begun:
+            self._ended.wait()
 
     def drain_soon(self) -> None:
         """Ask for the drain without waiting for it."""
@@ -158,20 +172,31 @@ class Worker:
 
     def fill(self, claim: Claim | None) -> None:
         """Begin the claim that a reserved slot got, or give the slot back."""
-        if claim is None or self._pool is None:
+        if claim is None:
             self._release()
         else:
-            self._pool.submit(self._carry, claim)
+            self._submit(claim)
 
     # -- the loop
 
-    def _background(self) -> None:
-        try:
-            self._work()
-        finally:
-            self._enlisted.set()  # one that failed on the way in must not be waited for
+    def _begin(self) -> None:
+        with self._lock:
+            if self._begun:
+                raise RuntimeError("a worker works once; make another one")
+            self._begun = True
 
     def _work(self) -> None:
+        try:
+            self._work_until_stopped()
+        except Exception as error:
+            LOG.exception("worker %s has ended", self.owner)
+            self._failure = error
+        finally:
+            self._stopping.set()
+            self._ended.set()
+            self._enlisted.set()  # one that failed on the way in must not be waited for
+
+    def _work_until_stopped(self) -> None:
         with (
             self._mesh.door.journal.listen(self._queues) as wakeups,
             ThreadPoolExecutor(self._concurrency, thread_name_prefix="squidmesh-slot") as pool,
@@ -180,16 +205,15 @@ class Worker:
             self._mesh.enlist(self)
             self._enlisted.set()
             try:
-                self._drive(wakeups, pool)
+                self._drive(wakeups)
             finally:
                 self._mesh.dismiss(self)
                 self._stopping.set()
                 pool.shutdown(wait=True)
                 self._heartbeats.stop()
                 self._wakeups = self._pool = None
-                self._ended.set()
 
-    def _drive(self, wakeups: Wakeups, pool: ThreadPoolExecutor) -> None:
+    def _drive(self, wakeups: Wakeups) -> None:
         ports = self._mesh.door.ports
         loop = worker_loop(self._free_slots, self._stopping.is_set, ports.draw)
         reply: Taken | None = None
@@ -204,7 +228,7 @@ class Worker:
                     reply = self._take(limit)
                 case Begin(claims=claims):
                     for claim in claims:
-                        pool.submit(self._carry, claim)
+                        self._submit(claim)
                 case Rest(seconds=seconds):
                     ports.rest(wakeups, seconds)
                 case _:
@@ -220,14 +244,26 @@ class Worker:
             crew = self._crew
             taken = take(crew.door, self._queues, crew.actions.performable(), slots, crew.offer)
             claims = taken.claims
-        except StorageError as error:
+        except Exception as error:  # a worker outlives a storage that is away, and any bug
             LOG.error("nothing could be claimed, trying again: %s", error)
+            LOG.debug("this is where it came from", exc_info=error)
             self._stopping.wait(AFTER_ERROR)
             return None
         else:
             return taken
         finally:
             self._give_back(slots - len(claims))
+
+    def _submit(self, claim: Claim) -> None:
+        """Carry it on a thread of the pool, or give it back if that is closed by now."""
+        pool = self._pool
+        try:
+            if pool is None:
+                raise RuntimeError("the worker has ended")
+            pool.submit(self._carry, claim)
+        except RuntimeError:
+            hand_back(self._crew, claim)
+            self._release()
 
     def _carry(self, claim: Claim) -> None:
         try:
@@ -284,21 +320,20 @@ def lease_of(lease: Duration) -> int:
 
 @contextmanager
 def _asking(worker: Worker) -> Iterator[None]:
-    """Within the block the first SIGTERM or SIGINT asks to drain; the next is the process's own."""
+    """Within the block the first SIGTERM or SIGINT asks to drain; the next ends the process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signals call it
         # No lock is taken here: the main thread may hold any of them.
         worker.asked_to_drain = True
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for each in before:
+            # Python's own handler would raise, and then wait for the steps after all.
+            signal.signal(each, signal.SIG_DFL)
 
     for number in before:
         signal.signal(number, ask)
     try:
         yield
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -8,6 +8,7 @@ module, so what they must agree on is written once (specs/protocol.md §1, §8.2
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from squidmesh_core.ids import AttemptKey, RunId, VisitKey
@@ -83,6 +84,13 @@ def instant_to_text(instant: datetime) -> str:
         if instant.utcoffset() is None:
             raise ValueError(f"expected an instant with a time zone, not {instant!r}")
         instant = instant.astimezone(UTC)
+    return _utc_to_text(instant)
+
+
+# All entries of an append have one instant.  In UTC only: elsewhere two instants of
+# an hour that comes twice are equal as `datetime`s.
+@lru_cache(maxsize=64)
+def _utc_to_text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[:26] + "Z"
 
 

@@ -46,8 +46,10 @@ def compile_workflow(heading: Heading, body: Mapping[str, object]) -> Compiled:
     draft = Draft(heading=heading, wires=_wires(heading, body))
     sources = (*draft.wires.triggers.values(), *draft.wires.nodes.values())
     try:
-        spec = _spec(draft)
-        needed = tuple(_registrations(draft, spec))
+        steps = tuple(node._spec(draft.wires) for node in draft.wires.nodes.values())
+        # Before anything reads outputs: this resolves the annotations that use local names.
+        needed = tuple(_registrations(draft, steps))
+        spec = _spec(draft, steps)
         refuse_problems(draft, spec)
     finally:
         for source in sources:
@@ -102,10 +104,9 @@ def _taken(heading: Heading, name: str, source: Source) -> Problem:
 # -- the spec --
 
 
-def _spec(draft: Draft) -> Spec:
+def _spec(draft: Draft, steps: tuple[SpecNode, ...]) -> Spec:
     heading, wires = draft.heading, draft.wires
     triggers = tuple(trigger._spec() for trigger in wires.triggers.values())
-    steps = tuple(node._spec(wires) for node in wires.nodes.values())
     _check_references(wires)
     transitions = tuple(_transitions(draft, steps))
     return Spec(
@@ -176,7 +177,7 @@ def _sensitive(wires: Wires) -> Iterator[tuple[str, ...]]:
             yield from sensitive_paths(node._output_hint(), (key,))
 
 
-def _registrations(draft: Draft, spec: Spec) -> Iterator[Registration]:
-    for node, compiled in zip(draft.wires.nodes.values(), spec.steps, strict=True):
+def _registrations(draft: Draft, steps: tuple[SpecNode, ...]) -> Iterator[Registration]:
+    for node, compiled in zip(draft.wires.nodes.values(), steps, strict=True):
         if isinstance(node, Step) and isinstance(compiled, StepNode):
             yield from registrations(node, compiled)

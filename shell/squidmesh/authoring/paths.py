@@ -34,9 +34,9 @@ def recorded_of(value: object) -> Recorded | None:
     return _recorded(value)
 
 
-def path_to(source: Source, hint: object, *, broken: bool = False) -> Any:
+def path_to(source: Source, hint: object) -> Any:
     """A new path; declared `Any` because it stands for a value of the hint's type."""
-    return Path(Recorded(place=Place(source=source), hint=hint, broken=broken))
+    return Path(Recorded(place=Place(source=source), hint=hint))
 
 
 def maybe(x: T) -> T | None:

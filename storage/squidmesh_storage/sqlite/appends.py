@@ -87,8 +87,9 @@ def _change(connection: sqlite3.Connection, run_id: RunId, rows: RowChanges, at:
         for tag in run.tags:
             connection.execute(SQL["put_tag"], (run_id, tag))
     for key in rows.drop:
-        for statement in ("drop_waiting", "drop_held"):
-            connection.execute(SQL[statement], (run_id, key))
+        # It is in one of the two, most often that of the claimed.
+        if not connection.execute(SQL["drop_held"], (run_id, key)).rowcount:
+            connection.execute(SQL["drop_waiting"], (run_id, key))
     for row in rows.put:
         _put(connection, row, at)
 

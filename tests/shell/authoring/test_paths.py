@@ -170,6 +170,7 @@ def test_a_path_is_never_a_value(use: str) -> None:
     [
         ('o.quantity < "3"', "invalid_operand"),
         ('o.quantity == "3"', "invalid_operand"),
+        ("o.sku == 3", "invalid_operand"),
         ('o.band == "hihg"', "invalid_operand"),
         ('is_in(o.band, ["low", "hihg"])', "invalid_operand"),
         ('o.sku < "b"', "invalid_operand"),

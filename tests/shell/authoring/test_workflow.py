@@ -138,6 +138,49 @@ def test_a_workflow_may_stand_in_a_function() -> None:
     assert Here("a", Inner(1)) == Local.go.parse({"word": "a", "inner": {"letters": 1}})
 
 
+def test_steps_may_stand_in_the_class_body() -> None:
+    """The names of the body are visible to the functions defined in it."""
+
+    class Nested(Workflow):
+        @dataclass(frozen=True)
+        class Word:
+            letters: int
+
+        @staticmethod
+        def count(sku: str) -> Word:
+            return Nested.Word(len(sku))
+
+        placed = manual(Order)
+        counted = step(count).takes(placed.payload.sku)
+        counted.then(complete, when=counted.out.letters > 3)
+        counted.then(complete)
+
+    (registered,) = compiled_form(Nested).registrations
+
+    assert {"letters": 2} == registered.signature.result(Nested.count("ab"))
+
+
+def test_local_outputs_need_not_be_read() -> None:
+    """A local contract that no path goes into is resolved all the same."""
+
+    @dataclass(frozen=True)
+    class Inner:
+        secret: Sensitive[str]
+
+    @dataclass(frozen=True)
+    class There:
+        inner: Inner
+
+    def look(sku: str) -> There:
+        return There(Inner(sku))
+
+    class Local(Workflow):
+        placed = manual(Order)
+        looked = step(look)
+
+    assert (("card",), ("looked", "inner", "secret")) == Local.spec.sensitive
+
+
 def test_a_cell_may_be_run_again() -> None:
     """Defining a class anew replaces it quietly, also in `__main__`."""
     cell = """

@@ -1,16 +1,15 @@
 """A small application in a folder of its own, and a command line to type at."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from support.commands import Said, Typed
 
 from squidmesh.cli.root import run
 
-GREETINGS = '''
+GREETINGS = """
 from dataclasses import dataclass
 
 from squidmesh import ActionRegistry, Fail, Mesh, Sensitive, Workflow, log, manual, step
@@ -50,39 +49,7 @@ actions.add("greet", greet)
 
 def mesh() -> Mesh:
     return Mesh.open("sqlite:///own.db", workflows=[Greeting])
-'''
-
-
-@frozen(kw_only=True)
-class Said:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, object]:
-        """The JSON document on standard output."""
-        value = json.loads(self.out)
-        assert isinstance(value, dict)
-        return value
-
-    @property
-    def error(self) -> dict[str, object]:
-        """The error document on standard error."""
-        value = json.loads(self.err)
-        assert isinstance(value, dict)
-        return value
-
-    @property
-    def lines(self) -> list[list[str]]:
-        """The tab-separated records on standard output."""
-        return [line.split("\t") for line in self.out.splitlines()]
-
-
-#: Type a command into a pipe.
-Typed = Callable[..., Said]
+"""
 
 
 @pytest.fixture
@@ -114,13 +81,12 @@ def squidmesh(folder: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
 
 @pytest.fixture
 def on_terminal(squidmesh: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """Type a command on a terminal of 110 columns without colours."""
+    """Type a command on a terminal of 110 columns that knows no colours."""
 
     def typed(*arguments: str) -> Said:
         with monkeypatch.context() as terminal:
             terminal.setenv("COLUMNS", "110")
-            terminal.setenv("TERM", "xterm")
-            terminal.setenv("NO_COLOR", "1")
+            terminal.setenv("TERM", "dumb")
             terminal.setattr(sys.stdout, "isatty", lambda: True)
             return squidmesh(*arguments)
 

@@ -28,7 +28,9 @@ def test_every_kind_of_error_has_its_exit_code() -> None:
     kinds = {
         name: kind
         for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, SquidmeshError) and kind is not SquidmeshError
+        if isinstance(kind, type)
+        and issubclass(kind, SquidmeshError)
+        and kind is not SquidmeshError
     }
 
     assert EXPECTED == {name: exit_code(kind("no", "code")) for name, kind in kinds.items()}

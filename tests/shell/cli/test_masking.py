@@ -61,7 +61,9 @@ def test_a_sensitive_field_is_masked_where_it_stands() -> None:
 def test_a_secret_text_is_masked_wherever_it_turns_up() -> None:
     """Error messages and details quote what a step was given."""
     assert f"declined {MASK}: visa" == mask.text("declined tok_1234: visa")
-    assert {"log": [f"sent {MASK}"], MASK: 1} == mask.value({"log": ["sent tok_1234"], "tok_1234": 1})
+    assert {"log": [f"sent {MASK}"], MASK: 1} == mask.value(
+        {"log": ["sent tok_1234"], "tok_1234": 1}
+    )
 
 
 def test_an_input_is_as_sensitive_as_the_path_it_is_wired_from() -> None:
