@@ -1,27 +1,25 @@
 """Long journals, deep queues, many runs: what must stay quick when there is a lot."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-from benchmarks.five_steps import FiveSteps, Job, add_one
-from squidmesh import Mesh, Workflow, manual, step
+from benchmarks.five_steps import FiveSteps, Job
+from squidmesh import Context, Mesh, Workflow, manual, step
 from squidmesh.door import Door
 from squidmesh.handle import batch_of
-from squidmesh.ports import Ports
+from squidmesh.starting import prepare
 from squidmesh_core.decide import Decision, decide
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import BEGINNING, RunId
 from squidmesh_core.protocol.codec import decode
-from squidmesh_core.protocol.commands import Receipted, Start
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import changes
-from squidmesh_storage.api import Batch, Journal
-from squidmesh_storage.sqlite import SqliteJournal
+from squidmesh_storage.api import Batch
 
 #: Entries of the long run.
 ENTRIES: Final = 10_000
@@ -33,16 +31,21 @@ SAMPLES: Final = 300
 AT_ONCE: Final = 500
 
 
+def count(ctx: Context) -> int:
+    """How often this step was entered."""
+    return ctx.visit
+
+
 class Loop(Workflow):
     """One step that goes round until the journal is long enough."""
 
     go = manual(Job)
 
-    turn = step(add_one, output="number", max_visits=ENTRIES)
+    turn = step(count, max_visits=ENTRIES)
     turn.then(turn, when=turn.out < ENTRIES // 4)
 
 
-def rebuild() -> dict[str, object]:
+def rebuild() -> dict[str, float]:
     """Milliseconds to decode and fold a long journal from its stored text."""
     with Mesh.open("memory://", workflows=[Loop]) as mesh:
         run = mesh.start(Loop.go, Job(0))
@@ -62,17 +65,15 @@ def rebuild() -> dict[str, object]:
     return {"entries": state.revision, "rebuild_cpu_ms": median(samples)}
 
 
-def queue(folder: Path) -> dict[str, object]:
+def queue(folder: Path) -> dict[str, float]:
     """Milliseconds of a claim behind 1,000 and 100,000 waiting runs, and of a page of 100."""
-    file = folder / "depth.db"
-    journal = SqliteJournal(file)
-    filled = _fill(journal, FiveSteps.spec())
-    _take(filled, SHALLOW)
-    with Mesh(journal, workflows=[FiveSteps]) as mesh:
-        shallow = _timed(lambda: _claim(mesh))
+    with Mesh.open(f"sqlite:///{folder / 'depth.db'}", workflows=[FiveSteps]) as mesh:
+        filled = _fill(mesh)
+        _take(filled, SHALLOW)
+        shallow = _claims(mesh)
         _take(filled, DEEP)
-        deep = _timed(lambda: _claim(mesh))
-        pages = _timed(_pages(mesh))
+        deep = _claims(mesh)
+        pages = _pages(mesh)
     return {
         "claim_ms_at_1k": median(shallow),
         "claim_ms_at_100k": median(deep),
@@ -82,29 +83,25 @@ def queue(folder: Path) -> dict[str, object]:
     }
 
 
-def _timed(action: Callable[[], object]) -> list[float]:
+def _claims(mesh: Mesh) -> list[float]:
     samples = []
     for _ in range(SAMPLES):
         began = time.perf_counter()
-        action()
+        claim = mesh.claim(owner="benchmark")
         samples.append((time.perf_counter() - began) * 1e3)
+        if claim is None:
+            raise RuntimeError("nothing was claimable")
+        mesh.cancel(claim.run_id)  # a worker holds as many claims as it has slots, not hundreds
     return samples
 
 
-def _claim(mesh: Mesh) -> None:
-    if mesh.claim(owner="benchmark", lease="1h") is None:
-        raise RuntimeError("nothing was claimable")
-
-
-def _pages(mesh: Mesh) -> Callable[[], None]:
-    cursor: str | None = None
-
-    def turn_page() -> None:
-        nonlocal cursor
-        page = mesh.runs(cursor=cursor, limit=100)
-        cursor = page.next
-
-    return turn_page
+def _pages(mesh: Mesh) -> list[float]:
+    samples, cursor = [], None
+    for _ in range(SAMPLES):
+        began = time.perf_counter()
+        cursor = mesh.runs(cursor=cursor, limit=100).next
+        samples.append((time.perf_counter() - began) * 1e3)
+    return samples
 
 
 def _take(filled: Iterator[int], wanted: int) -> None:
@@ -112,35 +109,23 @@ def _take(filled: Iterator[int], wanted: int) -> None:
         pass
 
 
-def _fill(journal: Journal, spec: Spec) -> Iterator[int]:
-    """Start runs in large transactions; yields how many wait by now."""
-    door = Door(journal, Ports())
-    door.define(spec)
-    now, waiting = journal.now(), 0
+def _fill(mesh: Mesh) -> Iterator[int]:
+    """Start runs in large transactions; yields how many there are by now."""
+    door, (spec,) = mesh.door, mesh.workflows.values()
+    began, runs = door.journal.now() - timedelta(days=1), 0
     while True:
-        at = now + timedelta(milliseconds=waiting)
-        journal.append([_started(door, spec, at) for _ in range(AT_ONCE)])
-        waiting += AT_ONCE
-        yield waiting
+        now = began + timedelta(milliseconds=runs)
+        door.journal.append([_started(door, spec, now) for _ in range(AT_ONCE)])
+        runs += AT_ONCE
+        yield runs
 
 
 def _started(door: Door, spec: Spec, now: datetime) -> Batch:
     """The first append of a run that nobody has claimed."""
-    run_id = door.mint.run_id(now)
-    command = Start(
-        run_id=run_id,
-        workflow=spec.workflow,
-        definition=door.define(spec),
-        trigger="go",
-        input={"number": 0},
-        digest="",
-        queue="default",
-        priority=0,
-        said=Receipted(),
-    )
-    begin = door.beginning(run_id, spec)
+    command = prepare(door, spec, "go", {"number": 0}, {"now": now}).command
+    begin = door.beginning(command.run_id, spec)
     answer = decide(begin.state, spec, command, now)
     if not isinstance(answer, Decision):
         raise TypeError(f"the start was not accepted: {answer}")
     rows = changes(begin.state, answer.state)
-    return batch_of(run_id, begin.head, answer.entries, rows, door.mint.append_id())
+    return batch_of(command.run_id, begin.head, answer.entries, rows, door.mint.append_id())

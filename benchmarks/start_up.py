@@ -19,7 +19,7 @@ print((time.process_time() - began) * 1e3)
 """
 
 
-def start_up() -> dict[str, object]:
+def start_up() -> dict[str, float]:
     """Milliseconds of CPU of each import."""
     return {name: median(_samples(statement)) for name, statement in STATEMENTS.items()}
 
@@ -27,6 +27,8 @@ def start_up() -> dict[str, object]:
 def _samples(statement: str) -> list[float]:
     program = _TIMED.format(statement=statement)
     return [
-        float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+        float(
+            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
+        )
         for _ in range(TRIES + 1)
     ][1:]  # the first one may have compiled the modules

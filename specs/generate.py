@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from diagrams import render
+
 from squidmesh_core.protocol.schemas import schemas
 
 SPECS = Path(__file__).parent
@@ -16,10 +18,11 @@ SPECS = Path(__file__).parent
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
-    return {
+    entries = {
         SPECS / "entries" / name: json.dumps(schema, indent=2) + "\n"
         for name, schema in schemas().items()
     }
+    return entries | {SPECS / page: text for page, text in render().items()}
 
 
 def drifted(files: dict[Path, str]) -> list[Path]:

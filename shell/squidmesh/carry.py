@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from attrs import frozen
 
@@ -18,7 +18,7 @@ from squidmesh.claim import Claim, claim_in
 from squidmesh.context import Context
 from squidmesh.door import Door
 from squidmesh.heartbeat import Heartbeats
-from squidmesh.loop import Perform, Settle, slot_loop
+from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
 from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
 from squidmesh.signals import StepSignals
 from squidmesh_core.canonical import restore
@@ -67,14 +67,20 @@ def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
     try:
         request = next(loop)
         while True:
-            match request:
-                case Perform(claim=claim):
-                    request = loop.send(_perform(crew, claim))
-                case Settle(claim=claim, outcome=outcome, go_on=go_on):
-                    request = loop.send(settle(crew, claim, outcome, go_on=go_on))
+            request = loop.send(act(crew, request))
     except StopIteration as stop:
         performed: int = stop.value
         return performed
+
+
+def act(crew: Crew, request: SlotRequest) -> Outcome | Claim | None:
+    """Do what a slot loop asks for; the reply."""
+    match request:
+        case Perform(claim=claim):
+            return _perform(crew, claim)
+        case Settle(claim=claim, outcome=outcome, go_on=go_on):
+            return settle(crew, claim, outcome, go_on=go_on)
+    assert_never(request)
 
 
 def settle(crew: Crew, claim: Claim, outcome: Outcome, *, go_on: bool) -> Claim | None:

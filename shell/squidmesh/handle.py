@@ -22,7 +22,7 @@ from squidmesh.known import Known, Memory
 from squidmesh.recall import catch_up, recall
 from squidmesh.requests import Trip, find, read_clock, write
 from squidmesh_core.decide import Answer, Decision, decide
-from squidmesh_core.errors import OutcomeUnknown, RevisionConflict, StorageError
+from squidmesh_core.errors import OutcomeUnknown, RevisionConflict, RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.codec import encode
@@ -98,7 +98,12 @@ def handle(
         elif fresh:
             return Handled(answer=answer, state=known.state)
         # A no may rest on a state that somebody else has moved on: look once.
-        known = yield from catch_up(memory, known)
+        try:
+            known = yield from catch_up(memory, known)
+        except RunNotFound:
+            if isinstance(answer, Decision) or begin is None:
+                raise
+            return Handled(answer=answer, state=known.state)  # a start that will not be
         fresh = True
     raise RevisionConflict(
         f"run {run_id} moved on {MOST_TRIES} times while this was decided; nothing was written",

@@ -149,18 +149,23 @@ def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms:
     until = None if timeout_ms is None else monotonic() + timeout_ms / 1000
     look = FIRST_LOOK
     with door.watchers.watching(run_id) as moved:
+        # Nobody asks for a journal that this process is moving itself: the first
+        # read comes after the first wait, and so does the first time-out.
+        known = door.memory.get(run_id) if status is None else None
+        state = _newest(door, run_id) if known is None else known.state
+        late = False
         while True:
-            state = _newest(door, run_id)
             if state.terminal is not None if status is None else state.status == status:
                 return run_of(state)
-            left = None if until is None else until - monotonic()
             if state.terminal is not None:
                 raise _too_late(state, f"and will not be {status} any more")
-            if left is not None and left <= 0:
+            if late:
                 raise _too_late(state, f"after {timeout_ms} ms; it goes on without us")
-            moved.wait(look if left is None else min(look, left))
+            moved.wait(look if until is None else min(look, max(0.0, until - monotonic())))
             moved.clear()
             look = min(look * 2, LONGEST_LOOK)
+            late = until is not None and until <= monotonic()
+            state = _newest(door, run_id)
 
 
 def run_id_of(ref: object) -> RunId:

@@ -252,6 +252,7 @@ TestRunsMakeProgress.settings = settings(stateful_step_count=80)
     [
         bugs.applied_twice,
         bugs.output_lost,
+        bugs.failure_counts_as_a_visit,
         bugs.deferral_applied,
         bugs.end_not_checked,
         bugs.end_forgotten,

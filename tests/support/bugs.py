@@ -12,7 +12,8 @@ import pytest
 from attrs import evolve
 
 from squidmesh_core import ids
-from squidmesh_core.decide import Answer, Refusal, advance, settle
+from squidmesh_core.decide import Answer, Refusal, advance, apply, settle
+from squidmesh_core.decide import enter as enter_module
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.definition.spec import LogNode, Node, Spec, StepNode, WaitNode
 from squidmesh_core.ids import NodeName, Revision, RunId, VisitKey
@@ -24,6 +25,7 @@ from squidmesh_core.protocol.entries import (
     AttemptHeartbeat,
     AttemptScheduled,
     Entry,
+    Failure,
     NextAttempt,
     StepApplied,
 )
@@ -133,7 +135,7 @@ def lost_attempt_delivered_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def applied_twice(patch: pytest.MonkeyPatch) -> None:
     """A completion is taken in, and then once more."""
-    honest, honest_fold = advance.apply_success, Draft._applied
+    honest, honest_fold = apply.apply_success, Draft._applied
 
     def twice(desk: Desk, visit: VisitKey, node: Node, *, source: Revision | None) -> None:
         honest(desk, visit, node, source=source)
@@ -156,6 +158,17 @@ def output_lost(patch: pytest.MonkeyPatch) -> None:
         return honest(draft, evolve(entry, output=None))
 
     patch.setattr(Draft, "_applied", applied)
+
+
+def failure_counts_as_a_visit(patch: pytest.MonkeyPatch) -> None:
+    """A failed attempt that is routed away is taken for a failure on the way in."""
+
+    def apply_failure(
+        desk: Desk, visit: VisitKey, node: Node, failure: Failure, *, attempted: bool
+    ) -> None:
+        apply.apply_failure(desk, visit, node, failure, attempted=False)
+
+    patch.setattr(settle, "apply_failure", apply_failure)
 
 
 def deferral_applied(patch: pytest.MonkeyPatch) -> None:
@@ -248,14 +261,14 @@ def join_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 def wait_does_not_wait(patch: pytest.MonkeyPatch) -> None:
     """A wait may be taken at once."""
-    honest = advance._timer
+    honest = enter_module._timer
 
     def timer(
         desk: Desk, node: WaitNode | LogNode, visit: VisitKey, over: datetime
     ) -> AttemptScheduled:
         return honest(desk, node, visit, desk.now)
 
-    patch.setattr(advance, "_timer", timer)
+    patch.setattr(enter_module, "_timer", timer)
 
 
 def visits_share_a_key(patch: pytest.MonkeyPatch) -> None:
@@ -264,7 +277,7 @@ def visits_share_a_key(patch: pytest.MonkeyPatch) -> None:
     def key(run_id: RunId, node: NodeName, visit: int = 1) -> VisitKey:
         return ids.visit_key(run_id, node)
 
-    patch.setattr(advance, "visit_key", key)
+    patch.setattr(enter_module, "visit_key", key)
 
 
 def visits_without_bound(patch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
+from attrs import evolve
+
 from squidmesh_core.decide import Already, Answer, Decision, Refusal, decide
 from squidmesh_core.definition.spec import Spec, StepNode
-from squidmesh_core.ids import AttemptKey, ClaimId, Fingerprint, NodeName, RunId, token_hash
+from squidmesh_core.ids import (
+    BEGINNING,
+    AttemptKey,
+    ClaimId,
+    Fingerprint,
+    NodeName,
+    RunId,
+    token_hash,
+)
 from squidmesh_core.protocol.commands import (
     Cancel,
     Claim,
@@ -214,7 +224,7 @@ class Scenario:
         self.states.append(self.state)
 
 
-# --- commands
+# --- commands and states
 
 
 def a_start(
@@ -252,3 +262,8 @@ def a_cancel(*, key: str | None = None, digest: str = "as wished") -> Cancel:
 def milliseconds(duration: timedelta) -> int:
     """A duration in whole milliseconds."""
     return duration // timedelta(milliseconds=1)
+
+
+def content(state: RunState) -> RunState:
+    """The state without what every entry moves: revision, instant, anomalies."""
+    return evolve(state, revision=BEGINNING, at=None, anomalies=())

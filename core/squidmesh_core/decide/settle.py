@@ -8,8 +8,9 @@ Nothing is written unless all hold.
 
 from datetime import datetime, timedelta
 
-from squidmesh_core.decide.advance import advance, apply_failure, apply_success
+from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Already, Answer, Refusal
+from squidmesh_core.decide.apply import apply_failure, apply_success
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import Revision, attempt_key, deferred_key

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from squidmesh_core.decide.advance import advance, enter, missing_input
+from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Already, Answer, Refusal
 from squidmesh_core.decide.desk import Desk
+from squidmesh_core.decide.enter import enter, missing_input
 from squidmesh_core.definition.spec import Spec, StepNode
 from squidmesh_core.plan.progress import plan
 from squidmesh_core.protocol.commands import Start
@@ -30,7 +31,7 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
     _write_receipt(desk, command)
     _write_started(desk, command, spec)
     later = command.visible_at if command.visible_at and command.visible_at > now else None
-    for node in plan(desk.draft.state(), spec).enter:
+    for node in plan(desk.draft, spec).enter:
         enter(desk, spec.nodes[node], not_before=later)
     advance(desk)
     return desk.decision()

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from squidmesh_core.definition.spec import Node, Spec
 from squidmesh_core.ids import NodeName
+from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import RunState
 
 
@@ -23,8 +24,8 @@ class Plan:
     complete: bool = False
 
 
-def plan(state: RunState, spec: Spec) -> Plan:
-    """What to enter next, or that the run is over."""
+def plan(state: RunState | Draft, spec: Spec) -> Plan:
+    """What to enter next, or that the run is over; a decision in the making asks too."""
     if state.terminal is not None or state.started is None:
         return Plan()
     if spec.by_dependencies:
@@ -41,7 +42,7 @@ def waits_for(node: Node, state: RunState) -> tuple[NodeName, ...]:
     return tuple(name for name in node.after if not state.done.get(name))
 
 
-def _ready(node: Node, state: RunState) -> bool:
+def _ready(node: Node, state: RunState | Draft) -> bool:
     if state.visits.get(node.name):
         return False
     return all(state.done.get(name) for name in node.after)

@@ -94,6 +94,17 @@ def _utc_to_text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[:26] + "Z"
 
 
+@lru_cache(maxsize=64)
+def _utc_from_text(text: str) -> datetime:
+    if not _INSTANT.fullmatch(text):
+        raise _no_instant(text)
+    return datetime.fromisoformat(text)
+
+
+def _no_instant(data: object) -> ValueError:
+    return ValueError(f"expected an instant like 2026-11-21T02:14:25.123456Z, not {data!r}")
+
+
 def instant_from_text(text: object) -> datetime:
     """
     Read what `instant_to_text` wrote.
@@ -101,9 +112,9 @@ def instant_from_text(text: object) -> datetime:
     Raises:
         ValueError: The text is no instant in that form.
     """
-    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
-        raise ValueError(f"expected an instant like 2026-11-21T02:14:25.123456Z, not {text!r}")
-    return datetime.fromisoformat(text)
+    if not isinstance(text, str):
+        raise _no_instant(text)
+    return _utc_from_text(text)
 
 
 # --- keys: those of the run itself are written without its id

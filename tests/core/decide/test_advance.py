@@ -1,12 +1,9 @@
-"""Moving on: routes, joins, waits, visits and the end, inside the append that causes them."""
-
-from datetime import timedelta
+"""Moving on: routes, visits, inputs and the end, inside the append that causes them."""
 
 from attrs import evolve
 
 from squidmesh_core.ids import AttemptKey, NodeName
-from squidmesh_core.protocol.commands import Claim
-from squidmesh_core.protocol.entries import AttemptScheduled, RunTerminal, StepApplied
+from squidmesh_core.protocol.entries import RunTerminal, StepApplied
 from squidmesh_core.values import (
     Binding,
     Compare,
@@ -16,8 +13,8 @@ from squidmesh_core.values import (
     RecoveryPolicy,
     RetryPolicy,
 )
-from support.scenario import EPOCH, LEASE, RUN, SECOND, Scenario
-from support.workflows import chain, diamond, log, route, step, wait, workflow
+from support.scenario import EPOCH, LEASE, RUN, Scenario
+from support.workflows import chain, route, step, workflow
 
 
 def ended(run: Scenario) -> tuple[str, str | None, str | None]:
@@ -233,137 +230,6 @@ def test_missing_path_in_a_loop_ends_with_the_visits() -> None:
 
     assert ("failed", "visits_exhausted", "charge") == ended(run)
     assert 4 == len(run.entries(StepApplied))
-
-
-# --- dependencies
-
-
-def test_step_is_scheduled_as_soon_as_its_own_dependencies_are_applied() -> None:
-    """No barrier: a branch goes on while another one is still at its first step."""
-    run = Scenario(
-        workflow(
-            step("a"),
-            step("slow"),
-            step("b", after=("a",)),
-            step("c", after=("b",)),
-            step("end", after=("c", "slow")),
-        )
-    )
-    run.start()
-    run.claim("slow")
-    run.perform("a")
-    run.perform("b")
-    run.perform("c")
-
-    assert ["slow"] == run.steps
-
-
-def test_join_waits_for_all_and_is_scheduled_once() -> None:
-    """The branch that ends last schedules the join, in its own append."""
-    run = Scenario(diamond())
-    run.start()
-    run.perform("pick")
-    run.perform("bill")
-    assert ["pack"] == run.steps
-    decision = run.complete(run.claim("pack"))
-
-    assert isinstance(decision.entries[-1], AttemptScheduled)
-    assert ["pick", "pack", "bill", "ship"] == [e.step for e in run.entries(AttemptScheduled)]
-
-
-def test_join_sees_the_payload_and_every_result() -> None:
-    """Nothing that was applied is hidden from what comes later."""
-    run = Scenario(diamond())
-    run.start({"amount": 5})
-    for name in ("pick", "pack", "bill"):
-        run.perform(name, name.upper())
-
-    assert {"amount": 5, "pick": "PICK", "pack": "PACK", "bill": "BILL"} == run.attempt(
-        "ship"
-    ).input
-
-
-def test_deferred_dependency_releases_no_join() -> None:
-    """A step that says `later` has not been applied."""
-    run = Scenario(diamond())
-    run.start()
-    run.perform("pick")
-    run.perform("pack")
-    run.defer(run.claim("bill"))
-
-    assert ["bill"] == run.steps
-
-
-def test_run_completes_with_its_last_step() -> None:
-    """Not before every step is applied."""
-    run = Scenario(diamond())
-    run.start()
-    for name in ("pick", "pack", "bill"):
-        run.perform(name)
-    assert "running" == run.state.status
-    run.perform("ship")
-
-    assert ("completed", None, None) == ended(run)
-
-
-# --- work that needs nobody
-
-
-def test_wait_is_visible_when_it_is_over() -> None:
-    """Nobody can take it before, and what follows is scheduled only then."""
-    run = Scenario(chain(wait("nap", 1_500), step("charge")))
-    run.start()
-    nap = run.attempt("nap")
-    run.time_passes(timedelta(milliseconds=1_499))
-    claim = Claim(attempt_key=nap.key, offer=run.offer())
-
-    assert EPOCH + timedelta(milliseconds=1_500) == nap.intent.visible_at
-    assert "not_claimed" == run.expects_refusal(claim).code
-    run.time_passes(timedelta(milliseconds=1))
-    run.tick("nap")
-    assert ["charge"] == run.steps
-
-
-def test_wait_before_the_end_waits() -> None:
-    """A run whose last node is a wait completes when the wait is over."""
-    run = Scenario(chain(step("charge"), wait("nap", 1_000)))
-    run.start()
-    run.perform("charge")
-    assert "running" == run.state.status
-    run.time_passes(SECOND)
-    run.tick("nap")
-
-    assert ("completed", None, None) == ended(run)
-
-
-def test_wait_begins_when_it_is_reached() -> None:
-    """Its time counts from the append that enters it."""
-    run = Scenario(chain(step("charge"), wait("nap", 1_000)))
-    run.start()
-    run.time_passes(LEASE)
-    run.perform("charge")
-
-    assert EPOCH + LEASE + SECOND == run.attempt("nap").intent.visible_at
-
-
-def test_logs_between_steps_cost_no_append() -> None:
-    """A worker that stays passes them on its way to the next step."""
-    run = Scenario(chain(step("a"), log("one"), log("two"), step("b")))
-    run.start()
-    offer = run.offer()
-    run.complete(run.claim("a"), offer=offer)
-
-    assert [run.attempt("b").key] == run.claimed_for(offer)
-
-
-def test_log_without_an_offer_waits_for_a_worker() -> None:
-    """Someone has to write the line; the run stays open until then."""
-    run = Scenario(chain(step("a"), log("one")))
-    run.start()
-    run.perform("a")
-
-    assert ("running", ["one"]) == (run.state.status, run.steps)
-    assert (None, "timer") == (run.attempt("one").intent.action, run.attempt("one").intent.kind)
 
 
 # --- what an attempt is born with

@@ -299,3 +299,4 @@ def test_row_is_due_at_the_head_s_instant_when_the_clock_stepped_back() -> None:
 
     assert claim is not None
     assert (EPOCH, EPOCH + LEASE) == (claim.at, claim.lease_until)
+    assert head.revision + 1 == claim.revision

@@ -1,6 +1,5 @@
 """Settling: an attempt ends once, by its holder, and the run moves on in the same append."""
 
-from datetime import timedelta
 from itertools import pairwise
 
 from attrs import evolve
@@ -10,19 +9,14 @@ from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Hea
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     AttemptCompleted,
-    AttemptFailed,
     AttemptScheduled,
-    Deferred,
-    InputOf,
     StepApplied,
 )
-from squidmesh_core.values import Exponential, FromPath, RetryPolicy
-from support.scenario import BOOM, EPOCH, LEASE, RUN, SECOND, Scenario
-from support.workflows import chain, diamond, route, step, workflow
+from squidmesh_core.values import RetryPolicy
+from support.scenario import BOOM, LEASE, RUN, SECOND, Scenario
+from support.workflows import chain, step, workflow
 
 CHARGE = chain(step("charge", output="receipt"), step("ship"))
-TWICE = RetryPolicy(max_attempts=2)
-BACKOFF = RetryPolicy(max_attempts=5, backoff=Exponential(min_ms=1_000, max_ms=5_000))
 
 
 def started() -> Scenario:
@@ -98,7 +92,7 @@ def test_ended_run_is_refused_last() -> None:
 
 def test_failed_attempt_is_stale() -> None:
     """After a failure nothing more is heard of that attempt."""
-    run = Scenario(chain(step("charge", retry=TWICE)))
+    run = Scenario(chain(step("charge", retry=RetryPolicy(max_attempts=2))))
     run.start()
     held = run.claim("charge")
     run.fail(held)
@@ -224,216 +218,3 @@ def test_completion_after_a_deferral_conflicts() -> None:
     run.defer(held)
 
     assert "conflicting_completion" == run.expects_refusal(Complete(held=held)).code
-
-
-# --- fail
-
-
-def test_retry_is_born_in_the_failure() -> None:
-    """One entry ends the attempt and names the next one; there is no other."""
-    run = Scenario(chain(step("charge", retry=BACKOFF)))
-    run.start()
-    run.time_passes(SECOND)
-    decision = run.fail(run.claim("charge"))
-    [failed] = decision.entries
-
-    assert isinstance(failed, AttemptFailed)
-    assert failed.retry is not None
-    assert (AttemptKey(f"{RUN}:charge:2"), 2, EPOCH + 2 * SECOND) == (
-        failed.retry.attempt_key,
-        failed.retry.number,
-        failed.retry.visible_at,
-    )
-    assert "retry_scheduled" == run.attempt("charge").status
-
-
-def test_retry_keeps_input_and_idempotency_key() -> None:
-    """Whatever entered the context since, a retry works on what the first attempt got."""
-    run = Scenario(
-        workflow(
-            step("pick", output="amount", retry=TWICE),
-            step("bill", input={"x": FromPath(path=("amount",))}, retry=TWICE),
-            step("end", after=("pick", "bill")),
-        )
-    )
-    run.start({"amount": 5})
-    run.perform("pick", 6)
-    first = run.attempt("bill")
-    run.fail(run.claim("bill"))
-    second = run.attempt("bill")
-
-    assert 6 == run.state.context["amount"]
-    assert ({"x": 5}, {"x": 5}) == (first.input, second.input)
-    assert [f"{RUN}:bill:1"] * 2 == [a.intent.idempotency_key for a in (first, second)]
-
-
-def test_last_attempt_ends_the_run() -> None:
-    """When the policy is exhausted and no route leads on, the run fails with the error."""
-    run = Scenario(chain(step("charge", retry=TWICE)))
-    run.start()
-    run.fail(run.claim("charge"))
-    run.fail(run.claim("charge"))
-
-    assert run.state.terminal is not None
-    assert ("failed", BOOM, "charge") == (
-        run.state.terminal.status,
-        run.state.terminal.error,
-        run.state.terminal.step,
-    )
-
-
-def test_unretryable_failure_ends_at_once() -> None:
-    """A step that says no retry can help gets none."""
-    run = Scenario(chain(step("charge", retry=BACKOFF)))
-    run.start()
-    run.fail(run.claim("charge"), retryable=False)
-
-    assert "failed" == run.state.status
-
-
-def test_error_route_is_taken_after_the_retries() -> None:
-    """First the policy, then the route, with its marker in the decision."""
-    run = Scenario(
-        workflow(
-            step("charge", retry=TWICE),
-            step("call"),
-            routes=(route("charge", "call", on="error", recovery="undo"),),
-        )
-    )
-    run.start()
-    run.fail(run.claim("charge"))
-    assert ["charge"] == run.steps
-    run.fail(run.claim("charge"))
-    [applied] = run.entries(StepApplied)
-
-    assert ["call"] == run.steps
-    assert applied.transition is not None
-    assert ("error", "call", "undo") == (
-        applied.transition.on,
-        applied.transition.target,
-        applied.transition.recovery,
-    )
-    assert (None, None) == (applied.source, applied.output)
-
-
-def test_error_is_not_in_the_successor_s_context() -> None:
-    """A handled failure leaves no output; it is kept for inspection."""
-    run = Scenario(
-        workflow(
-            step("charge", output="receipt"),
-            step("call"),
-            routes=(route("charge", "call", on="error"),),
-        )
-    )
-    run.start({"amount": 5})
-    run.fail(run.claim("charge"))
-
-    assert {"amount": 5} == run.attempt("call").input
-    assert [BOOM] == list(run.state.failures.values())
-
-
-def test_failure_of_one_branch_fences_the_others() -> None:
-    """Without a route the run fails, and a sibling's result comes too late."""
-    run = Scenario(diamond())
-    run.start()
-    run.perform("pick")
-    pack = run.claim("pack")
-    run.fail(run.claim("bill"))
-
-    assert "failed" == run.state.status
-    assert "terminal_run" == run.expects_refusal(Complete(held=pack)).code
-
-
-# --- defer
-
-
-def test_deferral_writes_completion_and_continuation_only() -> None:
-    """Nothing is applied, so no join is released and no route is taken."""
-    run = started()
-    held = run.claim("charge")
-    decision = run.defer(held, delay_ms=1_000)
-    completed, scheduled = decision.entries
-
-    assert isinstance(completed, AttemptCompleted)
-    assert isinstance(scheduled, AttemptScheduled)
-    assert completed.deferred
-    assert {} == run.state.applied
-    assert {} == run.state.unapplied
-
-
-def test_continuation_is_the_same_work_later() -> None:
-    """It keeps number, input and idempotency key, and says where it comes from."""
-    run = started()
-    first = run.attempt("charge")
-    run.defer(run.claim("charge"), delay_ms=1_000)
-    later = run.attempt("charge")
-
-    assert first.input == later.input
-    assert later.intent == evolve(
-        first.intent,
-        revision=later.intent.revision,
-        attempt_key=AttemptKey(f"{RUN}:charge:1:deferred"),
-        input=InputOf(attempt_key=first.key),
-        visible_at=EPOCH + SECOND,
-        deferred=Deferred(reason="not yet", from_attempt=first.key, deferred_at=EPOCH),
-    )
-
-
-def test_deferrals_are_numbered() -> None:
-    """`:deferred`, `:deferred2`, `:deferred3`; the input survives them all."""
-    run = started()
-    keys = []
-    for _ in range(3):
-        run.defer(run.claim("charge"))
-        keys.append(run.attempt("charge").key)
-
-    stem = f"{RUN}:charge:1:deferred"
-    assert [stem, f"{stem}2", f"{stem}3"] == keys
-    assert {"amount": 5} == run.attempt("charge").input
-
-
-def test_deferral_costs_no_attempt() -> None:
-    """A failure after two deferrals is still the first failure."""
-    run = Scenario(chain(step("charge", retry=TWICE)))
-    run.start()
-    run.defer(run.claim("charge"))
-    run.defer(run.claim("charge"))
-    run.fail(run.claim("charge"))
-
-    assert (AttemptKey(f"{RUN}:charge:2"), 2) == (
-        run.attempt("charge").key,
-        run.attempt("charge").intent.number,
-    )
-    run.defer(run.claim("charge"))
-    assert AttemptKey(f"{RUN}:charge:2:deferred") == run.attempt("charge").key
-
-
-def test_deferral_until_an_instant() -> None:
-    """An instant counts as it is; one of the past is now."""
-    for until, visible_at in ((EPOCH + LEASE, EPOCH + LEASE), (EPOCH - LEASE, EPOCH)):
-        run = started()
-        run.decides(Defer(held=run.claim("charge"), reason="closed", until=until))
-
-        assert visible_at == run.attempt("charge").intent.visible_at
-
-
-def test_deferring_worker_may_take_other_work_at_once() -> None:
-    """A worker whose step waits for the outside gets the next piece of the run."""
-    run = Scenario(workflow(step("pack"), step("bill"), step("ship", after=("pack", "bill"))))
-    run.start()
-    offer = run.offer()
-    held = run.claim("pack")
-    run.decides(Defer(held=held, reason="later", delay_ms=1_000, offer=offer))
-
-    assert [run.attempt("bill").key] == run.claimed_for(offer)
-
-
-def test_deferred_step_completes_as_if_it_had_not_been() -> None:
-    """The continuation's output is the visit's output."""
-    run = started()
-    run.defer(run.claim("charge"), delay_ms=1_000)
-    run.time_passes(timedelta(milliseconds=1_000))
-    run.perform("charge", 7)
-
-    assert 7 == run.state.context["receipt"]
-    assert ["ship"] == run.steps

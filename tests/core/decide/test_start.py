@@ -226,4 +226,5 @@ def test_another_request_under_the_key_conflicts() -> None:
     refusal = run.expects_refusal(a_start(key="order-7", digest="something else"))
 
     assert ("idempotency_conflict", "order-7") == (refusal.code, refusal.details["key"])
+    assert "order-7" in refusal.message
     assert before == len(run.journal)

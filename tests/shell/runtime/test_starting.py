@@ -258,17 +258,15 @@ def test_a_payload_that_is_no_object_is_refused(stage: Stage) -> None:
 def test_a_first_step_without_its_input_is_the_caller_s_mistake(stage: Stage) -> None:
     """`missing_input_path` refuses the start; there is no run that failed at once."""
     spec = evolve(
-        chain(node("pick", input={"order": FromPath(path=("order",))})),
+        chain(node("pick", input={"id": FromPath(path=("order", "id"))})),
         triggers=(
-            ManualTrigger(
-                name="placed", payload=(Field(name="order", type="string", required=False),)
-            ),
+            ManualTrigger(name="placed", payload=(Field(name="order", type="map", required=True),)),
         ),
     )
     mesh = stage.mesh()
 
     with pytest.raises(PayloadError) as caught:
-        begin(mesh, spec, pick=lambda order: order)
+        mesh.start_spec(spec, "placed", {"order": {}}, actions=does(pick=lambda id: id))
 
     assert ("missing_input_path", "pick") == (caught.value.code, caught.value.details["node"])
     assert () == mesh.runs().items

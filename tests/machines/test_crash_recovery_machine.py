@@ -1,0 +1,446 @@
+"""The recovery machine: processes die anywhere, answers go astray, and the work is done once."""
+
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from attrs import evolve
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from squidmesh import ActionRegistry, Context, Refused
+from squidmesh import claim as claim_module
+from squidmesh import door as door_module
+from squidmesh import handle as handle_module
+from squidmesh import requests as requests_module
+from squidmesh.carry import Crew, act
+from squidmesh.claim import Claim, take
+from squidmesh.door import Door
+from squidmesh.handle import Handled
+from squidmesh.known import Known, Memory
+from squidmesh.loop import SlotRequest, slot_loop
+from squidmesh.outcomes import answered
+from squidmesh.perform import Outcome
+from squidmesh.ports import Ports
+from squidmesh.requests import Reply, Request, Trip, Write
+from squidmesh.starting import prepare, start
+from squidmesh_core.decide import Decision, Refusal
+from squidmesh_core.errors import SquidmeshError, StorageError
+from squidmesh_core.ids import AppendId, RunId
+from squidmesh_core.protocol.codec import decode
+from squidmesh_core.protocol.commands import Cancel, Command, Complete, Defer, Fail, Heartbeat
+from squidmesh_core.protocol.entries import (
+    AttemptClaimed,
+    AttemptCompleted,
+    AttemptFailed,
+    AttemptScheduled,
+    Entry,
+    RunTerminal,
+)
+from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.state.fold import fold, fold_run
+from squidmesh_core.values import RetryPolicy
+from squidmesh_core.views.index import attempt_rows, run_row
+from squidmesh_storage.api import Batch, Committed, Conflict, Journal
+from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.sqlite import SqliteJournal
+from support import bugs, naive
+from support.faults import FAULTS, Fault, Faults, FaultyJournal, ProcessDied, counted_bytes
+from support.planted import Plant, assert_machine_catches
+from support.stage import Clock, entries
+from support.workflows import step, workflow
+
+LEASE = timedelta(seconds=60)
+PATIENT = RetryPolicy(max_attempts=50)
+#: Two steps side by side, so that two workers meet on one run.
+SPEC = workflow(
+    step("pack", output="pack", retry=PATIENT, max_deliveries=50),
+    step("bill", output="bill", retry=PATIENT, max_deliveries=50),
+    step("ship", after=("pack", "bill"), output="ship", retry=PATIENT, max_deliveries=50),
+)
+
+faults = st.sampled_from(FAULTS)
+workers = st.sampled_from(["ana", "ben"])
+orders = st.sampled_from(["order:1", "order:2"])
+pauses = st.sampled_from([timedelta(seconds=1), LEASE - timedelta(seconds=1), LEASE])
+
+
+class TruthfulDoor(Door):
+    """A door whose every answer is compared with the journal."""
+
+    def handle(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: object = None,
+    ) -> Handled:
+        """Carry out a command, and look whether what is said of it is so."""
+        handled = super().handle(run_id, command, begin=begin)
+        if isinstance(handled.answer, Decision):
+            said = handled.answer.entries
+            written = entries(self.journal, run_id) if _exists(self.journal, run_id) else []
+            there = written[said[0].revision - 1 : said[-1].revision]
+            assert list(said) == there, ("said and not written", command)
+        if isinstance(handled.answer, Refusal) and isinstance(command, Complete | Fail | Defer):
+            for entry in entries(self.journal, run_id):
+                if isinstance(entry, AttemptCompleted | AttemptFailed):
+                    claim_id = command.held.claim_id
+                    assert entry.claim_id != claim_id, ("refused, and written", command)
+        return handled
+
+
+class Worker:
+    """A process with one slot: what it is doing, and what dies with it."""
+
+    def __init__(self, journal: Journal, ports: Ports, actions: ActionRegistry, name: str) -> None:
+        self.door = TruthfulDoor(journal, ports)
+        self.crew = Crew(
+            door=self.door,
+            actions=actions,
+            owner=name,
+            lease_ms=LEASE // timedelta(milliseconds=1),
+            queues=frozenset({"default"}),
+            run_async=lambda coroutine, signals: None,
+            heartbeats=None,
+        )
+        self.slot: Generator[SlotRequest, Outcome | Claim | None, int] | None = None
+        self.request: SlotRequest | None = None
+
+    def takes(self) -> None:
+        """Claim one attempt, if there is one."""
+        crew = self.crew
+        taken = take(self.door, ("default",), crew.actions.performable(), 1, crew.offer)
+        for claim in taken.claims:
+            self.slot = slot_loop(claim, lambda: False, lambda: 0.0)
+            self.request = next(self.slot)
+
+    def goes_on(self) -> None:
+        """Do the next thing that its slot asks for."""
+        assert self.slot is not None
+        assert self.request is not None
+        reply = act(self.crew, self.request)
+        try:
+            self.request = self.slot.send(reply)
+        except StopIteration:
+            self.slot = self.request = None
+
+
+class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
+    """Workers die at any site and answers go astray; others take over, and every run ends."""
+
+    def __init__(self, opened: Callable[[Clock], Journal] | None = None) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.faults = Faults()
+        self.honest = opened(self.clock) if opened else MemoryJournal(clock=self.clock)
+        self.journal = FaultyJournal(self.honest, self.faults)
+        self.ports = Ports(
+            random_bytes=counted_bytes(),
+            draw=lambda: 0.5,
+            monotonic=lambda: 0.0,
+            site=self.faults.at,
+        )
+        self.actions = ActionRegistry()
+        for name in ("pack", "bill", "ship"):
+            self.actions.add(f"do.{name}", self.effect)
+        self.workers = {name: self.worker(name) for name in ("ana", "ben")}
+        # The model: what was done outside, and what somebody was told.
+        self.effects: list[str] = []
+        self.told_started: set[RunId] = set()
+        self.next_fails = False
+        # What steps found wrong; raised there, it would be their failure.
+        self.mischief: list[str] = []
+
+    # -- what can happen --
+
+    @rule(order=orders, fault=faults)
+    def client_starts(self, order: str, fault: Fault) -> None:
+        door = TruthfulDoor(self.journal, self.ports)
+
+        def starting() -> None:
+            run = answered(start(door, prepare(door, SPEC, "placed", {}, {"key": order}), None))
+            self.told_started.add(run.id)
+
+        self.happens(starting, fault)
+
+    @rule(worker=workers, fault=faults)
+    def worker_takes(self, worker: str, fault: Fault) -> None:
+        if self.workers[worker].slot is None:
+            self.happens(self.workers[worker].takes, fault, worker)
+
+    @precondition(lambda self: any(one.slot for one in self.workers.values()))
+    @rule(worker=workers, fault=faults, fails=st.booleans())
+    def worker_goes_on(self, worker: str, fault: Fault, fails: bool) -> None:
+        if self.workers[worker].slot is not None:
+            self.next_fails = fails
+            self.happens(self.workers[worker].goes_on, fault, worker)
+
+    @precondition(lambda self: any(one.slot for one in self.workers.values()))
+    @rule(worker=workers, fault=faults)
+    def worker_heartbeats(self, worker: str, fault: Fault) -> None:
+        one = self.workers[worker]
+        if one.request is not None:
+            claim = one.request.claim
+            command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms)
+            self.happens(lambda: one.door.handle(claim.run_id, command), fault, worker)
+
+    @rule(order=orders, fault=faults)
+    def operator_cancels(self, order: str, fault: Fault) -> None:
+        door = TruthfulDoor(self.journal, self.ports)
+        for run_id in self.told_started:
+            event("a run is cancelled")
+            command = Cancel(digest=order)
+            self.happens(partial(door.handle, run_id, command), fault)
+            break
+
+    @rule(worker=workers)
+    def process_dies_between(self, worker: str) -> None:
+        self.workers[worker] = self.worker(worker)
+
+    @rule(pause=pauses)
+    def time_passes(self, pause: timedelta) -> None:
+        self.clock.advance(pause)
+
+    @rule()
+    def late_appends_land(self) -> None:
+        self.journal.late_ones_land()
+
+    # -- what must always hold --
+
+    @invariant()
+    def no_acknowledged_append_is_lost(self) -> None:
+        for record in self.journal.acknowledged:
+            assert record in self.honest.load(record.run_id, whole=True).records, record
+
+    @invariant()
+    def steps_run_under_a_durable_claim_and_not_after_their_result(self) -> None:
+        assert [] == self.mischief
+
+    @invariant()
+    def no_process_remembers_what_is_not_written(self) -> None:
+        for run_id, history in self.histories().items():
+            for worker in self.workers.values():
+                known = worker.door.memory.get(run_id)
+                if known is not None:
+                    read = fold_run(run_id, history[: known.state.revision])
+                    assert read == known.state
+
+    @invariant()
+    def every_acknowledged_start_is_there(self) -> None:
+        assert self.told_started <= set(self.histories())
+
+    @invariant()
+    def each_attempt_settles_once_and_each_result_is_applied_once(self) -> None:
+        for history in self.histories().values():
+            naive.each_attempt_settles_once(history)
+            naive.each_visit_is_applied_once(history)
+            naive.leases_are_exclusive(history)
+
+    @invariant()
+    def no_result_without_its_effect(self) -> None:
+        for history in self.histories().values():
+            keys = {e.attempt_key: e.idempotency_key for e in history if _schedules(e)}
+            for entry in history:
+                if isinstance(entry, AttemptCompleted) and entry.attempt_key in keys:
+                    assert keys[entry.attempt_key] in self.effects, entry
+
+    @invariant()
+    def index_is_what_the_journals_say(self) -> None:
+        for run_id, history in self.histories().items():
+            state = fold_run(run_id, history)
+            rows = sorted(attempt_rows(state), key=lambda row: row.attempt_key)
+            assert () == state.anomalies
+            assert (run_row(state), tuple(rows)) == self.honest.rows_of(run_id)
+
+    def teardown(self) -> None:
+        """Faults stop: then every run ends, and what was done outside is what the journal says."""
+        self.faults.armed, self.next_fails = None, False
+        self.journal.late_ones_land()
+        for fault in self.faults.met:
+            event(f"met {fault}")
+        for _ in range(20):
+            self.clock.advance(LEASE)
+            saviour = self.worker("carla")
+            saviour.takes()
+            while saviour.slot is not None:
+                saviour.goes_on()
+        for run_id, history in self.histories().items():
+            assert isinstance(history[-1], RunTerminal), (run_id, history)
+            event(f"a run is {history[-1].status}")
+            if history[-1].status == "completed":
+                done = {f"{run_id}:{name}:1" for name in ("pack", "bill", "ship")}
+                assert done <= set(self.effects), (done, self.effects)
+        self.honest.close()
+
+    # --
+
+    def effect(self, ctx: Context) -> int:
+        """What a step does to the outside world: only with a durable claim, only in its turn."""
+        run_id = RunId(ctx.run_id)
+        history = entries(self.honest, run_id)
+        claims = [e for e in history if isinstance(e, AttemptClaimed)]
+        mine = [claim for claim in claims if claim.claim_id == ctx.claim_id]
+        settled = {
+            e.attempt_key for e in history if isinstance(e, AttemptCompleted | AttemptFailed)
+        }
+        if not mine:
+            self.mischief.append(f"{ctx.attempt_key} was performed without a durable claim")
+        elif self.clock.now < mine[0].lease_until and ctx.attempt_key in settled:
+            self.mischief.append(f"{ctx.attempt_key} was performed after its result was durable")
+        self.effects.append(ctx.idempotency_key)
+        if self.next_fails:
+            raise ValueError("not this time")
+        return len(ctx.state)
+
+    def worker(self, name: str) -> Worker:
+        """A process that knows nothing."""
+        return Worker(self.journal, self.ports, self.actions, name)
+
+    def happens(self, what: Callable[[], object], fault: Fault, worker: str | None = None) -> None:
+        """Let something happen under a fault; the process that dies of it begins anew."""
+        self.faults.armed = fault
+        try:
+            what()
+        except ProcessDied:
+            if worker is not None:
+                self.workers[worker] = self.worker(worker)
+        except (StorageError, Refused) as error:
+            event(f"{type(error).__name__}")
+        except SquidmeshError as error:
+            raise AssertionError("nobody should meet this") from error
+        finally:
+            self.faults.armed = None
+
+    def histories(self) -> dict[RunId, list[Entry]]:
+        """All entries of all runs, from the storage itself."""
+        return {run: entries(self.honest, run) for run in self.honest.run_ids(None, 10)}
+
+
+def _exists(journal: Journal, run_id: RunId) -> bool:
+    return run_id in journal.run_ids(None, 10)
+
+
+def _schedules(entry: Entry) -> bool:
+    return isinstance(entry, AttemptScheduled)
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        pytest.param(lambda clock: MemoryJournal(clock=clock), id="memory"),
+        pytest.param(lambda clock: SqliteJournal(":memory:", clock=clock), id="sqlite"),
+    ],
+)
+def test_crashes_lose_nothing_and_repeat_nothing(opened: Callable[[Clock], Journal]) -> None:
+    """On every adapter."""
+    machine = partial(CrashesLoseNothingAndRepeatNothing, opened)
+    run_state_machine_as_test(machine, settings=settings(stateful_step_count=40))
+
+
+# --- planted bugs
+
+
+def retried_under_a_new_id(patch: pytest.MonkeyPatch) -> None:
+    """An append whose outcome is unknown is sent again as another one."""
+    honest = handle_module._resolved
+
+    def resolved(batch: Batch) -> Trip[object]:
+        again = evolve(batch.record, append_id=AppendId(batch.record.append_id + "x"))
+        return (yield from honest(evolve(batch, record=again)))
+
+    patch.setattr(handle_module, "_resolved", resolved)
+
+
+def unknown_is_success(patch: pytest.MonkeyPatch) -> None:
+    """Nobody knows, so it will have worked."""
+
+    def append(batch: Batch) -> Trip[Committed | Conflict]:
+        outcome = yield from requests_module.write(batch)
+        if isinstance(outcome, Conflict):
+            return outcome
+        return Committed(run_id=batch.record.run_id, revision=batch.record.last)
+
+    patch.setattr(handle_module, "_append", append)
+
+
+def state_cached_before_committed(patch: pytest.MonkeyPatch) -> None:
+    """What is remembered moves when the append is sent."""
+    honest = door_module.handle
+
+    def eager(memory: Memory, run_id: RunId, command: Command, **options: object) -> Trip[Handled]:
+        trip: Trip[Handled] = honest(memory, run_id, command, **options)  # type: ignore[arg-type]  # passed through
+        try:
+            request: Request = next(trip)
+            while True:
+                if isinstance(request, Write):
+                    _remember(memory, request.batch)
+                try:
+                    reply: Reply = yield request
+                except SquidmeshError as error:
+                    request = trip.throw(error)
+                else:
+                    request = trip.send(reply)
+        except StopIteration as stop:
+            handled: Handled = stop.value
+            return handled
+
+    patch.setattr(door_module, "handle", eager)
+
+
+def _remember(memory: Memory, batch: Batch) -> None:
+    record = batch.record
+    known = memory.get(record.run_id)
+    if known is not None and known.state.revision == batch.expected:
+        written = decode(record.body, run_id=record.run_id, first=record.first)
+        state = fold(known.state, written)
+        memory.put(Known(state=state, hash=record.hash, spec=known.spec))
+
+
+def performed_before_committed(patch: pytest.MonkeyPatch) -> None:
+    """A claim is performed whatever became of its append."""
+    patch.setattr(claim_module, "Committed", object)
+
+
+def index_changed_outside_the_append(patch: pytest.MonkeyPatch) -> None:
+    """Rows are written when the append is done."""
+    honest = requests_module._answer
+
+    def answer(request: Request, journal: Journal, ports: Ports) -> Reply:
+        if not isinstance(request, Write):
+            return honest(request, journal, ports)
+        run_id = request.batch.record.run_id
+        bare = evolve(request.batch, rows=RowChanges())
+        outcome = honest(Write(batch=bare), journal, ports)
+        state = fold_run(run_id, entries(journal, run_id))
+        run = run_row(state)
+        if isinstance(outcome, Committed) and run is not None:
+            journal.index(run_id, state.revision, run, attempt_rows(state))
+        return outcome
+
+    patch.setattr(requests_module, "_answer", answer)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        retried_under_a_new_id,
+        unknown_is_success,
+        state_cached_before_committed,
+        performed_before_committed,
+        index_changed_outside_the_append,
+        bugs.no_fence,
+    ],
+)
+def test_recovery_machine_catches(plant: Plant) -> None:
+    """The machine fails on each of these bugs, so its silence means something."""
+    assert_machine_catches(CrashesLoseNothingAndRepeatNothing, plant)
