@@ -29,7 +29,7 @@ def _figures(folder: Path, name: str, numbers: list[int]) -> dict[str, float]:
         case "start_up", _:
             from benchmarks.start_up import start_up
 
-            return start_up()
+            return start_up(folder)
         case "rebuild", _:
             from benchmarks.depth import rebuild
 

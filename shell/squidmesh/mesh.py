@@ -265,7 +265,7 @@ class Mesh:
         """
         if limit is not None:
             limit = checks.integer("limit", limit, least=0)
-        served = self._served() if queues is None else tuple(queues)
+        served = self._served() if queues is None else checks.queues("queues", queues)
         crew = self._crew(served, None, "60s", heartbeat=True, now=None)
         performed = 0
 

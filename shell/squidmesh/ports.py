@@ -5,7 +5,6 @@ Storage and the steps themselves are ports too (`Journal`, the actions).  With
 all of them handed in, a whole worker can be run by a test on one thread.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Final, Literal, get_args
 
 from attrs import frozen
 
+from squidmesh import chance
 from squidmesh_storage.api import Wakeups
 
 #: Where a test may crash, delay or raise: the crash points of the runtime.
@@ -48,7 +48,7 @@ class Ports:
     """What the shell may not do by itself."""
 
     #: Bytes for ids and tokens; must be unguessable.
-    random_bytes: Callable[[int], bytes] = os.urandom
+    random_bytes: Callable[[int], bytes] = chance.random_bytes
     #: A number 0 ≤ x < 1 for jitter; need not be unguessable.
     draw: Callable[[], float] = random.random
     #: Seconds on a clock that never steps back; measures, never judges leases.

@@ -215,7 +215,7 @@ class Worker:
 
     def _drive(self, wakeups: Wakeups) -> None:
         ports = self._mesh.door.ports
-        loop = worker_loop(self._free_slots, self._stopping.is_set, ports.draw)
+        loop = worker_loop(self._free_slots, self._is_stopping, ports.draw)
         reply: Taken | None = None
         while True:
             try:
@@ -267,11 +267,14 @@ class Worker:
 
     def _carry(self, claim: Claim) -> None:
         try:
-            carry(self._crew, claim, self._stopping.is_set)
+            carry(self._crew, claim, self._is_stopping)
         except Exception:
             LOG.exception("%s was given up; its lease runs out", claim.attempt_key)
         finally:
             self._release()
+
+    def _is_stopping(self) -> bool:
+        return self.asked_to_drain or self._stopping.is_set()
 
     def _free_slots(self) -> int:
         with self._lock:

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 from attrs import evolve
 
-from squidmesh.ports import SITES, Site
+from squidmesh.ports import Site
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.rows import AttemptRow, RunRow
@@ -35,7 +35,7 @@ from squidmesh_storage.api import (
 #: What becomes of one append: durable and unheard, never arrived, arriving later, refused.
 Astray = Literal["unheard", "lost", "late", "unavailable"]
 Fault = Site | Astray | None
-FAULTS: Final[tuple[Fault, ...]] = (None, *SITES, *get_args(Astray))
+ASTRAY: Final[tuple[Astray, ...]] = get_args(Astray)
 
 
 class ProcessDied(BaseException):
@@ -56,7 +56,7 @@ class Faults:
 
     def astray(self) -> Astray | None:
         """What becomes of this append."""
-        return next((one for one in get_args(Astray) if self._meets(one)), None)
+        return next((one for one in ASTRAY if self._meets(one)), None)
 
     def _meets(self, fault: Fault) -> bool:
         if fault != self.armed:

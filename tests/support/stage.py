@@ -7,7 +7,7 @@ A stage for the runtime: one journal, one clock, and as many meshes as a test wa
 Every mesh begins knowing nothing, so opening another one is a restart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -83,11 +83,11 @@ class Stage:
             mesh.close()
 
 
-def does(*, aliases: Sequence[str] = (), **functions: Callable[..., object]) -> ActionRegistry:
+def does(**functions: Callable[..., object]) -> ActionRegistry:
     """A registry in which `name` performs the action `do.name`."""
     actions = ActionRegistry()
     for name, fn in functions.items():
-        actions.add(f"do.{name}", fn, aliases=aliases)
+        actions.add(f"do.{name}", fn)
     return actions
 
 

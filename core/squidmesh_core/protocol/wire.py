@@ -94,17 +94,6 @@ def _utc_to_text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[:26] + "Z"
 
 
-@lru_cache(maxsize=64)
-def _utc_from_text(text: str) -> datetime:
-    if not _INSTANT.fullmatch(text):
-        raise _no_instant(text)
-    return datetime.fromisoformat(text)
-
-
-def _no_instant(data: object) -> ValueError:
-    return ValueError(f"expected an instant like 2026-11-21T02:14:25.123456Z, not {data!r}")
-
-
 def instant_from_text(text: object) -> datetime:
     """
     Read what `instant_to_text` wrote.
@@ -115,6 +104,17 @@ def instant_from_text(text: object) -> datetime:
     if not isinstance(text, str):
         raise _no_instant(text)
     return _utc_from_text(text)
+
+
+@lru_cache(maxsize=64)
+def _utc_from_text(text: str) -> datetime:
+    if not _INSTANT.fullmatch(text):
+        raise _no_instant(text)
+    return datetime.fromisoformat(text)
+
+
+def _no_instant(data: object) -> ValueError:
+    return ValueError(f"expected an instant like 2026-11-21T02:14:25.123456Z, not {data!r}")
 
 
 # --- keys: those of the run itself are written without its id

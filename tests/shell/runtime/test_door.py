@@ -179,7 +179,7 @@ def test_an_outcome_that_stays_unknown_is_said_to_be(away: bool) -> None:
     journal, door = opened()
     before = door.memory.get(RUN)
     command = claim_of(door)
-    journal.fates = [committed_unheard if away else lost] + [lost] * MOST_RESENDS
+    journal.fates = [committed_unheard if away else lost, *[lost] * MOST_RESENDS]
     journal.unreachable = 99 if away else 0
 
     with pytest.raises(OutcomeUnknown) as caught:
@@ -259,7 +259,7 @@ def test_a_refusal_on_an_old_state_is_looked_at_once_more() -> None:
 
 def test_a_refusal_of_the_newest_state_is_final_and_writes_nothing() -> None:
     """One look, one answer."""
-    journal, door = opened()
+    journal, _ = opened()
     command = Claim(attempt_key=AttemptKey(f"{RUN}:nothing:1"), offer=Scenario(SPEC).offer())
 
     handled = Door(journal, Ports()).handle(RUN, command)

@@ -201,7 +201,7 @@ def test_a_wrong_option_is_refused_by_name_and_writes_nothing(
 
     assert ("invalid_option", option) == (caught.value.code, caught.value.details["option"])
     assert () == mesh.runs().items
-    assert mesh.door.journal.definition(Orders.spec.fingerprint) is None  # type: ignore[arg-type]  # a text here
+    assert mesh.door.journal.definition(Orders.spec.fingerprint) is None
 
 
 def test_an_unknown_option_is_refused(stage: Stage) -> None:

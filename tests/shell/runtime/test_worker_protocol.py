@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from squidmesh import Claim, ConfigError, Mesh, Refused, Run, StorageError
+from squidmesh import ActionRegistry, Claim, ConfigError, Mesh, Refused, Run, StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.values import Exponential, RetryPolicy
 from support.stage import EPOCH, LEASE, Stage, begin, claimed, does, entries, types
@@ -367,7 +367,9 @@ def test_a_worker_without_the_action_does_not_claim(stage: Stage) -> None:
 def test_an_older_key_is_performed_by_its_alias(stage: Stage) -> None:
     """Functions may move: stored definitions name keys, never import paths."""
     _, run = started(stage)
-    moved = stage.mesh(actions=does(aliases=("do.charge",), billing=lambda: 7))
+    actions = ActionRegistry()
+    actions.add("billing.charge", lambda: 7, aliases=["do.charge"])
+    moved = stage.mesh(actions=actions)
 
     moved.execute_next()
 

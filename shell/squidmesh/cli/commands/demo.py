@@ -56,5 +56,5 @@ def _progress(screen: Screen, what: str) -> Iterator[Progress]:
         yield lambda over, all_: bars.update(task, completed=over, total=all_)
 
 
-def _unseen(over: int, all_: int) -> None:  # noqa: ARG001  # a `Progress` that nobody watches
+def _unseen(over: int, all_: int) -> None:  # a `Progress` that nobody watches
     """Nobody watches."""
