@@ -6,7 +6,7 @@ attempt are one append, so the steady path costs one commit per step.
 """
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Final, assert_never
@@ -17,6 +17,7 @@ from squidmesh.actions import ActionRegistry
 from squidmesh.claim import Claim, claim_in
 from squidmesh.context import Context
 from squidmesh.door import Door
+from squidmesh.handle import Handled
 from squidmesh.heartbeat import Heartbeats
 from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
 from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
@@ -77,39 +78,68 @@ def act(crew: Crew, request: SlotRequest) -> Outcome | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
         case Perform(claim=claim):
-            return _perform(crew, claim)
-        case Settle(claim=claim, outcome=outcome, go_on=go_on):
-            return settle(crew, claim, outcome, go_on=go_on)
+            return perform_claim(crew, claim)
+        case Settle():
+            return settle_all(crew, [request])[0]
     assert_never(request)
 
 
-def settle(crew: Crew, claim: Claim, outcome: Outcome, *, go_on: bool) -> Claim | None:
+def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     """
-    Record what came of a step; the claim of the run's next attempt, if one was made.
+    Record what came of steps; for each the claim of its run's next attempt, if one was made.
 
-    A refusal is normal life: the lease was lost or the run ended, and what the
-    step returned is dropped.  A storage error leaves the claim to run out.
+    What belongs to different runs is one append.  A refusal is normal life: the
+    lease was lost or the run ended, and what the step returned is dropped.  A
+    storage error leaves the claim to run out.
     """
-    offer, token = crew.offer() if go_on else (None, "")
-    command = command_for(claim, outcome, crew.door.ports.draw, offer)
+    followed: list[Claim | None] = [None] * len(requests)
+    left = list(enumerate(requests))
+    while left:
+        # One command per run at a time: the next one is decided on what this one left.
+        wave = {request.claim.run_id: (place, request) for place, request in reversed(left)}
+        for place, claim in _settled(crew, list(wave.values())):
+            followed[place] = claim
+        now_done = {place for place, _ in wave.values()}
+        left = [one for one in left if one[0] not in now_done]
+    return followed
+
+
+def _settled(
+    crew: Crew, requests: Sequence[tuple[int, Settle]]
+) -> Iterator[tuple[int, Claim | None]]:
+    offers = [crew.offer() if request.go_on else None for _, request in requests]
+    commands = [
+        (
+            request.claim.run_id,
+            command_for(request.claim, request.outcome, crew.door.ports.draw, offer and offer[0]),
+        )
+        for (_, request), offer in zip(requests, offers, strict=True)
+    ]
     crew.door.ports.site("settle.before")
-    try:
-        handled = crew.door.handle(claim.run_id, command, now=crew.now)
-    except SquidmeshError as error:
-        LOG.error("%s could not be settled: %s", claim.attempt_key, error)
-        return None
+    handled = crew.door.handle_all(commands, now=crew.now)
     crew.door.ports.site("settle.after")
+    for (place, request), offer, one in zip(requests, offers, handled, strict=True):
+        yield place, _following(request.claim, one, offer)
+
+
+def _following(
+    claim: Claim, handled: Handled | SquidmeshError, offer: tuple[Offer, str] | None
+) -> Claim | None:
+    if isinstance(handled, SquidmeshError):
+        LOG.error("%s could not be settled: %s", claim.attempt_key, handled)
+        return None
     if isinstance(handled.answer, Refusal):
         LOG.warning("%s", handled.answer.message)
         return None
     if offer is None:
         return None
-    return claim_in(handled.state, handled.entries, offer, token)
+    return claim_in(handled.state, handled.entries, *offer)
 
 
 def hand_back(crew: Crew, claim: Claim) -> None:
     """Give a claim back before it was begun: somebody else takes it at once."""
-    settle(crew, claim, Deferred(reason={"message": "worker_stopping"}, delay_ms=0), go_on=False)
+    later = Deferred(reason={"message": "worker_stopping"}, delay_ms=0)
+    settle_all(crew, [Settle(claim=claim, outcome=later, go_on=False)])
 
 
 def command_for(
@@ -139,7 +169,13 @@ def command_for(
             )
 
 
-def _perform(crew: Crew, claim: Claim) -> Outcome:
+def perform_claim(crew: Crew, claim: Claim) -> Outcome:
+    """
+    Call the claimed step, its lease kept alive meanwhile.
+
+    Raises:
+        LookupError: Its action is not registered with this mesh.
+    """
     action = crew.actions.resolve(claim.action or "")
     if action is None:
         raise LookupError(f"{claim.action} was claimed, but is not registered with this mesh")

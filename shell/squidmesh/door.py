@@ -15,7 +15,7 @@ from squidmesh.known import Known, Memory
 from squidmesh.mint import Mint
 from squidmesh.ports import Ports
 from squidmesh.recall import catch_up, recall
-from squidmesh.requests import drive
+from squidmesh.requests import drive, drive_all
 from squidmesh.watching import Watchers
 from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import LogNode, Spec
@@ -73,6 +73,20 @@ class Door:
         handled = drive(trip, self.journal, self.ports)
         if handled.entries:
             self._announce(handled.state, handled.entries, handled.rows)
+        return handled
+
+    def handle_all(
+        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+    ) -> list[Handled | SquidmeshError]:
+        """Carry out commands on different runs; what they append travels together."""
+        trips = [
+            handle(self.memory, run_id, command, append_ids=self.mint.append_id, now=now)
+            for run_id, command in commands
+        ]
+        handled = drive_all(trips, self.journal, self.ports)
+        for one in handled:
+            if isinstance(one, Handled) and one.entries:
+                self._announce(one.state, one.entries, one.rows)
         return handled
 
     def beginning(self, run_id: RunId, spec: Spec) -> Known:

@@ -66,6 +66,8 @@ class Settle:
 
 
 SlotRequest = Perform | Settle
+#: One strand: it asks for these, gets outcomes and claims, and counts its attempts.
+SlotLoop = Generator[SlotRequest, Outcome | Claim | None, int]
 
 
 def worker_loop(
@@ -99,7 +101,7 @@ def worker_loop(
 
 def slot_loop(
     claim: Claim, stopping: Callable[[], bool], monotonic: Callable[[], float]
-) -> Generator[SlotRequest, Outcome | Claim | None, int]:
+) -> SlotLoop:
     """
     Perform an attempt, settle it, and go on with the run while that is fair.
 

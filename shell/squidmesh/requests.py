@@ -5,9 +5,9 @@ The door itself does no I/O: it is a generator that yields these requests and
 gets their replies, so that threads, an event loop or a test can drive it.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
-from typing import TypeVar, assert_never
+from typing import Generic, TypeVar, assert_never
 
 from attrs import frozen
 
@@ -134,6 +134,65 @@ def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
     except StopIteration as stop:
         result: Result = stop.value
         return result
+
+
+def drive_all(
+    trips: Sequence[Trip[Result]], journal: Journal, ports: Ports
+) -> list[Result | SquidmeshError]:
+    """
+    Run trips of different runs to their ends together: what they append travels as one.
+
+    A trip that fails gives its error instead of its result; the others go on.
+    """
+    together = [_Together(trip, journal, ports) for trip in trips]
+    while waiting := [one for one in together if one.batch is not None]:
+        ports.site("append.before")
+        try:
+            outcomes = journal.append([one.batch for one in waiting if one.batch is not None])
+        except SquidmeshError as error:
+            for one in waiting:
+                one.fail(error)
+        else:
+            ports.site("append.after")
+            for one, outcome in zip(waiting, outcomes, strict=True):
+                one.go_on(outcome)
+    return [one.result for one in together]
+
+
+class _Together(Generic[Result]):
+    """One trip of several: everything but its appends is answered at once."""
+
+    def __init__(self, trip: Trip[Result], journal: Journal, ports: Ports) -> None:
+        self._trip, self._journal, self._ports = trip, journal, ports
+        #: What it waits to have appended; null once it has ended.
+        self.batch: Batch | None = None
+        self.result: Result | SquidmeshError
+        self._advance(lambda: next(trip))
+
+    def go_on(self, outcome: Outcome) -> None:
+        """Continue with what became of the append."""
+        self._advance(lambda: self._trip.send(outcome))
+
+    def fail(self, error: SquidmeshError) -> None:
+        """Continue with the append's error."""
+        self._advance(lambda: self._trip.throw(error))
+
+    def _advance(self, step: Callable[[], Request]) -> None:
+        self.batch = None
+        try:
+            request = step()
+            while not isinstance(request, Write):
+                try:
+                    reply = _answer(request, self._journal, self._ports)
+                except SquidmeshError as error:
+                    request = self._trip.throw(error)
+                else:
+                    request = self._trip.send(reply)
+            self.batch = request.batch
+        except StopIteration as stop:
+            self.result = stop.value
+        except SquidmeshError as error:
+            self.result = error
 
 
 def _unexpected(reply: Reply) -> TypeError:

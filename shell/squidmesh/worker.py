@@ -12,18 +12,18 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, assert_never
 
-from squidmesh.carry import Crew, carry, hand_back
+from squidmesh.carry import Crew, hand_back
 from squidmesh.checks import integer, wrong
 from squidmesh.checks import queues as queue_names
 from squidmesh.claim import Claim, Taken, take
 from squidmesh.duration import Duration, duration_ms
 from squidmesh.heartbeat import Heartbeats
 from squidmesh.loop import Begin, Rest, Take, worker_loop
+from squidmesh.slots import Slots
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Wakeups
 
@@ -89,7 +89,7 @@ class Worker:
         self._wakeups: Wakeups | None = None
         self._begun = False
         self._failure: Exception | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._slots: Slots | None = None
 
     @property
     def owner(self) -> str:
@@ -197,11 +197,9 @@ class Worker:
             self._enlisted.set()  # one that failed on the way in must not be waited for
 
     def _work_until_stopped(self) -> None:
-        with (
-            self._mesh.door.journal.listen(self._queues) as wakeups,
-            ThreadPoolExecutor(self._concurrency, thread_name_prefix="squidmesh-slot") as pool,
-        ):
-            self._wakeups, self._pool, self._free = wakeups, pool, self._concurrency
+        with self._mesh.door.journal.listen(self._queues) as wakeups:
+            slots = Slots(self._crew, self._concurrency, self._is_stopping, self._release)
+            self._wakeups, self._slots, self._free = wakeups, slots, self._concurrency
             self._mesh.enlist(self)
             self._enlisted.set()
             try:
@@ -209,9 +207,9 @@ class Worker:
             finally:
                 self._mesh.dismiss(self)
                 self._stopping.set()
-                pool.shutdown(wait=True)
+                slots.close()
                 self._heartbeats.stop()
-                self._wakeups = self._pool = None
+                self._wakeups = self._slots = None
 
     def _drive(self, wakeups: Wakeups) -> None:
         ports = self._mesh.door.ports
@@ -255,22 +253,10 @@ class Worker:
             self._give_back(slots - len(claims))
 
     def _submit(self, claim: Claim) -> None:
-        """Carry it on a thread of the pool, or give it back if that is closed by now."""
-        pool = self._pool
-        try:
-            if pool is None:
-                raise RuntimeError("the worker has ended")
-            pool.submit(self._carry, claim)
-        except RuntimeError:
+        """Work on it in a slot, or give it back if these are closed by now."""
+        slots = self._slots
+        if slots is None or not slots.begin(claim):
             hand_back(self._crew, claim)
-            self._release()
-
-    def _carry(self, claim: Claim) -> None:
-        try:
-            carry(self._crew, claim, self._is_stopping)
-        except Exception:
-            LOG.exception("%s was given up; its lease runs out", claim.attempt_key)
-        finally:
             self._release()
 
     def _is_stopping(self) -> bool:

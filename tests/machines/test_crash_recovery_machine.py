@@ -10,6 +10,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -69,7 +70,9 @@ SPEC = workflow(
 #: Half of all that happens goes well, and half of what does not goes astray.
 faults = st.none() | st.none() | st.sampled_from(ASTRAY) | st.sampled_from(SITES)
 workers = st.sampled_from(["ana", "ben"])
-orders = st.sampled_from(["order:1", "order:2"])
+#: The last one is the only one that is ever cancelled: the play goes on without it.
+ORDERS = ["order:1", "order:2", "order:3"]
+orders = st.sampled_from(ORDERS)
 pauses = st.sampled_from([timedelta(seconds=1), LEASE - timedelta(seconds=1), LEASE])
 
 
@@ -127,10 +130,11 @@ class Worker:
             self.slot = slot_loop(claim, lambda: False, lambda: 0.0)
             self.request = next(self.slot)
 
-    def goes_on(self) -> None:
-        """Do the next thing that its slot asks for."""
-        assert self.slot is not None
-        assert self.request is not None
+    def works(self) -> None:
+        """Do the next thing: what its slot asks for, or look for work."""
+        if self.slot is None or self.request is None:
+            self.takes()
+            return
         reply = act(self.crew, self.request)
         try:
             self.request = self.slot.send(reply)
@@ -159,34 +163,37 @@ class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
         self.workers = {name: self.worker(name) for name in ("ana", "ben")}
         # The model: what was done outside, and what somebody was told.
         self.effects: list[str] = []
-        self.told_started: set[RunId] = set()
+        self.told_started: dict[RunId, str] = {}
         self.next_fails = False
         # What steps found wrong; raised there, it would be their failure.
         self.mischief: list[str] = []
 
     # -- what can happen --
 
+    @initialize()
+    def an_order_is_there(self) -> None:
+        self.client_starts(ORDERS[0], None)
+
     @rule(order=orders, fault=faults)
     def client_starts(self, order: str, fault: Fault) -> None:
         door = TruthfulDoor(self.journal, self.ports)
 
         def starting() -> None:
-            run = answered(start(door, prepare(door, SPEC, "placed", {}, {"key": order}), None))
-            self.told_started.add(run.id)
+            request = prepare(door, SPEC, "placed", {}, {"key": order})
+            run = answered(start(door, request, None))
+            self.told_started[run.id] = order
 
         self.happens(starting, fault)
 
-    @rule(worker=workers, fault=faults)
-    def worker_takes(self, worker: str, fault: Fault) -> None:
-        if self.workers[worker].slot is None:
-            self.happens(self.workers[worker].takes, fault, worker)
+    @rule(worker=workers, fault=faults, fails=st.booleans(), requests=st.integers(1, 4))
+    def worker_works(self, worker: str, fault: Fault, fails: bool, requests: int) -> None:
+        self.next_fails = fails
 
-    @precondition(lambda self: any(one.slot for one in self.workers.values()))
-    @rule(worker=workers, fault=faults, fails=st.booleans())
-    def worker_goes_on(self, worker: str, fault: Fault, fails: bool) -> None:
-        if self.workers[worker].slot is not None:
-            self.next_fails = fails
-            self.happens(self.workers[worker].goes_on, fault, worker)
+        def working() -> None:
+            for _ in range(requests):
+                self.workers[worker].works()
+
+        self.happens(working, fault, worker)
 
     @precondition(lambda self: any(one.slot for one in self.workers.values()))
     @rule(worker=workers, fault=faults)
@@ -197,25 +204,17 @@ class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
             command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms)
             self.happens(lambda: one.door.handle(claim.run_id, command), fault, worker)
 
-    @rule(order=orders, fault=faults)
-    def operator_cancels(self, order: str, fault: Fault) -> None:
+    @precondition(lambda self: ORDERS[-1] in self.told_started.values())
+    @rule(fault=faults)
+    def operator_cancels(self, fault: Fault) -> None:
         door = TruthfulDoor(self.journal, self.ports)
-        for run_id in self.told_started:
-            event("a run is cancelled")
-            command = Cancel(digest=order)
-            self.happens(partial(door.handle, run_id, command), fault)
-            break
-
-    @rule(worker=workers)
-    def process_dies_between(self, worker: str) -> None:
-        self.workers[worker] = self.worker(worker)
+        for run_id, order in self.told_started.items():
+            if order == ORDERS[-1]:
+                self.happens(partial(door.handle, run_id, Cancel(digest=order)), fault)
 
     @rule(pause=pauses)
-    def time_passes(self, pause: timedelta) -> None:
+    def time_passes_and_late_appends_land(self, pause: timedelta) -> None:
         self.clock.advance(pause)
-
-    @rule()
-    def late_appends_land(self) -> None:
         self.journal.late_ones_land()
 
     # -- what must always hold --
@@ -240,7 +239,7 @@ class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
 
     @invariant()
     def every_acknowledged_start_is_there(self) -> None:
-        assert self.told_started <= set(self.histories())
+        assert set(self.told_started) <= set(self.histories())
 
     @invariant()
     def each_attempt_settles_once_and_each_result_is_applied_once(self) -> None:
@@ -278,9 +277,9 @@ class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
         for _ in range(20):
             self.clock.advance(LEASE)
             saviour = self.worker("carla")
-            saviour.takes()
+            saviour.works()
             while saviour.slot is not None:
-                saviour.goes_on()
+                saviour.works()
         for run_id, history in self.histories().items():
             assert isinstance(history[-1], RunTerminal), (run_id, history)
             event(f"a run is {history[-1].status}")
