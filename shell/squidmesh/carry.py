@@ -24,7 +24,6 @@ from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
 from squidmesh.signals import StepSignals
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Refusal
-from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.plan.deadline import evaluate
 from squidmesh_core.protocol.commands import Complete, Defer, Fail, Offer
 
@@ -123,10 +122,11 @@ def _settled(
 
 
 def _following(
-    claim: Claim, handled: Handled | SquidmeshError, offer: tuple[Offer, str] | None
+    claim: Claim, handled: Handled | Exception, offer: tuple[Offer, str] | None
 ) -> Claim | None:
-    if isinstance(handled, SquidmeshError):
+    if isinstance(handled, Exception):
         LOG.error("%s could not be settled: %s", claim.attempt_key, handled)
+        LOG.debug("this is where it came from", exc_info=handled)
         return None
     if isinstance(handled.answer, Refusal):
         LOG.warning("%s", handled.answer.message)

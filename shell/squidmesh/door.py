@@ -77,7 +77,7 @@ class Door:
 
     def handle_all(
         self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
-    ) -> list[Handled | SquidmeshError]:
+    ) -> list[Handled | Exception]:
         """Carry out commands on different runs; what they append travels together."""
         trips = [
             handle(self.memory, run_id, command, append_ids=self.mint.append_id, now=now)

@@ -8,9 +8,13 @@ The one module that knows adapters: a URL becomes a journal.
 """
 
 import re
+from typing import Final
 
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.api import Journal
+
+#: A host with its port, a path, or both.
+_PLACE: Final = re.compile(r"[\w.:/\\~ %+-]*")
 
 
 def open_journal(url: str) -> Journal:
@@ -70,4 +74,6 @@ def shown(url: str) -> str:
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     _, at, place = rest.rpartition("@")
     hidden = "***@" if at else ""
-    return f"{scheme}{separator}{hidden}{re.split('[?#]', place)[0]}"
+    place = re.split("[?#]", place)[0]
+    # What looks like no place may be anything.
+    return f"{scheme}{separator}{hidden}{place if _PLACE.fullmatch(place) else '…'}"

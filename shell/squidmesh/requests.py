@@ -138,11 +138,12 @@ def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
 
 def drive_all(
     trips: Sequence[Trip[Result]], journal: Journal, ports: Ports
-) -> list[Result | SquidmeshError]:
+) -> list[Result | Exception]:
     """
     Run trips of different runs to their ends together: what they append travels as one.
 
-    A trip that fails gives its error instead of its result; the others go on.
+    A trip that fails gives its error instead of its result, whatever it is; the
+    others go on.
     """
     together = [_Together(trip, journal, ports) for trip in trips]
     while waiting := [one for one in together if one.batch is not None]:
@@ -166,7 +167,7 @@ class _Together(Generic[Result]):
         self._trip, self._journal, self._ports = trip, journal, ports
         #: What it waits to have appended; null once it has ended.
         self.batch: Batch | None = None
-        self.result: Result | SquidmeshError
+        self.result: Result | Exception
         self._advance(lambda: next(trip))
 
     def go_on(self, outcome: Outcome) -> None:
@@ -191,7 +192,7 @@ class _Together(Generic[Result]):
             self.batch = request.batch
         except StopIteration as stop:
             self.result = stop.value
-        except SquidmeshError as error:
+        except Exception as error:  # a bug that one run trips over is no matter of the others
             self.result = error
 
 

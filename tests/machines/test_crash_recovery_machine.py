@@ -1,7 +1,7 @@
 """The recovery machine: processes die anywhere, answers go astray, and the work is done once."""
 
-from collections.abc import Callable, Generator
-from datetime import timedelta
+from collections.abc import Callable, Generator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -85,24 +85,39 @@ class TruthfulDoor(Door):
         command: Command,
         *,
         begin: Known | None = None,
-        now: object = None,
+        now: datetime | None = None,
     ) -> Handled:
         """Carry out a command, and look whether what is said of it is so."""
-        handled = super().handle(run_id, command, begin=begin)
-        if isinstance(handled.answer, Decision):
-            said = handled.answer.entries
+        handled = super().handle(run_id, command, begin=begin, now=now)
+        self.is_true(run_id, command, handled)
+        return handled
+
+    def handle_all(
+        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+    ) -> list[Handled | Exception]:
+        """The same for several."""
+        answers = super().handle_all(commands, now=now)
+        for (run_id, command), handled in zip(commands, answers, strict=True):
+            if isinstance(handled, Handled):
+                self.is_true(run_id, command, handled)
+        return answers
+
+    def is_true(self, run_id: RunId, command: Command, handled: Handled) -> None:
+        """What was said to be written is, and what was refused is not."""
+        answer = handled.answer
+        if isinstance(answer, Decision):
+            said = answer.entries
             written = entries(self.journal, run_id) if _exists(self.journal, run_id) else []
             there = written[said[0].revision - 1 : said[-1].revision]
             assert list(said) == there, ("said and not written", command)
         if isinstance(command, Complete):
             # A slot settles once, so nobody was told before.
-            assert not isinstance(handled.answer, Already), ("told as a repetition", command)
-        if isinstance(handled.answer, Refusal) and isinstance(command, Complete | Fail | Defer):
+            assert not isinstance(answer, Already), ("told as a repetition", command)
+        if isinstance(answer, Refusal) and isinstance(command, Complete | Fail | Defer):
             for entry in entries(self.journal, run_id):
                 if isinstance(entry, AttemptCompleted | AttemptFailed):
                     claim_id = command.held.claim_id
                     assert entry.claim_id != claim_id, ("refused, and written", command)
-        return handled
 
 
 class Worker:

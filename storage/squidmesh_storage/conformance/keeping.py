@@ -78,6 +78,16 @@ class KeepingPromises(Promises):
 
         assert (None, records_of(one, two)) == (loaded.checkpoint, loaded.records)
 
+    def test_the_whole_journal_is_there_behind_a_checkpoint(self, journal: Journal) -> None:
+        """Whoever asks for all appends gets them, and the checkpoint stays."""
+        one, two = _two(journal)
+        journal.put_checkpoint(run_id(1), _covering(two))
+
+        loaded = journal.load(run_id(1), whole=True)
+
+        assert (None, records_of(one, two)) == (loaded.checkpoint, loaded.records)
+        assert _covering(two) == journal.checkpoint(run_id(1))
+
     def test_load_after_a_revision_brings_no_checkpoint(self, journal: Journal) -> None:
         """Who knows a state needs none."""
         one, two = _two(journal)

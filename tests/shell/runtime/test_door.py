@@ -1,17 +1,22 @@
 """The door alone: a scripted journal answers, and nothing is ever guessed."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import pytest
 from attrs import evolve
 
+from squidmesh import handle as handle_module
 from squidmesh.door import Door
 from squidmesh.handle import MOST_RESENDS, MOST_TRIES, Handled
 from squidmesh.ports import Ports, Site
-from squidmesh_core.decide import Already, Decision, Refusal
+from squidmesh_core import decide as core
+from squidmesh_core.decide import Already, Answer, Decision, Refusal
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import OutcomeUnknown, RevisionConflict, StorageUnavailable
 from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, Revision, RunId
-from squidmesh_core.protocol.commands import Claim, Command, Defer, Held
+from squidmesh_core.protocol.commands import Cancel, Claim, Command, Defer, Held
+from squidmesh_core.state.run import RunState
 from squidmesh_storage.api import Batch, Conflict, Outcome, Unknown
 from squidmesh_storage.memory import MemoryJournal
 from support.scenario import Scenario, a_cancel, a_start
@@ -21,6 +26,7 @@ from support.workflows import chain, step
 SPEC = chain(step("charge"), step("ship"))
 START = a_start()
 RUN = START.run_id
+OTHER = RunId("0193e2a0-7b3c-7d10-8f00-000000000002")
 
 #: What one append meets.
 Fate = Callable[["Scripted", Batch], Outcome]
@@ -320,3 +326,26 @@ def test_a_crash_around_the_append_leaves_all_of_it_or_nothing(site: Site) -> No
     known = door.memory.get(RUN)
     assert known is not None
     assert before == known.state.revision
+
+
+def test_a_run_that_trips_over_a_bug_does_not_take_others_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What travels together fails apart: the other command is carried out."""
+    journal, door = opened()
+    honest = core.decide
+
+    def decide(state: RunState, spec: Spec, command: Command, now: datetime) -> Answer:
+        if isinstance(command, Cancel):
+            raise RuntimeError("a decider wrote an entry that does not fit")
+        return honest(state, spec, command, now)
+
+    monkeypatch.setattr(handle_module, "decide", decide)
+    other = evolve(START, run_id=OTHER, definition=Fingerprint(SPEC.fingerprint))
+    door.handle(OTHER, other, begin=door.beginning(OTHER, SPEC))
+
+    bug, handled = door.handle_all([(OTHER, a_cancel()), (RUN, claim_of(door))])
+
+    assert isinstance(bug, RuntimeError)
+    assert isinstance(handled, Handled)
+    assert 2 == len(journal.load(RUN).records)

@@ -1,0 +1,166 @@
+"""Slots: threads that perform steps and settle them together."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from squidmesh import ActionRegistry, Mesh, Run, Spec
+from squidmesh.carry import Crew, perform_claim, settle_all
+from squidmesh.claim import take
+from squidmesh.loop import Settle
+from squidmesh.slots import IN_A_ROW
+from squidmesh_core.errors import StorageUnavailable
+from squidmesh_storage.api import Batch, Outcome
+from squidmesh_storage.memory import MemoryJournal
+from support.stage import Stage, does, types
+from support.workflows import chain, diamond, step
+
+PATIENCE = 20.0
+ONE = chain(step("a", output="a"))
+TWO = chain(step("a", output="a"), step("b", output="b"))
+
+
+class Counting(MemoryJournal):
+    """A journal that remembers how many batches travelled in each append."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(clock=stage.clock)
+        self.sizes: list[int] = []
+        self.away = False
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        if self.away:
+            raise StorageUnavailable("the storage is away", "storage_unavailable")
+        self.sizes.append(len(batches))
+        return super().append(batches)
+
+
+def started(mesh: Mesh, spec: Spec, actions: ActionRegistry, count: int) -> list[Run]:
+    """So many runs of a spec."""
+    return [mesh.start_spec(spec, "placed", {}, actions=actions) for _ in range(count)]
+
+
+def crew_of(mesh: Mesh) -> Crew:
+    return mesh._crew(("default",), "ana", "60s", heartbeat=False, now=None)
+
+
+def performed(mesh: Mesh, crew: Crew, limit: int) -> list[Settle]:
+    """Claims of the queue, performed and not settled."""
+    taken = take(mesh.door, ("default",), mesh.actions.performable(), limit, crew.offer)
+    return [
+        Settle(claim=claim, outcome=perform_claim(crew, claim), go_on=True)
+        for claim in taken.claims
+    ]
+
+
+def test_what_several_runs_settle_is_one_append(stage: Stage) -> None:
+    """Each run moves on by itself, and all of it travels together."""
+    journal = Counting(stage)
+    mesh = stage.mesh(journal=journal)
+    runs = started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 3)
+    crew = crew_of(mesh)
+    wanted = performed(mesh, crew, 3)
+    journal.sizes.clear()
+
+    followed = settle_all(crew, wanted)
+
+    assert [3] == journal.sizes
+    assert ["b", "b", "b"] == [claim.node for claim in followed if claim is not None]
+    assert {run.id for run in runs} == {claim.run_id for claim in followed if claim is not None}
+
+
+def test_branches_of_one_run_settle_one_after_another(stage: Stage) -> None:
+    """The second is decided on what the first has left, so a join is scheduled once."""
+    journal = Counting(stage)
+    mesh = stage.mesh(journal=journal)
+    names = [node.name for node in diamond().steps]
+    (run,) = started(mesh, diamond(), does(**dict.fromkeys(names, lambda: 1)), 1)
+    crew = crew_of(mesh)
+    settle_all(crew, performed(mesh, crew, 1))
+    claims = performed(mesh, crew, 2)
+    journal.sizes.clear()
+
+    settle_all(crew, claims)
+
+    assert len(claims) == len(journal.sizes)
+    assert mesh.inspect(run).anomalies == ()
+
+
+def test_a_settlement_that_fails_leaves_the_others_alone(stage: Stage) -> None:
+    """A refused one gives no successor; its neighbour in the same append moves on."""
+    mesh = stage.mesh()
+    kept, ended = started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 2)
+    crew = crew_of(mesh)
+    wanted = performed(mesh, crew, 2)
+    mesh.cancel(ended)
+
+    followed = {
+        one.claim.run_id: claim for one, claim in zip(wanted, settle_all(crew, wanted), strict=True)
+    }
+
+    assert followed[ended.id] is None
+    assert (claim := followed[kept.id]) is not None
+    assert "b" == claim.node
+
+
+def test_a_storage_that_is_away_fails_each_settlement_and_no_worker(stage: Stage) -> None:
+    """Nothing follows; the leases run out, and the runs are as they were."""
+    journal = Counting(stage)
+    mesh = stage.mesh(journal=journal)
+    (run,) = started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 1)
+    crew = crew_of(mesh)
+    wanted = performed(mesh, crew, 1)
+    before = types(mesh, run)
+    journal.away = True
+
+    assert [None] == settle_all(crew, wanted)
+
+    journal.away = False
+    assert before == types(mesh, run)
+
+
+def test_every_slot_has_a_thread_when_steps_block() -> None:
+    """Four steps that wait for each other meet in four slots."""
+    together = threading.Barrier(4, timeout=PATIENCE)
+
+    with Mesh.open("memory://") as mesh, mesh.worker(concurrency=4):
+        runs = started(mesh, ONE, does(a=together.wait), 4)
+
+        assert {"completed"} == {mesh.wait_for(run, timeout="20s").status for run in runs}
+
+
+@pytest.mark.parametrize("stuck", [1, 3])
+def test_a_stuck_step_holds_up_nobody_even_after_many_quick_ones(stuck: int) -> None:
+    """While steps are quick one thread does them all; one that blocks is noticed."""
+    leave = threading.Event()
+    blocked = chain(step("slow", output="slow"))
+    actions = does(a=lambda: 1, slow=lambda: leave.wait(PATIENCE))
+
+    with Mesh.open("memory://") as mesh, mesh.worker(concurrency=4):
+        for _ in range(2 * IN_A_ROW):
+            mesh.wait_for(*started(mesh, ONE, actions, 1), timeout="20s")
+        slow = started(mesh, blocked, actions, stuck)
+        quick = started(mesh, ONE, actions, 8)
+        ended = {mesh.wait_for(run, timeout="20s").status for run in quick}
+        waiting = {mesh.inspect(run).status for run in slow}
+        leave.set()
+        done = {mesh.wait_for(run, timeout="20s").status for run in slow}
+
+    assert {"completed"} == ended
+    assert {"running"} == waiting
+    assert {"completed"} == done
+
+
+def test_a_worker_that_stops_settles_everything_it_performed(tmp_path: Path) -> None:
+    """However many were under way: what was performed is recorded, nothing stays claimed."""
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    with Mesh.open(url) as mesh:
+        with mesh.worker(concurrency=8):
+            runs = started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 200)
+        attempts = [one for run in runs for one in mesh.inspect(run).attempts]
+
+        assert {"claimed"}.isdisjoint(one.status for one in attempts)
+        mesh.drain()
+        assert {"completed"} == {mesh.inspect(run).status for run in runs}
