@@ -47,6 +47,15 @@ class Catalogue:
         """The specs by workflow name."""
         return self._specs
 
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that a registered workflow names, and the default one."""
+        named = {"default"}
+        for spec in self._specs.values():
+            queues = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
+            named.update(queue for queue in queues if queue is not None)
+        return tuple(sorted(named))
+
     def spec(self, workflow: str) -> Spec:
         """
         The spec of a registered workflow.

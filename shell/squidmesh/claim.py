@@ -1,25 +1,11 @@
-"""
-Claiming: take free attempts for free slots, in one transaction with their facts.
+"""The right to settle an attempt, as workers and hosts hold it."""
 
-A fresh attempt is claimed from its exact index row.  Anything else (a lost
-lease, a wait that is over, a log line) is decided on the run's state, like
-every other command (specs/protocol.md §8.10).
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from squidmesh.door import Door
-from squidmesh.handle import batch_of
-from squidmesh.known import Known
-from squidmesh.reindex import reindex_run
 from squidmesh_core.canonical import restore
-from squidmesh_core.decide import Decision, claim_row, decide
-from squidmesh_core.errors import SquidmeshError, StorageError, StorageUnavailable
 from squidmesh_core.ids import (
     AttemptKey,
     ClaimId,
@@ -29,15 +15,10 @@ from squidmesh_core.ids import (
     token_hash,
     visit_number,
 )
-from squidmesh_core.protocol import commands
 from squidmesh_core.protocol.commands import Held, Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry, InputFrom
-from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_core.state.attempt import Attempt
-from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
-from squidmesh_core.views.index import changes
-from squidmesh_storage.api import Batch, Candidate, Committed
 
 
 @frozen(kw_only=True)
@@ -80,70 +61,6 @@ class Claim:
         )
 
 
-#: Claim transactions in a row that meet only what has to be read or mended first.
-MOST_ROUNDS: Final = 25
-
-#: Makes a fresh offer and its token for each slot.
-MakeOffer = Callable[[], tuple[Offer, str]]
-
-
-@frozen(kw_only=True)
-class Taken:
-    """What one claim transaction brought."""
-
-    claims: tuple[Claim, ...] = ()
-    #: Appends that were made, claims or not (a wait that was over moved its run).
-    appends: int = 0
-    #: How long until something else is due, in seconds; null: nothing is known of.
-    due_in: float | None = None
-
-
-def take(
-    door: Door,
-    queues: Sequence[str],
-    actions: frozenset[str],
-    limit: int,
-    make_offer: MakeOffer,
-    *,
-    now: datetime | None = None,
-) -> Taken:
-    """
-    Claim up to `limit` attempts, in claim order.
-
-    Raises:
-        StorageError: The storage failed.
-    """
-    for _ in range(MOST_ROUNDS):
-        round_ = _Round(door, make_offer, limit)
-        taken = _transact(round_, queues, actions, limit + len(door.memory.left_alone), now)
-        if taken.appends or not round_.prepared():
-            break
-    return taken
-
-
-def _transact(
-    round_: "_Round",
-    queues: Sequence[str],
-    actions: frozenset[str],
-    limit: int,
-    now: datetime | None,
-) -> Taken:
-    door = round_.door
-    door.ports.site("claim.before")
-    claimed = door.journal.claimable(queues, actions, limit, round_.decide, at=now)
-    door.ports.site("claim.after")
-    made = [
-        plan
-        for plan, outcome in zip(round_.plans, claimed.outcomes, strict=True)
-        if isinstance(outcome, Committed)
-    ]
-    due_in = None
-    if claimed.next_due is not None:
-        due_in = max(0.0, (claimed.next_due - claimed.now).total_seconds())
-    claims = tuple(claim for plan in made for claim in round_.claims_of(plan))
-    return Taken(claims=claims, appends=len(made), due_in=due_in)
-
-
 def claim_in(state: RunState, entries: Sequence[Entry], offer: Offer, token: str) -> Claim | None:
     """The claim that these entries made on this offer, if they made one that counts."""
     for entry in reversed(entries):
@@ -152,138 +69,6 @@ def claim_in(state: RunState, entries: Sequence[Entry], offer: Offer, token: str
             if attempt is not None and attempt.claim == entry:
                 return _claim(state, attempt, entry, offer, token)
     return None
-
-
-@frozen(kw_only=True)
-class _Plan:
-    """One batch of a claim transaction, and what it rests on."""
-
-    batch: Batch
-    entries: tuple[Entry, ...]
-    #: The run after the batch; null where only the index row was looked at.
-    after: Known | None
-    #: The offers that went into it, each with its token.
-    offers: tuple[tuple[Offer, str], ...]
-
-
-class _Round:
-    """Decides one claim transaction; a run is touched once in it."""
-
-    def __init__(self, door: Door, make_offer: MakeOffer, limit: int) -> None:
-        self.door = door
-        self._make_offer = make_offer
-        self._limit = limit
-        self.plans: list[_Plan] = []
-        #: Runs that must be read first: no journal is folded under a write lock.
-        self._unread: list[RunId] = []
-        #: Runs that trip over an assertion of the core: they stop, the worker does not.
-        self._broken: dict[RunId, Exception] = {}
-        #: Runs whose index row promises an attempt that their state does not have.
-        self._misleading: list[RunId] = []
-
-    def decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Batch]:
-        """The batches that claim these candidates; called inside the transaction."""
-        by_run: dict[RunId, list[Candidate]] = {}
-        left_alone = self.door.memory.left_alone
-        wanted = [one for one in candidates if one.row.run_id not in left_alone]
-        for candidate in wanted[: self._limit]:
-            by_run.setdefault(candidate.row.run_id, []).append(candidate)
-        for run_id, of_run in by_run.items():
-            plan = self._fresh(of_run, now)
-            if plan is None:
-                plan = self._by_state(run_id, of_run[0], now)
-            if plan is not None:
-                self.plans.append(plan)
-        return [plan.batch for plan in self.plans]
-
-    def prepared(self) -> bool:
-        """
-        Read, mend or set aside what was in the way; whether another round may do better.
-
-        Raises:
-            StorageError: The storage failed.
-        """
-        for run_id in self._unread:
-            try:
-                self.door.fresh(run_id)
-            except StorageUnavailable:
-                raise
-            except SquidmeshError as error:
-                self.door.set_aside(run_id, error)
-        for run_id, bug in self._broken.items():
-            self.door.set_aside(run_id, bug)
-        for run_id in self._misleading:
-            reindex_run(self.door, run_id)
-        return bool(self._unread or self._broken or self._misleading)
-
-    def claims_of(self, plan: _Plan) -> list[Claim]:
-        """The claims that a committed batch made; the run is known from here on."""
-        run_id = plan.batch.record.run_id
-        try:
-            state = self._remembered(plan).state
-        except SquidmeshError as error:
-            # Nobody performs it, its lease runs out; the other claims are made by now.
-            with suppress(StorageError):
-                self.door.set_aside(run_id, error)
-            return []
-        claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
-        return [claim for claim in claims if claim is not None]
-
-    def _fresh(self, candidates: Sequence[Candidate], now: datetime) -> _Plan | None:
-        """The claim of unclaimed attempts, from their rows alone; null if any is not."""
-        head = candidates[0].head
-        entries: list[AttemptClaimed] = []
-        offers: list[tuple[Offer, str]] = []
-        for candidate in candidates:
-            offer, token = self._make_offer()
-            entry = claim_row(candidate.row, head, offer, now)
-            if entry is None:
-                return None
-            entries.append(entry)
-            offers.append((offer, token))
-            head = evolve(head, revision=entry.revision)
-        rows = RowChanges(
-            put=tuple(
-                evolve(candidate.row, held_until=entry.lease_until)
-                for candidate, entry in zip(candidates, entries, strict=True)
-            )
-        )
-        run_id = candidates[0].row.run_id
-        after = candidates[0].head
-        batch = batch_of(run_id, after, entries, rows, self.door.mint.append_id())
-        return _Plan(batch=batch, entries=tuple(entries), after=None, offers=tuple(offers))
-
-    def _by_state(self, run_id: RunId, candidate: Candidate, now: datetime) -> _Plan | None:
-        offer, token = self._make_offer()
-        command = commands.Claim(attempt_key=candidate.row.attempt_key, offer=offer)
-        known = self.door.at_head(run_id, candidate.head)
-        if known is None:
-            self._unread.append(run_id)
-            return None
-        try:
-            answer = decide(known.state, known.spec, command, now)
-        except Exception as bug:  # whatever it is, it must not stop the other runs
-            self._broken[run_id] = bug
-            return None
-        if not isinstance(answer, Decision):
-            self._misleading.append(run_id)
-            return None
-        rows = changes(known.state, answer.state)
-        batch = batch_of(run_id, known.head, answer.entries, rows, self.door.mint.append_id())
-        after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
-        return _Plan(batch=batch, entries=answer.entries, after=after, offers=((offer, token),))
-
-    def _remembered(self, plan: _Plan) -> Known:
-        door, record = self.door, plan.batch.record
-        known = plan.after
-        if known is None:
-            before = door.memory.get(record.run_id)
-            if before is None or before.state.revision != plan.batch.expected:
-                return door.fresh(record.run_id)
-            state = fold(before.state, plan.entries)
-            known = Known(state=state, hash=record.hash, spec=before.spec)
-        door.remember(known, plan.entries, plan.batch.rows)
-        return known
 
 
 def _claim(

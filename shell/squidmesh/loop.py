@@ -14,8 +14,9 @@ from typing import Final
 
 from attrs import frozen
 
-from squidmesh.claim import Claim, Taken
+from squidmesh.claim import Claim
 from squidmesh.perform import Outcome
+from squidmesh.taking import Taken
 
 #: Seconds between polls: the first while idle, doubled up to the longest.
 SHORTEST_REST: Final = 1.0

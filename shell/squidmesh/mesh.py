@@ -6,8 +6,7 @@ Its verbs may be called from any thread.
 """
 
 import os
-import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from types import TracebackType
@@ -20,11 +19,10 @@ from squidmesh.actions import ActionRegistry
 from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.carry import Crew, carry, command_for
 from squidmesh.catalogue import Catalogue, Registrable, runnable
-from squidmesh.claim import Claim, claim_in, take
+from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.duration import Duration, duration_ms
-from squidmesh.eventloop import EventLoop
-from squidmesh.heartbeat import Heartbeats
+from squidmesh.engine import Engine
 from squidmesh.opening import migrate as migrate_schema
 from squidmesh.opening import open_journal
 from squidmesh.outcomes import answered
@@ -32,14 +30,13 @@ from squidmesh.perform import Outcome, deferred, failed, succeeded
 from squidmesh.ports import Ports
 from squidmesh.reading import JournalEntry, Page, RunFilters, run_id_of
 from squidmesh.reindex import reindex
-from squidmesh.signals import StepSignals
 from squidmesh.snapshot import Snapshot
-from squidmesh.starting import Request, StartOptions
-from squidmesh.worker import Worker, lease_of, owner_name
+from squidmesh.starting import StartOptions
+from squidmesh.worker import Worker
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.protocol.commands import Cancel, Heartbeat, Offer
+from squidmesh_core.protocol.commands import Cancel, Heartbeat
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
@@ -72,16 +69,11 @@ class Mesh:
         actions: ActionRegistry | None = None,
         ports: Ports | None = None,
     ) -> None:
-        self._lock = threading.Lock()
-        #: Everything this mesh performs; a copy, so later changes of `actions` change nothing.
-        self.actions = ActionRegistry()
-        self._catalogue = Catalogue(workflows, self.actions)
+        #: What this mesh runs on; its workers work with it.
+        self.engine = Engine(journal, ports or Ports())
+        self._catalogue = Catalogue(workflows, self.engine.actions)
         if actions is not None:
-            self.actions.join(actions)
-        self.door = Door(journal, ports or Ports())
-        self._event_loop = EventLoop()
-        self._heartbeats: dict[int, Heartbeats] = {}
-        self._workers: tuple[Worker, ...] = ()
+            self.engine.perform_too(actions)
 
     @classmethod
     def open(
@@ -124,12 +116,7 @@ class Mesh:
 
     def close(self) -> None:
         """Drain this mesh's workers, then let go of its threads, connections and files."""
-        for worker in self._workers:
-            worker.stop()
-        for heartbeats in self._heartbeats.values():
-            heartbeats.stop()
-        self._event_loop.close()
-        self.door.journal.close()
+        self.engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -141,6 +128,16 @@ class Mesh:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def door(self) -> Door:
+        """Where every command of this mesh goes through."""
+        return self.engine.door
+
+    @property
+    def actions(self) -> ActionRegistry:
+        """Everything this mesh performs."""
+        return self.engine.actions
 
     @property
     def workflows(self) -> Mapping[str, Spec]:
@@ -169,7 +166,8 @@ class Mesh:
         """
         spec = self._catalogue.spec(trigger._owner or trigger.name)
         given = payload_of(trigger, payload)
-        return self._start(starting.prepare(self.door, spec, trigger.name, given, options))
+        request = starting.prepare(self.door, spec, trigger.name, given, options)
+        return answered(self.engine.start(request))
 
     def start_spec(
         self,
@@ -197,26 +195,9 @@ class Mesh:
             ConfigError: An option is wrong.
         """
         runnable(spec, actions)
-        with self._lock:
-            self.actions.join(actions)
-        return self._start(starting.prepare(self.door, spec, trigger, payload, options))
-
-    def _start(self, request: Request) -> Run:
-        queue = request.command.queue
-        for worker in self._workers:
-            slot = worker.reserve(queue)
-            if slot is not None:
-                return self._start_in(worker, request, *slot)
-        return answered(starting.start(self.door, request, None))
-
-    def _start_in(self, worker: Worker, request: Request, offer: Offer, token: str) -> Run:
-        claim = None
-        try:
-            handled = starting.start(self.door, request, offer)
-            claim = claim_in(handled.state, handled.entries, offer, token)
-        finally:
-            worker.fill(claim)
-        return answered(handled)
+        self.engine.perform_too(actions)
+        request = starting.prepare(self.door, spec, trigger, payload, options)
+        return answered(self.engine.start(request))
 
     # -- working
 
@@ -243,13 +224,14 @@ class Mesh:
             ConfigError: An option is wrong.
             StorageError: The storage failed.
         """
-        claim = self._claim(queue, owner, lease, now)
+        beats = heartbeat is not False and now is None
+        served = (checks.queue("queue", queue),)
+        crew = self.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
+        claim = self._claim(crew)
         if claim is None:
             return None
-        beats = heartbeat is not False and now is None
-        crew = self._crew((queue,), owner, lease, heartbeat=beats, now=now)
         carry(crew, claim, lambda: True)
-        return self._run(claim)
+        return run_of(self.door.fresh(claim.run_id).state)
 
     def drain(self, *, queues: Sequence[str] | None = None, limit: int | None = None) -> int:
         """
@@ -265,15 +247,14 @@ class Mesh:
         """
         if limit is not None:
             limit = checks.integer("limit", limit, least=0)
-        served = self._served() if queues is None else checks.queues("queues", queues)
-        crew = self._crew(served, None, "60s", heartbeat=True, now=None)
+        crew = self.engine.crew(self._catalogue.queues if queues is None else queues, "60s")
         performed = 0
 
         def single() -> bool:
             return limit is not None
 
         while limit is None or performed < limit:
-            taken = take(self.door, served, self.actions.performable(), 1, crew.offer)
+            taken = self.engine.take(crew, 1)
             if not taken.appends:
                 break
             for claim in taken.claims:
@@ -307,7 +288,10 @@ class Mesh:
             ConfigError: An option is wrong.
             StorageError: The storage failed.
         """
-        return self._claim(queue, owner, lease, now)
+        checks.text("owner", owner)
+        served = (checks.queue("queue", queue),)
+        crew = self.engine.crew(served, lease, owner=owner, heartbeat=False, now=now)
+        return self._claim(crew)
 
     def heartbeat(
         self,
@@ -482,29 +466,10 @@ class Mesh:
         """
         return reindex(self.door, None if run is None else run_id_of(run))
 
-    # -- what workers need
-
-    def run_async(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
-        """Run an async step on the mesh's event loop."""
-        return self._event_loop.run(coroutine, signals)
-
-    def enlist(self, worker: Worker) -> None:
-        """Let starts fill this worker's free slots."""
-        with self._lock:
-            self._workers = (*self._workers, worker)
-
-    def dismiss(self, worker: Worker) -> None:
-        """Fill its slots no more."""
-        with self._lock:
-            self._workers = tuple(one for one in self._workers if one is not worker)
-
-    def _claim(
-        self, queue: str, owner: str | None, lease: Duration, now: datetime | None
-    ) -> Claim | None:
-        crew = self._crew((queue,), owner, lease, heartbeat=False, now=now)
-        now = crew.now
+    def _claim(self, crew: Crew) -> Claim | None:
+        """One claim; what needs nobody is done on the way."""
         while True:
-            taken = take(self.door, (queue,), self.actions.performable(), 1, crew.offer, now=now)
+            taken = self.engine.take(crew, 1)
             if taken.claims or not taken.appends:
                 return taken.claims[0] if taken.claims else None
 
@@ -512,39 +477,3 @@ class Mesh:
         command = command_for(claim, outcome, self.door.ports.draw, None)
         handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
         return answered(handled)
-
-    def _run(self, claim: Claim) -> Run:
-        return run_of(self.door.fresh(claim.run_id).state)
-
-    def _crew(
-        self,
-        queues: Sequence[str],
-        owner: str | None,
-        lease: Duration,
-        *,
-        heartbeat: bool,
-        now: datetime | None,
-    ) -> Crew:
-        lease_ms = lease_of(lease)
-        beats = None
-        if heartbeat:
-            beats = self._heartbeats.setdefault(lease_ms, Heartbeats(self.door, lease_ms=lease_ms))
-        if owner is None:
-            owner = owner_name(self.door.ports.random_bytes(4))
-        return Crew(
-            door=self.door,
-            actions=self.actions,
-            owner=checks.text("owner", owner),
-            lease_ms=lease_ms,
-            queues=frozenset(checks.queues("queue", queues)),
-            run_async=self.run_async,
-            heartbeats=beats,
-            now=checks.instant("now", now),
-        )
-
-    def _served(self) -> tuple[str, ...]:
-        named = {"default"}
-        for spec in self.workflows.values():
-            queues = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
-            named.update(queue for queue in queues if queue is not None)
-        return tuple(sorted(named))

@@ -7,36 +7,38 @@ steps end and are settled, nothing more is claimed.
 """
 
 import logging
-import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Final, Self, assert_never
+from typing import Final, Protocol, Self, assert_never
 
-from squidmesh.carry import Crew, hand_back
-from squidmesh.checks import integer, wrong
+from squidmesh.carry import hand_back
+from squidmesh.checks import integer
 from squidmesh.checks import queues as queue_names
-from squidmesh.claim import Claim, Taken, take
-from squidmesh.duration import Duration, duration_ms
-from squidmesh.heartbeat import Heartbeats
+from squidmesh.claim import Claim
+from squidmesh.duration import Duration
+from squidmesh.engine import Engine
 from squidmesh.loop import Begin, Rest, Take, worker_loop
 from squidmesh.slots import Slots
+from squidmesh.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Wakeups
-
-if TYPE_CHECKING:
-    from squidmesh.mesh import Mesh
 
 LOG: Final = logging.getLogger("squidmesh.worker")
 #: Seconds until a worker tries again after the storage said no.
 AFTER_ERROR: Final = 1.0
 #: Seconds between looks at whether a signal came.
 GLANCE: Final = 0.2
-#: Milliseconds of the longest lease: so long may work lie about after a crash.
-LONGEST_LEASE: Final = 3_600_000
+
+
+class Embedded(Protocol):
+    """Whatever has an engine: a mesh."""
+
+    @property
+    def engine(self) -> Engine:
+        """What it runs on."""
 
 
 class Worker:
@@ -56,26 +58,16 @@ class Worker:
 
     def __init__(
         self,
-        mesh: "Mesh",
+        mesh: Embedded,
         *,
         concurrency: int = 8,
         queues: Sequence[str] = ("default",),
         lease: Duration = "60s",
     ) -> None:
-        self._mesh = mesh
+        self._engine = mesh.engine
         self._concurrency = integer("concurrency", concurrency, least=1)
         self._queues = queue_names("queues", queues)
-        lease_ms = lease_of(lease)
-        self._heartbeats = Heartbeats(mesh.door, lease_ms=lease_ms)
-        self._crew = Crew(
-            door=mesh.door,
-            actions=mesh.actions,
-            owner=owner_name(mesh.door.ports.random_bytes(4)),
-            lease_ms=lease_ms,
-            queues=frozenset(self._queues),
-            run_async=mesh.run_async,
-            heartbeats=self._heartbeats,
-        )
+        self._crew = mesh.engine.crew(self._queues, lease)
         #: Guards the two below.
         self._lock = threading.Lock()
         self._free = 0
@@ -197,22 +189,21 @@ class Worker:
             self._enlisted.set()  # one that failed on the way in must not be waited for
 
     def _work_until_stopped(self) -> None:
-        with self._mesh.door.journal.listen(self._queues) as wakeups:
+        with self._engine.door.journal.listen(self._queues) as wakeups:
             slots = Slots(self._crew, self._concurrency, self._is_stopping, self._release)
             self._wakeups, self._slots, self._free = wakeups, slots, self._concurrency
-            self._mesh.enlist(self)
+            self._engine.enlist(self)
             self._enlisted.set()
             try:
                 self._drive(wakeups)
             finally:
-                self._mesh.dismiss(self)
+                self._engine.dismiss(self)
                 self._stopping.set()
                 slots.close()
-                self._heartbeats.stop()
                 self._wakeups = self._slots = None
 
     def _drive(self, wakeups: Wakeups) -> None:
-        ports = self._mesh.door.ports
+        ports = self._engine.door.ports
         loop = worker_loop(self._free_slots, self._is_stopping, ports.draw)
         reply: Taken | None = None
         while True:
@@ -239,8 +230,7 @@ class Worker:
             return None
         claims: tuple[Claim, ...] = ()
         try:
-            crew = self._crew
-            taken = take(crew.door, self._queues, crew.actions.performable(), slots, crew.offer)
+            taken = self._engine.take(self._crew, slots)
             claims = taken.claims
         except Exception as error:  # a worker outlives a storage that is away, and any bug
             LOG.error("nothing could be claimed, trying again: %s", error)
@@ -287,24 +277,6 @@ class Worker:
             starved, self._starved = self._starved, False
         if starved and self._wakeups is not None:
             self._wakeups.ring()
-
-
-def owner_name(randomness: bytes) -> str:
-    """Host, process and a random incarnation: restarted workers never share a name."""
-    return f"{socket.gethostname()}:{os.getpid()}:{randomness.hex()}"
-
-
-def lease_of(lease: Duration) -> int:
-    """
-    A lease in milliseconds.
-
-    Raises:
-        ConfigError: It is no duration between 1 ms and 1 h.
-    """
-    lease_ms = duration_ms(lease, option="lease")
-    if not 1 <= lease_ms <= LONGEST_LEASE:
-        raise wrong("lease", "expected 1ms to 1h")
-    return lease_ms
 
 
 @contextmanager

@@ -16,13 +16,12 @@ from hypothesis.stateful import (
     rule,
 )
 
-from squidmesh import ActionRegistry, Context, Refused
-from squidmesh import claim as claim_module
+from squidmesh import ActionRegistry, Context, Refused, taking
 from squidmesh import door as door_module
 from squidmesh import handle as handle_module
 from squidmesh import requests as requests_module
 from squidmesh.carry import Crew, act
-from squidmesh.claim import Claim, take
+from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh.known import Known, Memory
@@ -32,6 +31,7 @@ from squidmesh.perform import Outcome
 from squidmesh.ports import SITES, Ports
 from squidmesh.requests import Reply, Request, Trip, Write
 from squidmesh.starting import prepare, start
+from squidmesh.taking import take
 from squidmesh_core.decide import Already, Decision, Refusal
 from squidmesh_core.errors import SquidmeshError, StorageError
 from squidmesh_core.ids import AppendId, RunId
@@ -430,7 +430,7 @@ def _remember(memory: Memory, batch: Batch) -> None:
 
 def performed_before_committed(patch: pytest.MonkeyPatch) -> None:
     """A claim is performed whatever became of its append."""
-    patch.setattr(claim_module, "Committed", object)
+    patch.setattr(taking, "Committed", object)
 
 
 def index_changed_outside_the_append(patch: pytest.MonkeyPatch) -> None:

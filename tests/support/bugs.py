@@ -282,7 +282,7 @@ def visits_share_a_key(patch: pytest.MonkeyPatch) -> None:
 
 def visits_without_bound(patch: pytest.MonkeyPatch) -> None:
     """`max_visits` is not looked at."""
-    honest = advance.enter
+    honest = enter_module.enter
 
     def enter(desk: Desk, node: Node) -> None:
         honest(desk, evolve(node, max_visits=None) if isinstance(node, StepNode) else node)

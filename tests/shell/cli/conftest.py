@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.commands import Said, Typed
 
 from squidmesh.cli.root import run
+from support.commands import Said, Typed
 
 GREETINGS = """
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from squidmesh.claim import Claim, Taken
+from squidmesh.claim import Claim
 from squidmesh.loop import (
     LONGEST_REST,
     LONGEST_STRAND,
@@ -18,6 +18,7 @@ from squidmesh.loop import (
     worker_loop,
 )
 from squidmesh.perform import Succeeded
+from squidmesh.taking import Taken
 from support.stage import Stage, begin, claimed
 from support.workflows import chain, step
 

@@ -8,9 +8,9 @@ import pytest
 
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.carry import Crew, perform_claim, settle_all
-from squidmesh.claim import take
 from squidmesh.loop import Settle
 from squidmesh.slots import IN_A_ROW
+from squidmesh.taking import take
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
@@ -43,7 +43,7 @@ def started(mesh: Mesh, spec: Spec, actions: ActionRegistry, count: int) -> list
 
 
 def crew_of(mesh: Mesh) -> Crew:
-    return mesh._crew(("default",), "ana", "60s", heartbeat=False, now=None)
+    return mesh.engine.crew(("default",), "60s", owner="ana", heartbeat=False)
 
 
 def performed(mesh: Mesh, crew: Crew, limit: int) -> list[Settle]:

@@ -310,7 +310,7 @@ def test_without_heartbeats_none_is_written(stage: Stage) -> None:
     mesh.execute_next(now=stage.clock.now)
 
     assert "completed" == mesh.inspect(run).status
-    assert {} == mesh._heartbeats
+    assert {} == mesh.engine._heartbeats
 
 
 # --- signals, in a process of its own

@@ -1,0 +1,182 @@
+"""
+What a mesh runs on: the door, the actions, and who works for it in this process.
+
+`Mesh` is the public face, `Worker` the one that works; both hold an `Engine`.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from squidmesh import checks, starting
+from squidmesh.actions import ActionRegistry
+from squidmesh.carry import Crew
+from squidmesh.claim import Claim, claim_in
+from squidmesh.door import Door
+from squidmesh.duration import Duration, duration_ms
+from squidmesh.eventloop import EventLoop
+from squidmesh.handle import Handled
+from squidmesh.heartbeat import Heartbeats
+from squidmesh.ports import Ports
+from squidmesh.signals import StepSignals
+from squidmesh.starting import Request
+from squidmesh.taking import Taken, take
+from squidmesh_core.protocol.commands import Offer
+from squidmesh_storage.api import Journal
+
+#: Milliseconds of the longest lease: so long may work lie about after a crash.
+LONGEST_LEASE: Final = 3_600_000
+
+
+class SlotKeeper(Protocol):
+    """Whoever has slots that a start may fill at once: a worker."""
+
+    def reserve(self, queue: str) -> tuple[Offer, str] | None:
+        """A free slot for work of this queue, with its token; null: there is none."""
+
+    def fill(self, claim: Claim | None) -> None:
+        """Begin the claim that a reserved slot got, or give the slot back."""
+
+    def stop(self) -> None:
+        """Drain, and wait for it."""
+
+
+class Engine:
+    """The runtime of one mesh in this process."""
+
+    def __init__(self, journal: Journal, ports: Ports) -> None:
+        self.door = Door(journal, ports)
+        #: Everything that is performed here.
+        self.actions = ActionRegistry()
+        self._lock = threading.Lock()
+        self._event_loop = EventLoop()
+        self._heartbeats: dict[int, Heartbeats] = {}
+        self._keepers: tuple[SlotKeeper, ...] = ()
+
+    def close(self) -> None:
+        """Drain the workers, then let go of threads, connections and files."""
+        for keeper in self._keepers:
+            keeper.stop()
+        for heartbeats in self._heartbeats.values():
+            heartbeats.stop()
+        self._event_loop.close()
+        self.door.journal.close()
+
+    def perform_too(self, actions: ActionRegistry) -> None:
+        """
+        Perform these actions from now on; later changes of the registry change nothing.
+
+        Raises:
+            ConfigError: `duplicate_action`: a key belongs to another function.
+        """
+        with self._lock:
+            self.actions.join(actions)
+
+    def run_async(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
+        """Run an async step on the mesh's event loop."""
+        return self._event_loop.run(coroutine, signals)
+
+    # -- starts, and the workers whose slots they fill
+
+    def enlist(self, keeper: SlotKeeper) -> None:
+        """Let starts fill these slots."""
+        with self._lock:
+            self._keepers = (*self._keepers, keeper)
+
+    def dismiss(self, keeper: SlotKeeper) -> None:
+        """Fill these slots no more."""
+        with self._lock:
+            self._keepers = tuple(one for one in self._keepers if one is not keeper)
+
+    def start(self, request: Request) -> Handled:
+        """Begin a run, in a free slot of this process if there is one."""
+        for keeper in self._keepers:
+            slot = keeper.reserve(request.command.queue)
+            if slot is not None:
+                return self._start_in(keeper, request, *slot)
+        return starting.start(self.door, request, None)
+
+    def _start_in(self, keeper: SlotKeeper, request: Request, offer: Offer, token: str) -> Handled:
+        claim = None
+        try:
+            handled = starting.start(self.door, request, offer)
+            claim = claim_in(handled.state, handled.entries, offer, token)
+        finally:
+            keeper.fill(claim)
+        return handled
+
+    # -- claims
+
+    def crew(
+        self,
+        queues: Sequence[str],
+        lease: Duration,
+        *,
+        owner: str | None = None,
+        heartbeat: bool = True,
+        now: datetime | None = None,
+    ) -> Crew:
+        """
+        Somebody who can claim, perform and settle.
+
+        Args:
+            queues: Where claims come from.
+            lease: How long a claim lives without a heartbeat.
+            owner: The name in the claims; null: a fresh one of this process.
+            heartbeat: Whether leases are kept alive.
+            now: The instant to decide at; null: the storage's clock.
+
+        Raises:
+            ConfigError: An option is wrong.
+        """
+        lease_ms = lease_of(lease)
+        if owner is None:
+            owner = owner_name(self.door.ports.random_bytes(4))
+        return Crew(
+            door=self.door,
+            actions=self.actions,
+            owner=checks.text("owner", owner),
+            lease_ms=lease_ms,
+            queues=frozenset(checks.queues("queues", queues)),
+            run_async=self.run_async,
+            heartbeats=self._beats(lease_ms) if heartbeat else None,
+            now=checks.instant("now", now),
+        )
+
+    def take(self, crew: Crew, limit: int) -> Taken:
+        """
+        Claim up to so many attempts for a crew.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        queues, performable = sorted(crew.queues), self.actions.performable()
+        return take(self.door, queues, performable, limit, crew.offer, now=crew.now)
+
+    def _beats(self, lease_ms: int) -> Heartbeats:
+        with self._lock:
+            beats = self._heartbeats.get(lease_ms)
+            if beats is None:
+                beats = self._heartbeats[lease_ms] = Heartbeats(self.door, lease_ms=lease_ms)
+            return beats
+
+
+def owner_name(randomness: bytes) -> str:
+    """Host, process and a random incarnation: restarted workers never share a name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{randomness.hex()}"
+
+
+def lease_of(lease: Duration) -> int:
+    """
+    A lease in milliseconds.
+
+    Raises:
+        ConfigError: It is no duration between 1 ms and 1 h.
+    """
+    lease_ms = duration_ms(lease, option="lease")
+    if not 1 <= lease_ms <= LONGEST_LEASE:
+        raise checks.wrong("lease", "expected 1ms to 1h")
+    return lease_ms
