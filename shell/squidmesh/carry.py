@@ -24,10 +24,14 @@ from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
 from squidmesh.signals import StepSignals
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Refusal
+from squidmesh_core.errors import StorageUnavailable
+from squidmesh_core.ids import RunId
 from squidmesh_core.plan.deadline import evaluate
-from squidmesh_core.protocol.commands import Complete, Defer, Fail, Offer
+from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Offer
 
 LOG: Final = logging.getLogger("squidmesh.worker")
+#: Seconds between tries to settle while the storage is away.
+BETWEEN_TRIES: Final = 0.25
 
 
 @frozen(kw_only=True)
@@ -88,7 +92,8 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     Record what came of steps; for each the claim of its run's next attempt, if one was made.
 
     What belongs to different runs is one append.  A refusal is normal life: the
-    lease was lost or the run ended, and what the step returned is dropped.  A
+    lease was lost or the run ended, and what the step returned is dropped.  While
+    the storage is away it is asked again until the leases are past; any other
     storage error leaves the claim to run out.
     """
     followed: list[Claim | None] = [None] * len(requests)
@@ -115,10 +120,26 @@ def _settled(
         for (_, request), offer in zip(requests, offers, strict=True)
     ]
     crew.door.ports.site("settle.before")
-    handled = crew.door.handle_all(commands, now=crew.now)
+    handled = _insist(crew, commands)
     crew.door.ports.site("settle.after")
     for (place, request), offer, one in zip(requests, offers, handled, strict=True):
         yield place, _following(request.claim, one, offer)
+
+
+def _insist(crew: Crew, commands: Sequence[tuple[RunId, Command]]) -> list[Handled | Exception]:
+    """Ask again while the storage is away, for as long as the leases could live."""
+    ports = crew.door.ports
+    handled = crew.door.handle_all(commands, now=crew.now)
+    began = ports.monotonic()
+    while (ports.monotonic() - began) * 1000 < crew.lease_ms:
+        away = [place for place, one in enumerate(handled) if isinstance(one, StorageUnavailable)]
+        if not away:
+            break
+        ports.pause(BETWEEN_TRIES)
+        again = crew.door.handle_all([commands[place] for place in away], now=crew.now)
+        for place, one in zip(away, again, strict=True):
+            handled[place] = one
+    return handled
 
 
 def _following(

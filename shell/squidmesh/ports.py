@@ -6,6 +6,7 @@ all of them handed in, a whole worker can be run by a test on one thread.
 """
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, Literal, get_args
@@ -39,6 +40,11 @@ def _rest(wakeups: Wakeups, seconds: float) -> bool:
     return wakeups.wait(seconds)
 
 
+def _pause(seconds: float) -> None:
+    # `time.sleep` fails under a faked clock; nobody sets this event.
+    threading.Event().wait(seconds)
+
+
 def _pass(site: Site) -> None:
     """Production has no faults of its own."""
 
@@ -55,5 +61,7 @@ class Ports:
     monotonic: Callable[[], float] = time.monotonic
     #: Wait for a hint of new work, at most so many seconds; whether there was one.
     rest: Callable[[Wakeups, float], bool] = _rest
+    #: Wait so many seconds, whatever happens.
+    pause: Callable[[float], object] = _pause
     #: Called at each named place; may raise or kill in tests.
     site: Callable[[Site], None] = _pass

@@ -1,5 +1,6 @@
 """Slots: threads that perform steps and settle them together."""
 
+import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.carry import Crew, perform_claim, settle_all
 from squidmesh.loop import Settle
+from squidmesh.ports import Ports
 from squidmesh.slots import IN_A_ROW
 from squidmesh.taking import take
 from squidmesh_core.errors import StorageUnavailable
@@ -105,10 +107,33 @@ def test_a_settlement_that_fails_leaves_the_others_alone(stage: Stage) -> None:
     assert "b" == claim.node
 
 
-def test_a_storage_that_is_away_fails_each_settlement_and_no_worker(stage: Stage) -> None:
-    """Nothing follows; the leases run out, and the runs are as they were."""
+def test_a_settlement_outlasts_a_storage_that_is_away(stage: Stage) -> None:
+    """What a step gave is recorded once the storage is back, if the lease could still live."""
     journal = Counting(stage)
-    mesh = stage.mesh(journal=journal)
+
+    def come_back(_: float) -> None:
+        journal.away = False
+
+    mesh = stage.mesh(journal=journal, ports=Ports(pause=come_back))
+    started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 1)
+    crew = crew_of(mesh)
+    wanted = performed(mesh, crew, 1)
+    journal.away = True
+
+    (claim,) = settle_all(crew, wanted)
+
+    assert claim is not None
+    assert "b" == claim.node
+
+
+def test_a_storage_that_stays_away_costs_the_lease_and_no_worker(stage: Stage) -> None:
+    """Once the lease is past nobody insists; the run is as it was."""
+    journal = Counting(stage)
+    ticks = itertools.count(step=25)
+    mesh = stage.mesh(
+        journal=journal,
+        ports=Ports(pause=lambda _: None, monotonic=lambda: float(next(ticks))),
+    )
     (run,) = started(mesh, TWO, does(a=lambda: 1, b=lambda: 2), 1)
     crew = crew_of(mesh)
     wanted = performed(mesh, crew, 1)
