@@ -28,7 +28,7 @@ def main() -> None:
     for refused in intake.refused:
         for flaw in refused.flaws:
             # ascii: what was refused may hold what a terminal obeys.
-            line = f"row {refused.row} ({ascii(refused.order_id)}) {flaw.field}: {flaw.reason}"
+            line = f"row {refused.row} ({refused.order_id!a}) {flaw.field}: {flaw.reason}"
             sys.stdout.write(f"{line}\n")
     counts = (len(intake.started), len(intake.repeated), len(intake.refused))
     sys.stdout.write("{} runs started, {} rows repeated, {} refused\n".format(*counts))
