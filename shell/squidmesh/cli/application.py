@@ -168,8 +168,10 @@ def require_url(config: Config, fallback: str | None = None) -> str:
 
 def _check_exists(url: str) -> None:
     scheme, _, rest = url.partition("://")
+    if scheme != "sqlite" or not rest.startswith("/"):
+        return  # opening it says what is wrong with it
     name = rest.removeprefix("/")
-    if scheme == "sqlite" and name and name != ":memory:" and not Path(name).exists():
+    if name not in {"", ":memory:"} and not Path(name).exists():
         path = Path(name).absolute()
         raise StorageError(
             f"there is no file {path}; nothing was created", "storage_error", {"path": str(path)}
