@@ -23,7 +23,8 @@ def command(session: Session, /, *, queue: str | None, lease: str) -> int:
     if screen.form == "json":
         screen.document("step/1", run=None if run is None else run_document(run, mask))
     elif run is None:
-        screen.line("nothing is claimable" if screen.form == "human" else "")
+        if screen.form == "human":
+            screen.line("nothing is claimable")
     elif screen.form == "human":
         screen.line(f"one attempt of {run.id} was performed; it is {run.status}")
     else:
