@@ -41,6 +41,10 @@ _REASONS: Final[Mapping[Reason, str]] = {
 _BAR: Final = 16
 
 
+#: Columns of the attempts that must stay readable when the others are long.
+_LEAST: Final = {"attempt": 14, "status": 9}
+
+
 def run_panel(snapshot: Snapshot, screen: Screen) -> "Group":
     """A run as `show` and the live tree draw it."""
     from rich.console import Group
@@ -64,7 +68,8 @@ def history_table(snapshot: Snapshot) -> "Table":
     mask = mask_of(snapshot)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading in ("attempt", "status", "took in", "gave out"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+        least = _LEAST.get(heading, 6)
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, min_width=least)
     for attempt in snapshot.attempts:
         if attempt.error is not None:
             gave = _failure_line(attempt.error, mask)
