@@ -65,7 +65,9 @@ def _write_one(
 ) -> Outcome:
     record = batch.record
     if batch.group not in fallen:
-        written = connection.execute(SQL["append"], record_values(record, stored_at)).rowcount
+        must_follow = (record.first - 1, record.run_id)
+        values = (*record_values(record, stored_at), *must_follow)
+        written = connection.execute(SQL["append"], values).rowcount
         if written:
             _change(connection, record.run_id, batch.rows, record.at)
             return Committed(run_id=record.run_id, revision=record.last)

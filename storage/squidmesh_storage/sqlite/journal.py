@@ -166,7 +166,7 @@ class SqliteJournal:
         """See `Journal.rows_of`."""
         with self._process.readers.snapshot() as connection:
             run = connection.execute(SQL["run"], (run_id,)).fetchone()
-            attempts = connection.execute(SQL["attempts"], (run_id,)).fetchall()
+            attempts = connection.execute(SQL["attempts"], (run_id, run_id)).fetchall()
         return (
             None if run is None else run_from(run),
             tuple(attempt_from(row) for row in attempts),

@@ -26,7 +26,7 @@ def instant(stored: int) -> datetime:
 
 
 def record_values(record: AppendRecord, stored_at: int) -> tuple[Value, ...]:
-    """What `append` binds; `stored_at` in microseconds, by the storage clock."""
+    """The columns of an append; `stored_at` in microseconds, by the storage clock."""
     return (
         record.run_id,
         record.first,

@@ -2,9 +2,9 @@
 
 -- append: Write an append if its predecessor is the head.
 insert into squidmesh_journal (run_id, first, last, append_id, at, stored_at, body, hash)
-select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-where ?2 - 1 = coalesce(
-    (select last from squidmesh_journal where run_id = ?1 order by first desc limit 1), 0
+select ?, ?, ?, ?, ?, ?, ?, ?
+where ? = coalesce(
+    (select last from squidmesh_journal where run_id = ? order by first desc limit 1), 0
 );
 
 -- head: Where a journal stands.
@@ -85,11 +85,11 @@ delete from squidmesh_held where run_id = ?;
 -- attempts: The attempts of a run, by key.
 select run_id, attempt_key, queue, action, priority, visible_at, partition_key, null
 from squidmesh_waiting
-where run_id = ?1
+where run_id = ?
 union all
 select run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until
 from squidmesh_held
-where run_id = ?1
+where run_id = ?
 order by 2;
 
 -- put_run: Store the listed facts of a run.
