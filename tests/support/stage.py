@@ -50,6 +50,7 @@ class Stage:
         self.folder = folder
         self._kept = MemoryJournal(clock=self.clock)
         self._meshes: list[Mesh] = []
+        self._opened: list[Journal] = []
 
     @property
     def file(self) -> Path:
@@ -61,7 +62,9 @@ class Stage:
         """The journal, opened anew where that is possible."""
         if self.folder is None:
             return self._kept
-        return SqliteJournal(self.file, clock=self.clock)
+        journal = SqliteJournal(self.file, clock=self.clock)
+        self._opened.append(journal)
+        return journal
 
     def mesh(
         self,
@@ -78,9 +81,11 @@ class Stage:
         return mesh
 
     def close(self) -> None:
-        """Close every mesh."""
+        """Close every mesh, and every journal that a test opened for itself."""
         for mesh in self._meshes:
             mesh.close()
+        for journal in self._opened:
+            journal.close()
 
 
 def does(**functions: Callable[..., object]) -> ActionRegistry:
