@@ -137,10 +137,10 @@ def open_mesh(
     if config.app is not None:
         app = load(config.app, "app")
         if callable(app) and not isclass(app):
+            _check_no_url(config)
             app = app()
         if isinstance(app, Mesh):
-            if config.url_is_flag:
-                raise _wrong("url", "the application brings its own journal; leave out --url")
+            _check_no_url(config)
             return app
         if not (isinstance(app, ModuleType) or (isclass(app) and issubclass(app, Workflow))):
             kinds = "a Mesh, a function that returns one, a module, or a workflow"
@@ -164,6 +164,11 @@ def require_url(config: Config, fallback: str | None = None) -> str:
         where = f"--url, {URL_VARIABLE}, or url in [tool.squidmesh] of {FILE_NAME}"
         raise _wrong("url", f"no journal is configured; give {where}")
     return url
+
+
+def _check_no_url(config: Config) -> None:
+    if config.url_is_flag:
+        raise _wrong("url", "the application brings its own journal; leave out --url")
 
 
 def _check_exists(url: str) -> None:
