@@ -2,7 +2,7 @@
 Unguessable bytes, fetched from the system in stocks.
 
 Each fetch lets go of the interpreter, and a thread that wants it back has to wait
-for its turn: with 32 threads, three fetches a step took a fifth of the speed.
+for its turn; a step needs three.
 """
 
 import os

@@ -12,7 +12,7 @@ thread alone never waits for company, and a busy moment shares its flushes.
                        wait ──────────────────────────── done
 
 The threads of a round wake one another in a row.  Woken all at once, they would
-fight for the interpreter: that took a tenth of the speed of 32 threads.
+fight for the interpreter.
 """
 
 from collections import deque
