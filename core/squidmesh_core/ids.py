@@ -5,6 +5,8 @@ Every key is derived here and nowhere else (specs/protocol.md §1):
 
     visit_key    <run_id>:<step>            from the second visit on  <run_id>:<step>@<n>
     attempt_key  <visit_key>:<number>       a deferral appends        :deferred, :deferred2 …
+    undo_key     <run_id>:compensate:<step>[@<n>]    the visit that undoes that visit
+    timeout_key  <visit_key>:timeout        the whole run's is        <run_id>:timeout
 
 Nothing here draws randomness: random bytes come in as arguments.
 """
@@ -64,6 +66,12 @@ def visit_number(visit: VisitKey) -> int:
     return int(number) if number != visit and number.isdecimal() else 1
 
 
+def visit_node(visit: VisitKey) -> NodeName:
+    """The node that a visit enters."""
+    node = visit.rpartition(":")[2]
+    return NodeName(node.partition("@")[0])
+
+
 def attempt_key(visit: VisitKey, number: int) -> AttemptKey:
     """The key of the n-th try of a visit; `number` counts from 1."""
     return AttemptKey(f"{visit}:{number}")
@@ -76,6 +84,34 @@ def deferred_key(key: AttemptKey) -> AttemptKey:
         return AttemptKey(f"{key}:deferred")
     turn = int(tail.removeprefix("deferred") or "1")
     return AttemptKey(f"{stem}:deferred{turn + 1}")
+
+
+def undo_key(visit: VisitKey) -> VisitKey:
+    """The key of the visit that undoes a visit; node names hold no colon."""
+    run_id, _, node = visit.rpartition(":")
+    return VisitKey(f"{run_id}:compensate:{node}")
+
+
+def undone_visit(visit: VisitKey) -> VisitKey | None:
+    """The visit that a visit undoes, if it is there to undo one; the inverse of `undo_key`."""
+    head, _, node = visit.rpartition(":")
+    run_id, _, kind = head.rpartition(":")
+    return VisitKey(f"{run_id}:{node}") if run_id and kind == "compensate" else None
+
+
+def run_visit(run_id: RunId) -> VisitKey:
+    """What stands for the run itself where a visit is asked for: its time-out."""
+    return VisitKey(run_id)
+
+
+def timeout_key(visit: VisitKey) -> AttemptKey:
+    """The key of the timer that ends a visit, or with `run_visit` the run."""
+    return AttemptKey(f"{visit}:timeout")
+
+
+def is_timeout(key: AttemptKey) -> bool:
+    """Whether an attempt is the timer of a time-out."""
+    return key.endswith(":timeout")
 
 
 def token_hash(token: str) -> str:

@@ -13,6 +13,8 @@ from typing import assert_never
 from squidmesh_core.decide.answer import Already, Answer, Decision, Refusal
 from squidmesh_core.decide.cancel import cancel
 from squidmesh_core.decide.claim import claim, claim_row, heartbeat
+from squidmesh_core.decide.gates import pause, resume, review
+from squidmesh_core.decide.messages import send
 from squidmesh_core.decide.settle import complete, defer, fail
 from squidmesh_core.decide.start import start
 from squidmesh_core.definition.spec import Spec
@@ -24,6 +26,10 @@ from squidmesh_core.protocol.commands import (
     Defer,
     Fail,
     Heartbeat,
+    Pause,
+    Resume,
+    Review,
+    Send,
     Start,
 )
 from squidmesh_core.state.run import RunState
@@ -59,4 +65,12 @@ def decide(state: RunState, spec: Spec, command: Command, now: datetime) -> Answ
             return defer(state, spec, command, now)
         case Cancel():
             return cancel(state, spec, command, now)
+        case Pause():
+            return pause(state, spec, command, now)
+        case Resume():
+            return resume(state, spec, command, now)
+        case Review():
+            return review(state, spec, command, now)
+        case Send():
+            return send(state, spec, command, now)
     assert_never(command)

@@ -2,32 +2,43 @@
 Taking a result in: the route that follows from it, or the end of the run.
 
 A decision that cannot find a route fails the run with a code; no state is ever
-wedged (specs/protocol.md §4).
+wedged (specs/protocol.md §4).  Whatever would end a run as failed undoes first
+what can be undone (§5).
 """
 
+from typing import Literal
+
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.definition.spec import Node, Outcome, StepNode
+from squidmesh_core.definition.spec import LogNode, Node, Outcome, WaitNode
 from squidmesh_core.ids import NodeName, Revision, VisitKey
+from squidmesh_core.plan.compensation import compensable, unrecovered
 from squidmesh_core.plan.routes import choose
-from squidmesh_core.protocol.entries import Decided, Failure, RunTerminal, StepApplied
+from squidmesh_core.protocol.entries import (
+    CompensationStarted,
+    Decided,
+    Failure,
+    ManualStepPaused,
+    RunEnd,
+    RunTerminal,
+    StepApplied,
+)
 
 
 def apply_success(desk: Desk, visit: VisitKey, node: Node, *, source: Revision | None) -> None:
     """Take the recorded output in and route on it; without a route the run fails."""
-    output = node.output if isinstance(node, StepNode) else None
+    output = None if isinstance(node, WaitNode | LogNode) else node.output
+    if desk.draft.saga.started is not None or desk.spec.by_dependencies:
+        _apply(desk, visit, node.name, source=source, output=output)
+        return
     context = desk.draft.context
     if source is not None and output is not None:
         context = {**context, output: desk.draft.unapplied[source]}
-    taken = None
-    if not desk.spec.by_dependencies:
-        chosen = choose(desk.spec, node.name, "ok", context)
-        if isinstance(chosen, Decided):
-            taken = chosen
-        else:
-            _apply(desk, visit, node, source=source, output=output, transition=None)
-            fail_run(desk, node.name, _no_route(chosen, node.name, "ok"))
-            return
-    _apply(desk, visit, node, source=source, output=output, transition=taken)
+    chosen = choose(desk.spec, node.name, "ok", context)
+    if isinstance(chosen, Decided):
+        _apply(desk, visit, node.name, source=source, output=output, transition=chosen)
+    else:
+        _apply(desk, visit, node.name, source=source, output=output)
+        fail_run(desk, node.name, _no_route(chosen, node.name, "ok"))
 
 
 def apply_failure(
@@ -44,19 +55,88 @@ def apply_failure(
         attempted: Whether an attempt already says so; otherwise the visit
             failed on the way in, and its application carries the error.
     """
+    if desk.draft.saga.started is not None:
+        return  # final, its effect unknown: the fold keeps it for the recovery list
     chosen = choose(desk.spec, node.name, "error", desk.draft.context)
     if not isinstance(chosen, Decided):
         fail_run(desk, node.name, failure)
         return
     error = None if attempted else failure
-    _apply(desk, visit, node, source=None, output=None, transition=chosen, error=error)
+    _apply(desk, visit, node.name, transition=chosen, error=error)
 
 
-def fail_run(desk: Desk, step: NodeName, failure: Failure) -> None:
-    """End the run as failed."""
+def apply_timeout(desk: Desk, visit: VisitKey, node: Node, failure: Failure) -> None:
+    """A time-out struck: its own route, else the error route, else the run fails."""
+    chosen = choose(desk.spec, node.name, "timeout", desk.draft.context)
+    if not isinstance(chosen, Decided):
+        chosen = choose(desk.spec, node.name, "error", desk.draft.context)
+    if isinstance(chosen, Decided):
+        _apply(desk, visit, node.name, transition=chosen, error=failure)
+    else:
+        fail_run(desk, node.name, failure)
+
+
+def apply_answer(desk: Desk, gate: ManualStepPaused, *, rejected: bool) -> None:
+    """
+    Take the answer of a gate in, which was just written, and go where the gate says.
+
+    A rejection that leads nowhere fails the run for good.
+
+    Raises:
+        RuntimeError: The gate is a hold, which no route follows.
+    """
+    if gate.visit_key is None or gate.step is None:
+        raise RuntimeError("a hold is lifted, not applied")
+    on: Outcome = "error" if rejected else "ok"
+    target = gate.targets.get(on)
+    taken = target and Decided(source=gate.step, on=on, target=NodeName(target))
+    source = desk.draft.revision
+    _apply(
+        desk, gate.visit_key, gate.step, source=source, output=gate.output, transition=taken or None
+    )
+    if rejected and target is None:
+        fail_run(desk, gate.step, Failure(kind="rejected", message=f"{gate.step} was rejected"))
+
+
+def fail_run(desk: Desk, step: NodeName | None, failure: Failure) -> None:
+    """The run fails for good: undo what was done, or end it."""
+    give_up(desk, "failure", failure=failure, step=step)
+
+
+def give_up(
+    desk: Desk,
+    cause: Literal["failure", "cancel"],
+    *,
+    failure: Failure | None = None,
+    step: NodeName | None = None,
+) -> None:
+    """Go nowhere any more: begin to undo, or end the run if there is nothing to undo."""
+    if compensable(desk.draft, desk.spec):
+        desk.write(
+            CompensationStarted(
+                at=desk.now, revision=desk.next_revision, cause=cause, failure=failure, step=step
+            )
+        )
+    else:
+        status: RunEnd = "failed" if cause == "failure" else "cancelled"
+        end_run(desk, status, failure=failure, step=step)
+
+
+def end_run(
+    desk: Desk, status: RunEnd, *, failure: Failure | None = None, step: NodeName | None = None
+) -> None:
+    """Write the end; what undoing has left is listed in it."""
+    saga = desk.draft.saga.started
+    if saga is not None:
+        failure, step = failure or saga.failure, step or saga.step
     desk.write(
         RunTerminal(
-            at=desk.now, revision=desk.next_revision, status="failed", error=failure, step=step
+            at=desk.now,
+            revision=desk.next_revision,
+            status=status,
+            error=failure,
+            step=step,
+            recovery=unrecovered(desk.draft, desk.spec) if saga else (),
         )
     )
 
@@ -64,11 +144,11 @@ def fail_run(desk: Desk, step: NodeName, failure: Failure) -> None:
 def _apply(
     desk: Desk,
     visit: VisitKey,
-    node: Node,
+    step: NodeName,
     *,
-    source: Revision | None,
-    output: str | None,
-    transition: Decided | None,
+    source: Revision | None = None,
+    output: str | None = None,
+    transition: Decided | None = None,
     error: Failure | None = None,
 ) -> None:
     desk.write(
@@ -76,13 +156,18 @@ def _apply(
             at=desk.now,
             revision=desk.next_revision,
             visit_key=visit,
-            step=node.name,
+            step=step,
             source=source,
             output=output,
             transition=transition,
             error=error,
         )
     )
+
+
+def apply_undone(desk: Desk, visit: VisitKey, step: NodeName) -> None:
+    """The callback that was just recorded has undone a visit."""
+    _apply(desk, visit, step, source=desk.draft.revision)
 
 
 def _no_route(kind: str, step: NodeName, on: Outcome) -> Failure:

@@ -1,56 +1,44 @@
-"""Cancel: an operator ends the run where it is; nothing is undone."""
+"""Cancel: an operator ends the run where it is, or has it undone first."""
 
 from datetime import datetime
 
-from squidmesh_core.decide.answer import Already, Answer, Refusal
+from squidmesh_core.decide.advance import advance
+from squidmesh_core.decide.answer import Answer
+from squidmesh_core.decide.apply import end_run, give_up
 from squidmesh_core.decide.desk import Desk
+from squidmesh_core.decide.receipts import not_now, refused, write_receipt
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.commands import Cancel
-from squidmesh_core.protocol.entries import RunSignalReceived, RunTerminal
 from squidmesh_core.state.run import RunState
 
 
 def cancel(state: RunState, spec: Spec, command: Cancel, now: datetime) -> Answer:
     """
-    End the run as cancelled.
+    End the run as cancelled; with `compensate`, once what was done is undone.
 
     A claimed step is not interrupted; its result is refused as `terminal_run`.
-    The same key again answers with the first time (specs/protocol.md §6).
+    A run that is undoing its steps is not cancelled, lest half of it pass for
+    an end; `abandon` ends it and lists the rest (specs/protocol.md §5).
     """
-    said = command.said
-    before = state.receipt("cancel", said.key) if said.key is not None else None
-    if before is not None:
-        if before.digest == command.digest:
-            return Already(revision=before.revision, state=state)
-        return Refusal(
-            code="idempotency_conflict",
-            message=f"key {said.key!r} already belongs to another cancel; nothing was written",
-            details={"run_id": state.run_id, "command": "cancel", "key": said.key},
-        )
-    if state.started is None:
-        return Refusal(
-            code="not_found",
-            message=f"there is no run {state.run_id}; nothing was written",
-            details={"run_id": state.run_id},
-        )
-    if state.terminal is not None:
-        return Refusal(
-            code="invalid_transition",
-            message=f"run {state.run_id} is {state.status} and cannot be cancelled any more",
-            details={"run_id": state.run_id, "status": state.status},
+    answer = not_now(state, command)
+    if answer is not None:
+        return answer
+    if command.abandon and not state.undoing:
+        return refused(state, "invalid_transition", "it undoes nothing that could be abandoned")
+    if state.undoing and not command.abandon:
+        return refused(
+            state,
+            "compensating",
+            "it is undoing its steps; abandon=True ends that and lists the rest",
         )
     desk = Desk(state, spec, now, None)
-    desk.write(
-        RunSignalReceived(
-            at=now,
-            revision=desk.next_revision,
-            command="cancel",
-            actor=said.actor,
-            comment=said.comment,
-            metadata=said.metadata,
-            idempotency_key=said.key,
-            digest=command.digest,
-        )
+    asked = {"compensate": command.compensate, "abandon": command.abandon}
+    write_receipt(
+        desk, "cancel", command.said, command.digest, {k: v for k, v in asked.items() if v}
     )
-    desk.write(RunTerminal(at=now, revision=desk.next_revision, status="cancelled"))
+    if command.compensate:
+        give_up(desk, "cancel")
+        advance(desk)
+    else:
+        end_run(desk, "cancelled")
     return desk.decision()

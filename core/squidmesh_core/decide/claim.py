@@ -14,7 +14,7 @@ from typing import Final
 from squidmesh_core.decide.advance import advance, claim_for, tick
 from squidmesh_core.decide.answer import Answer, Refusal
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.settle import fence, lose
+from squidmesh_core.decide.settle import fence, final, lose
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.commands import Claim, Heartbeat, Offer
@@ -54,8 +54,8 @@ def claim(state: RunState, spec: Spec, command: Claim, now: datetime) -> Answer:
     Claim an attempt whose state is known: fresh, or lost by its last holder.
 
     Work without an action is claimed and completed here.  An attempt that was
-    delivered as often as allowed is not delivered again: it fails as
-    `worker_lost` and goes the way of any failure.
+    delivered as often as allowed is not delivered again, nor is a forward one
+    while the run undoes its steps: it fails as `worker_lost`.
     """
     attempt = state.attempt(command.attempt_key)
     refusal = _why_not(state, attempt, command, now)
@@ -63,7 +63,7 @@ def claim(state: RunState, spec: Spec, command: Claim, now: datetime) -> Answer:
         return refusal or _unknown(state, command)
     desk = Desk(state, spec, now, command.offer)
     most = attempt.intent.max_deliveries or MOST_DELIVERIES
-    if attempt.status == "claimed" and attempt.deliveries >= most:
+    if attempt.status == "claimed" and (attempt.deliveries >= most or final(state, attempt)):
         lose(desk, attempt)
         advance(desk)
     elif attempt.intent.action is None:
@@ -107,6 +107,12 @@ def _why_not(
         return Refusal(
             code="terminal_run",
             message=f"run {state.run_id} is {state.status}; nothing was claimed",
+            details={**details, "status": state.status},
+        )
+    if state.gates.hold is not None:
+        return Refusal(
+            code="not_claimed",
+            message=f"run {state.run_id} is held; nothing was claimed",
             details={**details, "status": state.status},
         )
     if attempt.settlement is not None:

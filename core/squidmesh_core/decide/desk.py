@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from squidmesh_core.decide.answer import Decision
-from squidmesh_core.definition.spec import Spec
+from squidmesh_core.definition.spec import Node, Spec, StepNode
 from squidmesh_core.ids import ClaimId, Revision, RunId, token_hash
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import Entry
@@ -43,6 +43,15 @@ class Desk:
     def next_revision(self) -> Revision:
         """The revision that the next entry gets."""
         return Revision(self.draft.revision + 1)
+
+    def lane(self, node: Node | None) -> tuple[str, int]:
+        """Queue and priority: a step's own, else the run's."""
+        begun = self.draft.started
+        queue, priority = ("default", 0) if begun is None else (begun.queue, begun.priority)
+        if isinstance(node, StepNode):
+            queue = queue if node.queue is None else node.queue
+            priority = priority if node.priority is None else node.priority
+        return queue, priority
 
     def write(self, entry: Entry) -> None:
         """

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Already, Answer, Refusal
-from squidmesh_core.decide.apply import apply_failure, apply_success
+from squidmesh_core.decide.apply import apply_failure, apply_success, apply_undone
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import Revision, attempt_key, deferred_key
@@ -61,8 +61,11 @@ def complete(state: RunState, spec: Spec, command: Complete, now: datetime) -> A
         return attempt
     desk = Desk(state, spec, now, command.offer)
     _write_completed(desk, command.held, output=command.output)
-    node = spec.nodes[attempt.intent.step]
-    apply_success(desk, attempt.intent.visit_key, node, source=desk.draft.revision)
+    visit, node = attempt.intent.visit_key, spec.nodes[attempt.intent.step]
+    if attempt.intent.kind == "compensation":
+        apply_undone(desk, visit, node.name)
+    else:
+        apply_success(desk, visit, node, source=desk.draft.revision)
     advance(desk)
     return desk.decision()
 
@@ -73,13 +76,17 @@ def fail(state: RunState, spec: Spec, command: Fail, now: datetime) -> Answer:
     if isinstance(attempt, Refusal):
         return attempt
     desk = Desk(state, spec, now, command.offer)
-    delay = retry_delay(
-        attempt.intent.retry,
-        number=attempt.intent.number,
-        kinds=command.kinds,
-        retryable=command.retryable,
-        retry_after_ms=command.retry_after_ms,
-        jitter=command.jitter,
+    delay = (
+        None
+        if final(state, attempt)
+        else retry_delay(
+            attempt.intent.retry,
+            number=attempt.intent.number,
+            kinds=command.kinds,
+            retryable=command.retryable,
+            retry_after_ms=command.retry_after_ms,
+            jitter=command.jitter,
+        )
     )
     _fail_attempt(desk, attempt, command.error, delay, held=command.held)
     advance(desk)
@@ -96,9 +103,15 @@ def defer(state: RunState, spec: Spec, command: Defer, now: datetime) -> Answer:
     later = now + timedelta(milliseconds=command.delay_ms or 0)
     if command.until is not None:
         later = max(now, command.until)
-    desk.write(_continuation(desk, attempt, command.reason, later))
+    if not final(state, attempt):
+        desk.write(_continuation(desk, attempt, command.reason, later))
     advance(desk)
     return desk.decision()
+
+
+def final(state: RunState, attempt: Attempt) -> bool:
+    """Whether there is no next try: the run is undoing its steps, and this is no callback."""
+    return state.undoing and attempt.intent.kind != "compensation"
 
 
 def lose(desk: Desk, attempt: Attempt) -> None:
@@ -170,7 +183,7 @@ def _fail_attempt(
             retry=retry,
         )
     )
-    if retry is None:
+    if retry is None and intent.kind != "compensation":
         node = desk.spec.nodes[intent.step]
         apply_failure(desk, intent.visit_key, node, error, attempted=True)
 

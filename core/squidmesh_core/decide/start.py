@@ -1,17 +1,23 @@
 """Start: the run exists, its first attempts are scheduled, perhaps one is claimed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Already, Answer, Refusal
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.enter import enter, missing_input
+from squidmesh_core.decide.enter import enter, missing_input, start_clock
+from squidmesh_core.decide.receipts import key_taken, write_receipt
 from squidmesh_core.definition.spec import Spec, StepNode
+from squidmesh_core.ids import NodeName, run_visit
 from squidmesh_core.plan.progress import plan
-from squidmesh_core.protocol.commands import Start
-from squidmesh_core.protocol.entries import RunSignalReceived, RunStarted
+from squidmesh_core.protocol.commands import Copied, Start, Undoing
+from squidmesh_core.protocol.entries import CompensationStarted, RunStarted, StepApplied
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import MissingPath, bind
+
+#: The step that the timer of the whole run names.
+WHOLE_RUN: Final = NodeName("")
 
 
 def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
@@ -28,30 +34,40 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
     if missing is not None:
         return missing
     desk = Desk(state, spec, now, command.offer)
-    _write_receipt(desk, command)
+    write_receipt(desk, command.verb, command.said, command.digest, command.asked)
     _write_started(desk, command, spec)
     later = command.visible_at if command.visible_at and command.visible_at > now else None
-    for node in plan(desk.draft, spec).enter:
-        enter(desk, spec.nodes[node], not_before=later)
+    for result in command.copied:
+        desk.write(_copy(desk, result))
+    if command.undoing is not None:
+        _undo_at_once(desk, command.undoing)
+    else:
+        if spec.timeout_ms is not None:
+            ends = (later or now) + timedelta(milliseconds=spec.timeout_ms)
+            start_clock(desk, run_visit(command.run_id), WHOLE_RUN, ends)
+        for node in plan(desk.draft, spec).enter:
+            enter(desk, spec.nodes[node], not_before=later)
     advance(desk)
     return desk.decision()
 
 
 def _again(state: RunState, command: Start) -> Answer:
     for receipt in state.receipts:
-        if receipt.command == "start" and receipt.digest == command.digest:
+        if receipt.command == command.verb and receipt.digest == command.digest:
             return Already(revision=receipt.revision, state=state)
-    key = command.said.key
-    what = f"key {key!r}" if key is not None else f"run id {command.run_id}"
+    if command.said.key is not None:
+        return key_taken(state, command.verb, command.said.key)
     return Refusal(
         code="idempotency_conflict",
-        message=f"{what} already belongs to another start; nothing was written",
-        details={"run_id": state.run_id, "command": "start", "key": key},
+        message=f"run id {command.run_id} already belongs to another start; nothing was written",
+        details={"run_id": state.run_id, "command": command.verb, "key": None},
     )
 
 
 def _missing_at_start(spec: Spec, command: Start) -> Refusal | None:
     """A first step whose input is not there is the caller's mistake, not a run."""
+    if command.copied:
+        return None
     for name in spec.entry_steps:
         node = spec.nodes[name]
         if isinstance(node, StepNode) and node.input is not None:
@@ -66,18 +82,27 @@ def _missing_at_start(spec: Spec, command: Start) -> Refusal | None:
     return None
 
 
-def _write_receipt(desk: Desk, command: Start) -> None:
-    said = command.said
+def _copy(desk: Desk, result: Copied) -> StepApplied:
+    return StepApplied(
+        at=desk.now,
+        revision=desk.next_revision,
+        visit_key=result.visit_key,
+        step=result.step,
+        output=result.output,
+        transition=result.transition,
+        error=result.error,
+        reused_from=result.reused_from,
+    )
+
+
+def _undo_at_once(desk: Desk, undoing: Undoing) -> None:
     desk.write(
-        RunSignalReceived(
+        CompensationStarted(
             at=desk.now,
             revision=desk.next_revision,
-            command="start",
-            actor=said.actor,
-            comment=said.comment,
-            metadata=said.metadata,
-            idempotency_key=said.key,
-            digest=command.digest,
+            cause=undoing.cause,
+            failure=undoing.failure,
+            step=undoing.step,
         )
     )
 
@@ -98,5 +123,7 @@ def _write_started(desk: Desk, command: Start, spec: Spec) -> None:
             partition_key=command.partition_key,
             schedule=command.schedule,
             parent=command.parent,
+            replayed_from=command.replayed_from,
+            forked_at=command.forked_at,
         )
     )

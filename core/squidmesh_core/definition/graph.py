@@ -75,17 +75,34 @@ def unbounded_cycle(spec: Spec) -> tuple[NodeName, ...]:
 
 def reachable(spec: Spec) -> set[NodeName]:
     """The nodes that some sequence of routes leads to from the entry."""
+    return _after(spec, spec.entry_steps)
+
+
+def _after(spec: Spec, begin: Iterable[NodeName]) -> set[NodeName]:
+    """These nodes, and all that some sequence of routes leads to from them."""
     following: dict[NodeName, list[NodeName]] = {node.name: [] for node in spec.steps}
     for transition in spec.transitions:
         following.get(transition.source, []).append(transition.target)
-    seen = set(spec.entry_steps)
-    open_ends = deque(spec.entry_steps)
+    seen = set(begin)
+    open_ends = deque(seen)
     while open_ends:
         for target in following.get(open_ends.popleft(), ()):
             if target not in seen:
                 seen.add(target)
                 open_ends.append(target)
     return seen - {COMPLETE}
+
+
+def most_visits(spec: Spec, node: Node) -> int | None:
+    """How often a run can enter a node; null: only other nodes of its loops bound it."""
+    most = getattr(node, "max_visits", None)
+    if most is not None:
+        return int(most)
+    return None if node.name in _after(spec, [t.target for t in _routes_from(spec, node)]) else 1
+
+
+def _routes_from(spec: Spec, node: Node) -> list[Transition]:
+    return [transition for transition in spec.transitions if transition.source == node.name]
 
 
 def _cycle(before: Mapping[NodeName, Iterable[NodeName]]) -> tuple[NodeName, ...]:

@@ -6,7 +6,7 @@ Forms and messages have fields of the same shape (reference §20.3).
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
 from attrs import Factory, define, frozen
 
@@ -26,8 +26,11 @@ _NOUNS: Final[Mapping[str, str]] = {
 }
 
 
+What = Literal["payload", "form", "message"]
+
+
 def resolve_payload(
-    fields: Iterable[Field], payload: Mapping[str, object], *, now: datetime
+    fields: Iterable[Field], payload: object, *, now: datetime, what: What = "payload"
 ) -> dict[str, object]:
     """
     The payload with its defaults filled in, in the form `canonical.storable` gives.
@@ -36,13 +39,20 @@ def resolve_payload(
     and checked.  Optional fields without a value stay absent.
 
     Args:
-        now: The instant of the start, which clock defaults are made of.
+        fields: The contract.
+        payload: What was handed in.
+        now: The instant of the command, which clock defaults are made of.
+        what: What is handed in; it names the error's code.
 
     Raises:
-        PayloadError: `invalid_payload`, with everything that is wrong at once.
+        PayloadError: `invalid_payload`, `invalid_form` or `invalid_message`, with
+            everything that is wrong at once.
     """
     declared = {field.name: field for field in fields}
-    findings = _Findings()
+    findings = _Findings(what)
+    if not isinstance(payload, Mapping):
+        findings.add([], f"an object with fields, not {type(payload).__name__}")
+        raise findings.error()
     values: dict[str, object] = {}
     for name, field in declared.items():
         if name in payload:
@@ -118,6 +128,7 @@ class _Finding:
 class _Findings:
     """What is wrong with one payload."""
 
+    what: What
     missing: list[str] = Factory(list)
     unknown: list[str] = Factory(list)
     types: dict[str, str] = Factory(dict)
@@ -128,7 +139,7 @@ class _Findings:
 
     def error(self) -> PayloadError:
         """The exception; its details name only what there is."""
-        said = "; ".join(f"{'.'.join(map(str, f.path))}: {f.expected}" for f in self.all)
+        said = "; ".join(": ".join(filter(None, [_dotted(f.path), f.expected])) for f in self.all)
         details: dict[str, object] = {
             "missing_fields": self.missing,
             "unknown_fields": self.unknown,
@@ -136,10 +147,14 @@ class _Findings:
             "problems": [{"path": list(f.path), "expected": f.expected} for f in self.all],
         }
         return PayloadError(
-            f"The payload does not fit its contract: {said}. Nothing was written.",
-            "invalid_payload",
+            f"The {self.what} does not fit its contract: {said}. Nothing was written.",
+            f"invalid_{self.what}",
             {name: found for name, found in details.items() if found},
         )
+
+
+def _dotted(path: tuple[object, ...]) -> str:
+    return ".".join(map(str, path))
 
 
 def _check(field: Field, value: object, findings: _Findings) -> None:
@@ -156,7 +171,7 @@ def _among(choices: tuple[object, ...] | None, value: object) -> bool:
 
 def _stored(values: dict[str, object], findings: _Findings) -> dict[str, object]:
     try:
-        stored = storable(values, where="the payload")
+        stored = storable(values, where=f"the {findings.what}")
     except StorageError as refused:
         path = refused.details["path"]
         wanted = f"a value that can be stored, not {refused.details['reason']}"

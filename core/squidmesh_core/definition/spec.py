@@ -244,6 +244,11 @@ class Spec:
         return {key: tuple(found) for key, found in routes.items()}
 
     @cached_property
+    def receivers(self) -> tuple[ReceiveNode, ...]:
+        """The nodes that wait for messages."""
+        return tuple(node for node in self.steps if isinstance(node, ReceiveNode))
+
+    @cached_property
     def by_dependencies(self) -> bool:
         """Whether order comes from `after` rather than from routes."""
         return any(node.after for node in self.steps)

@@ -9,26 +9,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from squidmesh_core.definition.problem import Place, Problem
-from squidmesh_core.definition.spec import (
-    ApprovalNode,
-    ChildrenNode,
-    Node,
-    PauseNode,
-    ReceiveNode,
-    Spec,
-)
+from squidmesh_core.definition.spec import ChildrenNode, Node, Spec
 
 #: Node kinds without a runtime, and how a message calls them.
 _KINDS: Final[Mapping[type[Node], str]] = {
-    PauseNode: "pause nodes",
-    ApprovalNode: "approval nodes",
-    ReceiveNode: "receive nodes",
     ChildrenNode: "children nodes",
 }
 #: Members of nodes that are not acted on; any value but none and false counts.
 _MEMBERS: Final[Mapping[str, str]] = {
-    "compensate": "compensation",
-    "timeout_ms": "time-outs",
     "transaction": "transactional steps",
 }
 
@@ -36,8 +24,6 @@ _MEMBERS: Final[Mapping[str, str]] = {
 def unsupported(spec: Spec) -> tuple[Problem, ...]:
     """One problem for each use of something that is not built yet."""
     found: list[Problem] = []
-    if spec.timeout_ms is not None:
-        found.append(_problem(("timeout_ms",), "time-outs"))
     for i, node in enumerate(spec.steps):
         if feature := _KINDS.get(type(node)):
             found.append(_problem(("steps", i, "kind"), feature))

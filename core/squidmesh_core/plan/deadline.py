@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from squidmesh_core.definition.spec import StepNode
+from squidmesh_core.definition.spec import ApprovalNode, PauseNode, ReceiveNode, StepNode
 from squidmesh_core.protocol.entries import Deadline
 
 DeadlineStatus = Literal["on_time", "due_soon", "overdue", "escalated"]
@@ -28,7 +28,9 @@ class Due:
     remaining: timedelta
 
 
-def started(node: StepNode, at: datetime) -> Deadline | None:
+def started(
+    node: StepNode | PauseNode | ApprovalNode | ReceiveNode, at: datetime
+) -> Deadline | None:
     """The node's deadline with its clock started, if it has one."""
     return None if node.deadline is None else Deadline(policy=node.deadline, started_at=at)
 

@@ -3,6 +3,8 @@ Progress: which nodes to enter now, and whether the run is over.
 
 Transition workflows enter what a taken route owes.  Dependency workflows enter
 a node as soon as its own dependencies are applied, whatever other branches do.
+A run is over when nothing is live, no gate is open and no message is awaited; a
+hold only stops claims, so it does not keep a run from its end.
 Planning settles: once a plan is carried out, planning again asks for nothing.
 """
 
@@ -26,7 +28,7 @@ class Plan:
 
 def plan(state: RunState | Draft, spec: Spec) -> Plan:
     """What to enter next, or that the run is over; a decision in the making asks too."""
-    if state.terminal is not None or state.started is None:
+    if state.terminal is not None or state.started is None or state.saga.started is not None:
         return Plan()
     if spec.by_dependencies:
         enter = tuple(node.name for node in spec.steps if _ready(node, state))
@@ -34,7 +36,8 @@ def plan(state: RunState | Draft, spec: Spec) -> Plan:
         enter = spec.entry_steps
     else:
         enter = state.owed
-    return Plan(enter=enter, complete=not enter and not state.live)
+    waits = state.live or state.gates.open or state.mail.awaited
+    return Plan(enter=enter, complete=not enter and not waits)
 
 
 def waits_for(node: Node, state: RunState) -> tuple[NodeName, ...]:

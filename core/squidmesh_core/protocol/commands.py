@@ -7,11 +7,25 @@ members; a command holds no secret and draws nothing (specs/protocol.md §6).
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from attrs import Factory, frozen
 
-from squidmesh_core.ids import AttemptKey, ClaimId, Fingerprint, RunId
-from squidmesh_core.protocol.entries import Failure, Parent, Schedule
+from squidmesh_core.ids import AttemptKey, ClaimId, Fingerprint, NodeName, RunId, VisitKey
+from squidmesh_core.protocol.entries import Decided, Failure, Parent, Reused, Schedule
+
+#: Commands that people and systems give, and that leave a receipt.
+Verb = Literal[
+    "start",
+    "cancel",
+    "pause",
+    "resume",
+    "approve",
+    "reject",
+    "send",
+    "replay",
+    "retry_compensation",
+]
 
 
 @frozen(kw_only=True)
@@ -35,11 +49,34 @@ class Receipted:
     comment: str | None = None
     metadata: Mapping[str, object] = Factory(dict)
     key: str | None = None
+    #: When it was given, if it says so.
+    occurred_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class Copied:
+    """A result of another run that a start brings along."""
+
+    visit_key: VisitKey
+    step: NodeName
+    output: str | None = None
+    transition: Decided | None = None
+    error: Failure | None = None
+    reused_from: Reused
+
+
+@frozen(kw_only=True)
+class Undoing:
+    """A start that begins by undoing what it copies."""
+
+    cause: Literal["failure", "cancel"]
+    failure: Failure | None = None
+    step: NodeName | None = None
 
 
 @frozen(kw_only=True)
 class Start:
-    """Begin a run."""
+    """Begin a run: a fresh one, or one made of another."""
 
     run_id: RunId
     workflow: str
@@ -47,7 +84,7 @@ class Start:
     trigger: str
     #: The payload with its defaults applied.
     input: Mapping[str, object]
-    #: SHA-256 of workflow, trigger, payload as given and parent.
+    #: SHA-256 of workflow, trigger, payload as given and parent; of a replay, of what was asked.
     digest: str
     queue: str = "default"
     priority: int = 0
@@ -57,6 +94,15 @@ class Start:
     visible_at: datetime | None = None
     schedule: Schedule | None = None
     parent: Parent | None = None
+    verb: Literal["start", "replay", "retry_compensation"] = "start"
+    #: What a replay was asked for; a start's payload stands in `run_started`.
+    asked: Mapping[str, object] = Factory(dict)
+    replayed_from: RunId | None = None
+    #: The node that a fork begins at.
+    forked_at: NodeName | None = None
+    #: Results that are not worked for again, in the order they were applied.
+    copied: tuple[Copied, ...] = ()
+    undoing: Undoing | None = None
     said: Receipted = Factory(Receipted)
     offer: Offer | None = None
 
@@ -129,6 +175,53 @@ class Cancel:
 
     said: Receipted = Factory(Receipted)
     digest: str
+    #: Undo what was done first.
+    compensate: bool = False
+    #: Of a run that undoes already: stop that, and list the rest.
+    abandon: bool = False
 
 
-Command = Start | Claim | Heartbeat | Complete | Fail | Defer | Cancel
+@frozen(kw_only=True)
+class Pause:
+    """Hold the whole run: what is claimed settles, nothing else is claimed."""
+
+    said: Receipted = Factory(Receipted)
+    digest: str
+
+
+@frozen(kw_only=True)
+class Resume:
+    """Lift the hold, or answer a pause node."""
+
+    #: The node or visit; null: the hold, else the one pause that is open.
+    node: str | None = None
+    said: Receipted = Factory(Receipted)
+    digest: str
+
+
+@frozen(kw_only=True)
+class Review:
+    """Answer an approval."""
+
+    decision: Literal["approved", "rejected"]
+    #: The node or visit; null: the one approval that is open.
+    node: str | None = None
+    #: What the form was filled in with; null: nothing.
+    form: Mapping[str, object] | None = None
+    said: Receipted = Factory(Receipted)
+    digest: str
+
+
+@frozen(kw_only=True)
+class Send:
+    """Hand a message in."""
+
+    node: str
+    payload: object
+    said: Receipted = Factory(Receipted)
+    digest: str
+
+
+Settling = Complete | Fail | Defer
+Operating = Cancel | Pause | Resume | Review | Send
+Command = Start | Claim | Heartbeat | Settling | Operating

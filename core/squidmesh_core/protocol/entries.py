@@ -27,6 +27,11 @@ from squidmesh_core.values import Binding, DeadlinePolicy, RecoveryPolicy, Retry
 
 AttemptKind = Literal["step", "compensation", "dynamic", "timer"]
 RunEnd = Literal["completed", "failed", "cancelled"]
+#: A hold is an operator's, of the whole run; the others are nodes.
+GateKind = Literal["pause", "approval", "hold"]
+GateAction = Literal["resumed", "approved", "rejected"]
+#: Its callback failed for good; nobody knows whether it had an effect; given up.
+UnrecoveredReason = Literal["compensation_failed", "effect_unknown", "abandoned"]
 
 
 # --- values that entries carry
@@ -137,6 +142,28 @@ class Parent:
     attempt_key: AttemptKey | None = None
 
 
+@frozen(kw_only=True)
+class Reused:
+    """A result that another run brought; `value` is a copy, so this run outlives that one."""
+
+    run_id: RunId
+    value: object = None
+    #: Only where the result is here to be undone: what its step was given.
+    input: Mapping[str, object] | None = None
+    #: Only where it is here to be undone: the key that its callback hands to the outside.
+    undo_key: str | None = None
+
+
+@frozen(kw_only=True)
+class Unrecovered:
+    """A finished or unfinished effect that compensation did not undo; a person must look."""
+
+    visit_key: VisitKey
+    step: NodeName
+    reason: UnrecoveredReason
+    error: Failure | None = None
+
+
 # --- entries
 
 
@@ -157,6 +184,8 @@ class RunSignalReceived:
     idempotency_key: str | None = None
     #: SHA-256 of the command as given, without key and metadata.
     digest: str
+    #: When it was given, if it says so; the journal's own instant is `at`.
+    occurred_at: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -277,8 +306,81 @@ class StepApplied:
     #: The context key the output is visible under; null: none.
     output: str | None = None
     transition: Decided | None = None
-    #: Why a visit failed that never had an attempt (a missing input path).
+    #: Why a visit failed that no attempt says it of (a missing input path, a time-out).
     error: Failure | None = None
+    #: Where the result comes from if not from this run (forks).
+    reused_from: Reused | None = None
+
+
+@frozen(kw_only=True)
+class ManualStepPaused:
+    """A person is waited for: at a gate, or by a hold of the whole run."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    kind: GateKind
+    #: Null for a hold.
+    visit_key: VisitKey | None = None
+    #: Null for a hold.
+    step: NodeName | None = None
+    #: Outcome → where each answer leads, frozen here; empty without routes.
+    targets: Mapping[str, str] = Factory(dict)
+    #: The context key that the decision will be visible under.
+    output: str | None = None
+    deadline: Deadline | None = None
+
+
+@frozen(kw_only=True)
+class ManualStepResolved:
+    """A person has answered."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    action: GateAction
+    #: Null for a hold.
+    visit_key: VisitKey | None = None
+    #: Null for a hold.
+    step: NodeName | None = None
+    actor: object = None
+    comment: str | None = None
+    #: The decision, who, when and why; null for a hold.
+    result: object = None
+
+
+@frozen(kw_only=True)
+class MessageAwaited:
+    """A message from outside is waited for."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    visit_key: VisitKey
+    step: NodeName
+    #: What `deliver` finds this run by.
+    correlation: str | None = None
+    deadline: Deadline | None = None
+
+
+@frozen(kw_only=True)
+class MessageReceived:
+    """A message came; kept until a visit of its node takes it."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    step: NodeName
+    payload: object = None
+
+
+@frozen(kw_only=True)
+class CompensationStarted:
+    """Nothing goes forward any more; what was done is undone (specs/protocol.md §5)."""
+
+    at: datetime
+    revision: Revision = BEGINNING
+    cause: Literal["failure", "cancel"]
+    #: The first failure, which stays the run's error; null for a cancel.
+    failure: Failure | None = None
+    #: The step whose failure it is.
+    step: NodeName | None = None
 
 
 @frozen(kw_only=True)
@@ -291,6 +393,8 @@ class RunTerminal:
     error: Failure | None = None
     #: The step whose failure ended the run.
     step: NodeName | None = None
+    #: What compensation was to undo and did not.
+    recovery: tuple[Unrecovered, ...] = ()
 
 
 Entry = (
@@ -302,5 +406,10 @@ Entry = (
     | AttemptCompleted
     | AttemptFailed
     | StepApplied
+    | ManualStepPaused
+    | ManualStepResolved
+    | MessageAwaited
+    | MessageReceived
+    | CompensationStarted
     | RunTerminal
 )

@@ -97,6 +97,8 @@ def form_of(hint: object) -> Form:
     arguments = get_args(hint)
     if get_origin(hint) is Literal:
         return Form(write=None, read=_choice(frozenset(arguments)))
+    if get_origin(hint) is tuple and arguments[1:] == (...,):
+        return _row(form_of(arguments[0]))
     if get_origin(hint) in {Union, UnionType} and len(arguments) == 2 and NoneType in arguments:
         return _optional(form_of(next(a for a in arguments if a is not NoneType)))
     raise TypeError(f"{hint!r} has no wire form")
@@ -209,6 +211,17 @@ def _optional(form: Form) -> Form:
     return Form(write=form.write, read=read_optional)
 
 
+def _row(form: Form) -> Form:
+    write, read = form.write or _as_it_is, form.read
+
+    def read_row(value: object, prefix: str) -> tuple[object, ...]:
+        if isinstance(value, list):
+            return tuple(read(item, prefix) for item in value)
+        raise ValueError(f"expected a list, not {value!r}")
+
+    return Form(write=lambda row, prefix: [write(item, prefix) for item in row], read=read_row)
+
+
 def _choice(words: frozenset[object]) -> Read:
     def read_choice(value: object, _prefix: str) -> object:
         if isinstance(value, str) and value in words:
@@ -246,10 +259,8 @@ def _mapping(value: object, _prefix: str) -> dict[str, object]:
     raise ValueError(f"expected an object, not {value!r}")
 
 
-def _texts(value: object, prefix: str) -> tuple[str, ...]:
-    if isinstance(value, list):
-        return tuple(_text(item, prefix) for item in value)
-    raise ValueError(f"expected a list of texts, not {value!r}")
+def _texts_by_name(value: object, prefix: str) -> dict[str, str]:
+    return {name: _text(text, prefix) for name, text in _mapping(value, prefix).items()}
 
 
 _KEY: Final = Form(write=short_key, read=long_key)
@@ -266,5 +277,5 @@ _FORMS: Final[Mapping[object, Form]] = {
     VisitKey: _KEY,
     Input: Form(write=input_to_json, read=input_from_json),
     Mapping[str, object]: Form(write=None, read=_mapping),
-    tuple[str, ...]: Form(write=lambda texts, _: list(texts), read=_texts),
+    Mapping[str, str]: Form(write=None, read=_texts_by_name),
 }

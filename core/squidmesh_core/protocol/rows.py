@@ -34,6 +34,18 @@ class AttemptRow:
     held_until: datetime | None = None
     #: For limits and fair turns per key.
     partition_key: str | None = None
+    #: The codec that the run's newest entries need: an older process leaves it alone.
+    codec: int = 1
+
+
+@frozen(kw_only=True)
+class CorrelationRow:
+    """What an outside message finds a run by."""
+
+    run_id: RunId
+    workflow: str
+    node: str
+    correlation: str
 
 
 @frozen(kw_only=True)
@@ -68,6 +80,8 @@ class RowChanges:
     run: RunRow | None = None
     put: tuple[AttemptRow, ...] = ()
     drop: tuple[AttemptKey, ...] = ()
+    #: All of the run's; null: as they were.
+    correlations: tuple[CorrelationRow, ...] | None = None
 
 
 @frozen(kw_only=True)

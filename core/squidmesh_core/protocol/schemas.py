@@ -78,6 +78,8 @@ def _of(hint: object) -> Schema:
     if isinstance(hint, type) and attrs.has(hint):
         return _record(hint)
     arguments = [argument for argument in get_args(hint) if argument is not NoneType]
+    if get_origin(hint) is tuple:
+        return {"type": "array", "items": _of(arguments[0])}
     if get_origin(hint) is Literal:
         return {"enum": arguments}
     if get_origin(hint) in {Union, UnionType} and len(arguments) == 1:
@@ -100,7 +102,7 @@ def _map_of(inner: Schema) -> dict[str, object]:
 
 
 _TEXTS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
-_KEY: Final[Schema] = {"type": "string", "pattern": "^([0-9a-f-]{36})?:.+$"}
+_KEY: Final[Schema] = {"type": "string", "pattern": "^([0-9a-f-]{36})?:.*$"}
 _BINDING: Final[Schema] = {
     "oneOf": [
         _TEXTS,
@@ -120,7 +122,7 @@ _SCHEMAS: Final[Mapping[object, Schema]] = {
     AttemptKey: _KEY,
     VisitKey: _KEY,
     Mapping[str, object]: {"type": "object"},
-    tuple[str, ...]: _TEXTS,
+    Mapping[str, str]: {"type": "object", "additionalProperties": {"type": "string"}},
     Input: {
         "oneOf": [
             _object({"from": {"oneOf": [_map_of(_BINDING), {"type": "array", "maxItems": 0}]}}),

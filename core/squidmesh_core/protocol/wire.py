@@ -18,6 +18,7 @@ from squidmesh_core.protocol.entries import (
     AttemptFailed,
     AttemptHeartbeat,
     AttemptScheduled,
+    CompensationStarted,
     Decided,
     Entry,
     Input,
@@ -25,6 +26,10 @@ from squidmesh_core.protocol.entries import (
     InputOf,
     InputUndo,
     InputValue,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -42,6 +47,11 @@ WIRE_TYPES: Final[Mapping[type[Entry], str]] = {
     AttemptCompleted: "attempt_completed",
     AttemptFailed: "attempt_failed",
     StepApplied: "step_applied",
+    ManualStepPaused: "manual_step_paused",
+    ManualStepResolved: "manual_step_resolved",
+    MessageAwaited: "message_awaited",
+    MessageReceived: "message_received",
+    CompensationStarted: "compensation_started",
     RunTerminal: "run_terminal",
 }
 
@@ -134,6 +144,8 @@ def short_key(key: str, prefix: str) -> str:
     """
     if key.startswith(prefix):
         return key[len(prefix) - 1 :]
+    if len(key) == len(prefix) - 1 and prefix.startswith(key):
+        return ":"  # the run itself, whose time-out has no other visit
     if key.startswith(":"):
         raise ValueError(f"expected a key that begins with a run id, not {key!r}")
     return key
@@ -148,6 +160,8 @@ def long_key(text: object, prefix: str) -> str:
     """
     if not isinstance(text, str):
         raise ValueError(f"expected a key, not {text!r}")
+    if text == ":":
+        return prefix[:-1]
     return prefix + text[1:] if text.startswith(":") else text
 
 

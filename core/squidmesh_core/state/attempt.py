@@ -46,6 +46,12 @@ Reason = Literal[
     "expired_claim",
     "conflicting_completion",
     "result_not_completed",
+    "active_manual_step",
+    "stale_manual_resolution",
+    "active_await",
+    "held_run",
+    "compensating",
+    "not_compensating",
 ]
 Settlement = AttemptCompleted | AttemptFailed
 AttemptEntry = AttemptClaimed | AttemptHeartbeat | Settlement

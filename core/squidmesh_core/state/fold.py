@@ -12,21 +12,35 @@ Deciders write on a draft too: what they return is folded already.
 from collections.abc import Iterable, Mapping
 from typing import TypeVar, assert_never
 
-from attrs import evolve
+from attrs import asdict, evolve
 
-from squidmesh_core.ids import AttemptKey, NodeName, Revision, RunId, VisitKey
+from squidmesh_core.ids import (
+    AttemptKey,
+    NodeName,
+    Revision,
+    RunId,
+    VisitKey,
+    is_timeout,
+    timeout_key,
+    undone_visit,
+)
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     AttemptCompleted,
     AttemptFailed,
     AttemptHeartbeat,
     AttemptScheduled,
+    CompensationStarted,
     Entry,
     Failure,
     InputFrom,
     InputOf,
     InputUndo,
     InputValue,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
     NextAttempt,
     RunSignalReceived,
     RunStarted,
@@ -34,6 +48,8 @@ from squidmesh_core.protocol.entries import (
     StepApplied,
 )
 from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason, after
+from squidmesh_core.state.gates import Gates
+from squidmesh_core.state.mail import Mail
 from squidmesh_core.state.run import Anomaly, RunState
 from squidmesh_core.values import MissingPath, bind
 
@@ -66,15 +82,24 @@ class Draft:
         self.context = state.context
         self.live = dict(state.live)
         self.settled = _shared(state.settled)
+        self.timers = state.timers
         self.visits = state.visits
         self.applied = _shared(state.applied)
         self.done = _shared(state.done)
         self.owed = state.owed
         self.unapplied = dict(state.unapplied)
         self.failures = state.failures
+        self.gates = state.gates
+        self.mail = state.mail
+        self.saga = state.saga
         self.receipts = state.receipts
         self.terminal = state.terminal
         self.anomalies = state.anomalies
+
+    @property
+    def forward(self) -> bool:
+        """Whether the run still goes forward: neither over nor undoing its steps."""
+        return self.terminal is None and self.saga.started is None
 
     def state(self) -> RunState:
         """What was taken in so far; writing on continues on copies."""
@@ -86,12 +111,16 @@ class Draft:
             context=self.context,
             live=self.live,
             settled=self.settled,
+            timers=self.timers,
             visits=self.visits,
             applied=self.applied,
             done=self.done,
             owed=self.owed,
             unapplied=self.unapplied,
             failures=self.failures,
+            gates=self.gates,
+            mail=self.mail,
+            saga=self.saga,
             receipts=self.receipts,
             terminal=self.terminal,
             anomalies=self.anomalies,
@@ -114,6 +143,10 @@ class Draft:
             return "terminal_run"
         if self.started is None and not isinstance(entry, RunStarted | RunSignalReceived):
             return "malformed_entry"
+        if self.saga.started is not None and isinstance(
+            entry, ManualStepPaused | MessageAwaited | MessageReceived
+        ):
+            return "compensating"
         return None
 
     def _dispatch(self, entry: Entry) -> Reason | None:
@@ -135,6 +168,18 @@ class Draft:
                 return self._started(entry)
             case RunTerminal():
                 return self._ended(entry)
+            case ManualStepPaused():
+                return self._paused(entry)
+            case ManualStepResolved():
+                return self._resolved(entry)
+            case MessageAwaited():
+                return self._awaited(entry)
+            case MessageReceived():
+                self.mail = self.mail.received(entry)
+                self.unapplied[entry.revision] = entry.payload
+                return None
+            case CompensationStarted():
+                return self._compensating(entry)
         assert_never(entry)
 
     # -- the run
@@ -147,16 +192,29 @@ class Draft:
         return None
 
     def _ended(self, entry: RunTerminal) -> Reason | None:
-        """The end withdraws what is unclaimed; claimed attempts stay claimed."""
         self.terminal = entry
-        self.owed = ()
-        for key, attempt in list(self.live.items()):
-            if attempt.status != "claimed":
-                self._settle(key, evolve(attempt, status="withdrawn"))
+        self._nothing_forward()
         return None
 
+    def _compensating(self, entry: CompensationStarted) -> Reason | None:
+        if self.saga.started is not None:
+            return "compensating"
+        self.saga = evolve(self.saga, started=entry)
+        self._nothing_forward()
+        return None
+
+    def _nothing_forward(self) -> None:
+        """Withdraw what is unclaimed and close what is open; claimed attempts stay claimed."""
+        self.owed = ()
+        self.gates = self.gates.all_closed()
+        self.mail = self.mail.nobody_waits()
+        for key, attempt in [*self.live.items(), *self.timers.items()]:
+            if attempt.status != "claimed":
+                self._settle(key, evolve(attempt, status="withdrawn"))
+
     def _applied(self, entry: StepApplied) -> Reason | None:
-        if entry.visit_key in self.applied:
+        forward = undone_visit(entry.visit_key)
+        if entry.visit_key in self.applied or forward in self.saga.undone:
             return "conflicting_completion"
         if entry.source is not None:
             if entry.source not in self.unapplied:
@@ -164,30 +222,87 @@ class Draft:
             output = self.unapplied.pop(entry.source)
             if entry.output is not None:
                 self.context = {**self.context, entry.output: output}
+        if forward is not None:
+            self.saga = self.saga.with_undone(forward, "compensated")
+            return None
+        if entry.reused_from is not None and entry.output is not None:
+            self.context = {**self.context, entry.output: entry.reused_from.value}
         if self.applied is self._base.applied:
             self.applied = dict(self.applied)
             self.done = dict(self.done)
         self.applied[entry.visit_key] = entry
         self.done[entry.step] = self.done.get(entry.step, 0) + 1
-        if entry.error is not None:
-            self._enter(entry.step)
-            self._fail_visit(entry.visit_key, entry.error)
+        self._settle_visit(entry)
         if entry.transition is not None and entry.transition.target != "complete":
             self.owed = (*self.owed, entry.transition.target)
+        return None
+
+    def _settle_visit(self, entry: StepApplied) -> None:
+        """Nothing waits for this visit any more; one that begins with its end is counted."""
+        visit = entry.visit_key
+        waited = visit in self.gates.open or visit in self.mail.awaited
+        if entry.reused_from is not None or (entry.error is not None and not waited):
+            self._enter(entry.step)
+        if entry.error is not None:
+            self._fail_visit(visit, entry.error)
+        self.gates = self.gates.closed(visit)
+        self.mail = self.mail.taken(visit, entry.source)
+        if self.timers:
+            timer = self.timers.get(timeout_key(visit))
+            if timer is not None:
+                self._settle(timer.key, evolve(timer, status="withdrawn"))
+
+    # -- gates and messages
+
+    def _paused(self, entry: ManualStepPaused) -> Reason | None:
+        if entry.visit_key in self.applied:
+            return "terminal_attempt"
+        gates = self.gates.paused(entry)
+        if not isinstance(gates, Gates):
+            return gates
+        self.gates = gates
+        if entry.step is not None:
+            self._enter(entry.step)
+        return None
+
+    def _resolved(self, entry: ManualStepResolved) -> Reason | None:
+        gates = self.gates.resolved(entry)
+        if not isinstance(gates, Gates):
+            return gates
+        self.gates = gates
+        if entry.visit_key is not None:
+            self.unapplied[entry.revision] = entry.result
+        return None
+
+    def _awaited(self, entry: MessageAwaited) -> Reason | None:
+        if entry.visit_key in self.applied:
+            return "terminal_attempt"
+        mail = self.mail.expecting(entry)
+        if not isinstance(mail, Mail):
+            return mail
+        self.mail = mail
+        self._enter(entry.step)
         return None
 
     # -- attempts
 
     def _scheduled(self, entry: AttemptScheduled) -> Reason | None:
-        known = self._known(entry.attempt_key)
+        key, undoes = entry.attempt_key, entry.kind == "compensation"
+        known = self._known(key)
         if known is not None:
             same = evolve(entry, at=known.intent.at, revision=known.intent.revision)
             return None if same == known.intent else "conflicting_runnable_intent"
+        if undoes is not (self.saga.started is not None):
+            return "not_compensating" if undoes else "compensating"
         resolved = self._input(entry)
         if resolved is None:
             return "malformed_entry"
-        self.live[entry.attempt_key] = Attempt(intent=entry, input=resolved)
-        if entry.deferred is None and entry.number == 1:
+        attempt = Attempt(intent=entry, input=resolved)
+        if is_timeout(key):
+            self.timers = {**self.timers, key: attempt}
+            return None
+        self.live[key] = attempt
+        if entry.deferred is None and entry.number == 1 and not undoes:
             self._enter(entry.step)
         return None
 
@@ -203,29 +318,56 @@ class Draft:
                 return None if source is None else dict(source.input)
             case InputValue(value=value):
                 return dict(value) if isinstance(value, dict) else {"value": value}
-            case InputUndo():
-                return None  # compensation is not scheduled by this release
+            case InputUndo(visit_key=visit):
+                return self._undo_input(visit)
         assert_never(entry.input)
+
+    def _undo_input(self, visit: VisitKey) -> dict[str, object] | None:
+        """What a visit was given, what it gave, and why it is undone."""
+        applied = self.applied.get(visit)
+        if applied is None or self.saga.started is None:
+            return None
+        failure = self.saga.started.failure
+        why = None if failure is None else asdict(failure)
+        if applied.reused_from is not None:
+            reused = applied.reused_from
+            return {"input": dict(reused.input or {}), "output": reused.value, "failure": why}
+        for attempt in reversed(self.settled.values()):
+            done = attempt.settlement
+            if isinstance(done, AttemptCompleted) and done.revision == applied.source:
+                return {"input": dict(attempt.input), "output": done.output, "failure": why}
+        return None
 
     def _moved(self, entry: AttemptEntry) -> Reason | None:
         key = entry.attempt_key
         attempt = self._known(key)
         if attempt is None:
             return "unknown_runnable_intent"
+        if isinstance(entry, AttemptClaimed):
+            if self.gates.hold is not None:
+                return "held_run"
+            if self.saga.started is not None and attempt.intent.kind != "compensation":
+                return "compensating"
         moved = after(attempt, entry)
         if not isinstance(moved, Attempt):
             return moved
-        if moved.settlement is None:
-            self.live[key] = moved
-        else:
+        if moved.settlement is not None:
             self._settle(key, moved)
+        elif key in self.timers:
+            self.timers = {**self.timers, key: moved}
+        else:
+            self.live[key] = moved
         return None
 
     def _completed(self, entry: AttemptCompleted) -> Reason | None:
         reason = self._moved(entry)
-        if reason is None and not entry.deferred:
+        if reason is not None or is_timeout(entry.attempt_key):
+            return reason
+        if entry.deferred:
+            self._doubt(self.settled[entry.attempt_key], None)
+        else:
             self.unapplied[entry.revision] = entry.output
-        return reason
+        return None
 
     def _failed(self, entry: AttemptFailed) -> Reason | None:
         retry = entry.retry
@@ -235,18 +377,32 @@ class Draft:
         if reason is not None:
             return reason
         attempt = self.settled[entry.attempt_key]
-        self._fail_visit(attempt.intent.visit_key, entry.error)
+        visit = attempt.intent.visit_key
+        self._fail_visit(visit, entry.error)
         if retry is not None:
             self.live[retry.attempt_key] = retried(attempt, retry)
+        elif attempt.intent.kind == "compensation":
+            forward = undone_visit(visit)
+            if forward is not None:
+                self.saga = self.saga.with_undone(forward, "failed")
+        else:
+            self._doubt(attempt, entry.error)
         return None
+
+    def _doubt(self, attempt: Attempt, error: Failure | None) -> None:
+        """Once undoing began, a forward attempt that ends without a result may have had effects."""
+        if self.saga.started is not None and attempt.intent.kind != "compensation":
+            self.saga = self.saga.with_uncertain(attempt.intent.visit_key, error)
 
     # -- what several entries do
 
     def _known(self, key: AttemptKey) -> Attempt | None:
-        return self.live.get(key) or self.settled.get(key)
+        return self.live.get(key) or self.settled.get(key) or self.timers.get(key)
 
     def _settle(self, key: AttemptKey, attempt: Attempt) -> None:
         self.live.pop(key, None)
+        if key in self.timers:
+            self.timers = {k: timer for k, timer in self.timers.items() if k != key}
         if self.settled is self._base.settled:
             self.settled = dict(self.settled)
         self.settled[key] = attempt

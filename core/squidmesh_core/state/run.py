@@ -23,6 +23,9 @@ from squidmesh_core.protocol.entries import (
 )
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.attempt import Attempt
+from squidmesh_core.state.gates import Gates
+from squidmesh_core.state.mail import Mail
+from squidmesh_core.state.saga import Saga
 
 #: Commands whose receipt a state keeps findable are few; all are kept, in order.
 Receipt = RunSignalReceived
@@ -56,6 +59,8 @@ class RunState:
     live: Mapping[AttemptKey, Attempt] = Factory(dict)
     #: Attempts that ended: completed, failed, withdrawn.
     settled: Mapping[AttemptKey, Attempt] = Factory(dict)
+    #: Time-outs that may strike; claimable like attempts, but never live.
+    timers: Mapping[AttemptKey, Attempt] = Factory(dict)
     #: How often each node was entered.
     visits: Mapping[NodeName, int] = Factory(dict)
     #: Visits whose result the run took in, in the order it did.
@@ -68,6 +73,9 @@ class RunState:
     unapplied: Mapping[Revision, object] = Factory(dict)
     #: Last failure of a visit, for error routes and for the run's end.
     failures: Mapping[VisitKey, Failure] = Factory(dict)
+    gates: Gates = Factory(Gates)
+    mail: Mail = Factory(Mail)
+    saga: Saga = Factory(Saga)
     receipts: tuple[Receipt, ...] = ()
     terminal: RunTerminal | None = None
     anomalies: tuple[Anomaly, ...] = ()
@@ -77,18 +85,27 @@ class RunState:
         """The run's status, first that fits (specs/protocol.md §2)."""
         if self.terminal is not None:
             return self.terminal.status
+        if self.saga.started is not None:
+            return "compensating"
+        if self.gates.waiting:
+            return "paused"
         if self.live:
             return "running"
-        return "started" if not self.applied else "idle"
+        return "idle" if self.mail.awaited or self.applied else "started"
+
+    @property
+    def undoing(self) -> bool:
+        """Whether nothing goes forward any more, and the end is not reached."""
+        return self.saga.started is not None and self.terminal is None
 
     @property
     def attempts(self) -> dict[AttemptKey, Attempt]:
-        """All attempts by key: the settled ones, then the live ones."""
-        return {**self.settled, **self.live}
+        """All attempts by key: the settled ones, the live ones, the time-outs."""
+        return {**self.settled, **self.live, **self.timers}
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
-        """The attempt of this key, live or settled."""
-        return self.live.get(key) or self.settled.get(key)
+        """The attempt or time-out of this key, ended or not."""
+        return self.live.get(key) or self.settled.get(key) or self.timers.get(key)
 
     def receipt(self, command: str, key: str) -> Receipt | None:
         """The first receipt of a command under an idempotency key."""
@@ -99,4 +116,4 @@ class RunState:
 
 
 #: The version of this record's stored form: a checkpoint of another is not used.
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2

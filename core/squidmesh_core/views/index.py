@@ -5,9 +5,14 @@ Reindexing a run puts `rows_of(state)` in the place of what is stored; an
 append carries only the difference (specs/protocol.md §8.10).
 """
 
+from collections.abc import Mapping
+
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import AttemptKey, RunId
+from squidmesh_core.plan.messages import correlations
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.entries import RunStarted
-from squidmesh_core.protocol.rows import AttemptRow, RowChanges, RunRow
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RowChanges, RunRow
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
 
@@ -41,40 +46,51 @@ def run_row(state: RunState) -> RunRow | None:
 
 
 def attempt_rows(state: RunState) -> tuple[AttemptRow, ...]:
-    """The attempts that somebody may take now or later; none once the run ended."""
-    if state.terminal is not None or state.started is None:
+    """The attempts and time-outs that somebody may take now or later: none of a held run."""
+    if state.started is None:
         return ()
+    begun = state.started
+    return tuple(_attempt_row(state.run_id, each, begun) for each in _takeable(state).values())
+
+
+def correlation_rows(state: RunState, spec: Spec) -> tuple[CorrelationRow, ...]:
+    """What `deliver` finds this run by."""
     return tuple(
-        _attempt_row(state.run_id, attempt, state.started) for attempt in state.live.values()
+        CorrelationRow(
+            run_id=state.run_id, workflow=spec.workflow, node=node, correlation=correlation
+        )
+        for node, correlation in sorted(correlations(state, spec))
     )
 
 
-def changes(before: RunState, after: RunState) -> RowChanges:
+def changes(before: RunState, after: RunState, spec: Spec) -> RowChanges:
     """What an append that leads from one state to the other changes."""
+    old, new, begun = _takeable(before), _takeable(after), after.started
     return RowChanges(
         run=None if _listed_alike(before, after) else run_row(after),
-        put=_put(before, after),
-        drop=_dropped(before, after),
+        put=()
+        if begun is None
+        else tuple(
+            _attempt_row(after.run_id, attempt, begun)
+            for key, attempt in new.items()
+            if old.get(key) is not attempt
+        ),
+        drop=tuple(key for key in old if key not in new),
+        correlations=_correlated(before, after, spec),
     )
 
 
-def _put(before: RunState, after: RunState) -> tuple[AttemptRow, ...]:
-    begun = after.started
-    if after.terminal is not None or begun is None:
-        return ()
-    return tuple(
-        _attempt_row(after.run_id, attempt, begun)
-        for key, attempt in after.live.items()
-        if before.live.get(key) is not attempt
-    )
+def _takeable(state: RunState) -> Mapping[AttemptKey, Attempt]:
+    if state.terminal is not None or state.gates.hold is not None:
+        return {}
+    return {**state.live, **state.timers} if state.timers else state.live
 
 
-def _dropped(before: RunState, after: RunState) -> tuple[AttemptKey, ...]:
-    if before.terminal is not None:
-        return ()
-    if after.terminal is not None:
-        return tuple(before.live)
-    return tuple(key for key in before.live if key not in after.live)
+def _correlated(before: RunState, after: RunState, spec: Spec) -> tuple[CorrelationRow, ...] | None:
+    if not spec.receivers:
+        return None
+    rows = correlation_rows(after, spec)
+    return None if rows == correlation_rows(before, spec) else rows
 
 
 def _listed_alike(before: RunState, after: RunState) -> bool:
@@ -100,4 +116,5 @@ def _attempt_row(run_id: RunId, attempt: Attempt, begun: RunStarted) -> AttemptR
         visible_at=intent.visible_at,
         held_until=attempt.lease_until if attempt.status == "claimed" else None,
         partition_key=begun.partition_key,
+        codec=CODEC_VERSION,
     )

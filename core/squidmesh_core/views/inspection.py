@@ -30,20 +30,33 @@ from squidmesh_core.protocol.rows import Head, RunRow, RunStatus
 from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import Anomaly, RunState
 from squidmesh_core.views.index import run_row
+from squidmesh_core.views.waiting import (
+    AwaitedView,
+    CompensationView,
+    GateView,
+    awaited_views,
+    compensation_view,
+    gate_views,
+)
 
 #: Why a run is where it is; the first that fits, in this order.
 Reason = Literal[
     "terminal",
+    "compensating",
+    "manual_intervention_required",
     "expired_claim",
     "attempt_visible",
     "waiting_for_join",
     "deferred_continuation",
     "attempt_claimed",
     "attempt_scheduled_for_later",
+    "waiting_for_message",
     "idle",
     "run_started",
 ]
-StepStatus = Literal["waiting", "pending", "running", "retrying", "deferred", "completed", "failed"]
+StepStatus = Literal[
+    "waiting", "pending", "running", "retrying", "deferred", "paused", "completed", "failed"
+]
 
 
 @frozen(kw_only=True)
@@ -137,9 +150,9 @@ class Snapshot:
     #: Payload and outputs so far.
     context: Mapping[str, object]
     steps: tuple[StepView, ...]
-    #: Nodes with an attempt that is not settled.
+    #: Nodes with an attempt that is not settled, a gate that is open, a message awaited.
     current: tuple[NodeName, ...]
-    #: Nodes with an attempt that nobody holds: due, later, or after a failure.
+    #: Those of them that nobody works on: attempts due or later, gates, messages.
     waiting_on: tuple[NodeName, ...]
     attempts: tuple[AttemptView, ...]
     visible: tuple[AttemptKey, ...]
@@ -148,6 +161,10 @@ class Snapshot:
     next_visible_at: datetime | None
     #: Visits whose result was taken in, in order.
     applied: tuple[NodeName, ...]
+    gates: tuple[GateView, ...]
+    awaited: tuple[AwaitedView, ...]
+    #: Null unless something was, is or will be undone.
+    compensation: CompensationView | None
     command_history: tuple[CommandView, ...]
     anomalies: tuple[Anomaly, ...]
     at_revision: Revision
@@ -219,8 +236,8 @@ def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = Fals
         input=state.started.input if state.started else {},
         context=state.context,
         steps=tuple(_step(state, spec, name) for name in spec.nodes),
-        current=_names(live),
-        waiting_on=_names(unclaimed),
+        current=_names(live, state),
+        waiting_on=_names(unclaimed, state),
         attempts=tuple(
             _attempt(a, now, history=history)
             for a in sorted(state.attempts.values(), key=_by_birth)
@@ -230,6 +247,9 @@ def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = Fals
         expired_claims=tuple(a.key for a in live if a.status == "claimed" and a.expired(now)),
         next_visible_at=scheduled[0].intent.visible_at if scheduled else None,
         applied=tuple(applied.step for applied in state.applied.values()),
+        gates=gate_views(state, spec, now),
+        awaited=awaited_views(state, now),
+        compensation=compensation_view(state, spec),
         command_history=tuple(
             CommandView(
                 revision=receipt.revision,
@@ -253,6 +273,10 @@ def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
     unclaimed = [attempt for attempt in live if attempt.status != "claimed"]
     if state.terminal is not None:
         return "terminal"
+    if state.saga.started is not None:
+        return "compensating"
+    if state.gates.waiting:
+        return "manual_intervention_required"
     if any(attempt.status == "claimed" and attempt.expired(now) for attempt in live):
         return "expired_claim"
     if any(attempt.visible(now) for attempt in unclaimed):
@@ -265,6 +289,8 @@ def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
         return "attempt_claimed"
     if unclaimed:
         return "attempt_scheduled_for_later"
+    if state.mail.awaited:
+        return "waiting_for_message"
     return "idle" if state.applied else "run_started"
 
 
@@ -290,15 +316,19 @@ def _step(state: RunState, spec: Spec, name: NodeName) -> StepView:
 
 def _step_status(state: RunState, name: NodeName) -> StepStatus:
     for attempt in state.live.values():
-        if attempt.intent.step == name:
+        if attempt.intent.step == name and attempt.intent.kind != "compensation":
             if attempt.status == "claimed":
                 return "running"
             if attempt.status == "retry_scheduled":
                 return "retrying"
             return "deferred" if attempt.intent.deferred else "pending"
+    if any(gate.step == name for gate in state.gates.open.values()):
+        return "paused"
+    if any(entry.step == name for entry in state.mail.awaited.values()):
+        return "pending"
     last = visit_key(state.run_id, name, max(state.visits.get(name, 0), 1))
     applied = state.applied.get(last)
-    if applied is not None and (applied.source is not None and applied.error is None):
+    if applied is not None and (applied.source is not None or applied.reused_from is not None):
         return "completed"
     return "failed" if last in state.failures else "waiting"
 
@@ -328,8 +358,11 @@ def _attempt(attempt: Attempt, now: datetime, *, history: bool) -> AttemptView:
     )
 
 
-def _names(attempts: Iterable[Attempt]) -> tuple[NodeName, ...]:
-    return tuple(dict.fromkeys(attempt.intent.step for attempt in attempts))
+def _names(attempts: Iterable[Attempt], state: RunState) -> tuple[NodeName, ...]:
+    gates = [gate.step for gate in state.gates.open.values() if gate.step is not None]
+    names = [attempt.intent.step for attempt in attempts] + gates
+    names += [entry.step for entry in state.mail.awaited.values()]
+    return tuple(dict.fromkeys(names))
 
 
 def _by_time(attempt: Attempt) -> tuple[datetime, str]:

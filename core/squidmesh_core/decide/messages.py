@@ -1,0 +1,54 @@
+"""
+Messages: what comes from outside finds the visit that waits for it.
+
+It does not matter whether the message or its node comes first: an early one is
+kept; the oldest message goes to the oldest visit, one each.
+"""
+
+from datetime import datetime
+
+from squidmesh_core.decide.advance import advance
+from squidmesh_core.decide.answer import Answer, Refusal
+from squidmesh_core.decide.apply import apply_success
+from squidmesh_core.decide.desk import Desk
+from squidmesh_core.decide.receipts import not_now, refused, undoing, write_receipt
+from squidmesh_core.definition.payload import resolve_payload
+from squidmesh_core.definition.spec import ReceiveNode, Spec
+from squidmesh_core.errors import PayloadError
+from squidmesh_core.ids import NodeName
+from squidmesh_core.plan.messages import room_for
+from squidmesh_core.protocol.commands import Send
+from squidmesh_core.protocol.entries import MessageReceived
+from squidmesh_core.state.run import RunState
+
+
+def send(state: RunState, spec: Spec, command: Send, now: datetime) -> Answer:
+    """Take a message in: for the visit that has waited longest, else for one to come."""
+    answer = not_now(state, command) or undoing(state)
+    if answer is not None:
+        return answer
+    node = spec.nodes.get(NodeName(command.node))
+    if not isinstance(node, ReceiveNode):
+        what = "receives no messages" if node else "is no node of this workflow"
+        return refused(state, "not_awaited", f"{command.node!r} {what}", node=command.node)
+    if not room_for(state, spec, node):
+        why = f"{node.name!r} has taken every message it can"
+        return refused(state, "already_received", why, node=node.name)
+    try:
+        payload = resolve_payload(node.message, command.payload, now=now, what="message")
+    except PayloadError as error:
+        return Refusal(
+            code=error.code,
+            message=error.message,
+            details={"run_id": state.run_id, "node": node.name, **error.details},
+        )
+    desk = Desk(state, spec, now, None)
+    write_receipt(desk, "send", command.said, command.digest, {"node": node.name})
+    desk.write(
+        MessageReceived(at=now, revision=desk.next_revision, step=node.name, payload=payload)
+    )
+    visit = desk.draft.mail.oldest_visit(node.name)
+    if visit is not None:
+        apply_success(desk, visit, node, source=desk.draft.mail.oldest_message(node.name))
+        advance(desk)
+    return desk.decision()

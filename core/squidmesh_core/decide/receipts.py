@@ -1,0 +1,106 @@
+"""
+What all commands of people and systems have in common.
+
+Each leaves a receipt before its effect, in the same append.  The same key
+again answers with the first time and writes nothing; with another payload it
+is refused.  A refusal is not stored and leaves the key free (specs/protocol.md §6).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from squidmesh_core.decide.answer import Already, Refusal
+from squidmesh_core.decide.desk import Desk
+from squidmesh_core.protocol.commands import (
+    Cancel,
+    Operating,
+    Pause,
+    Receipted,
+    Resume,
+    Review,
+    Send,
+    Verb,
+)
+from squidmesh_core.protocol.entries import RunSignalReceived
+from squidmesh_core.state.run import RunState
+
+_REVIEWS: Final[Mapping[str, Verb]] = {"approved": "approve", "rejected": "reject"}
+
+
+def verb_of(command: Operating) -> Verb:
+    """The word that the command's receipt carries."""
+    match command:
+        case Cancel():
+            return "cancel"
+        case Pause():
+            return "pause"
+        case Resume():
+            return "resume"
+        case Review(decision=decision):
+            return _REVIEWS[decision]
+        case Send():
+            return "send"
+
+
+def not_now(state: RunState, command: Operating) -> Already | Refusal | None:
+    """The answer to a repetition, or to a command that this run is past; null: go on."""
+    verb, said = verb_of(command), command.said
+    before = state.receipt(verb, said.key) if said.key is not None else None
+    if before is not None:
+        if before.digest == command.digest:
+            return Already(revision=before.revision, state=state)
+        return key_taken(state, verb, said.key)
+    if state.started is None:
+        return Refusal(
+            code="not_found",
+            message=f"there is no run {state.run_id}; nothing was written",
+            details={"run_id": state.run_id},
+        )
+    if state.terminal is not None:
+        return refused(state, "invalid_transition", f"the run is {state.status} already")
+    return None
+
+
+def key_taken(state: RunState, verb: str, key: str | None) -> Refusal:
+    """An idempotency key stands for one request only."""
+    return Refusal(
+        code="idempotency_conflict",
+        message=f"key {key!r} already belongs to another {verb}; nothing was written",
+        details={"run_id": state.run_id, "command": verb, "key": key},
+    )
+
+
+def refused(state: RunState, code: str, why: str, **details: object) -> Refusal:
+    """No, because the run is not in a state for it."""
+    return Refusal(
+        code=code,
+        message=f"run {state.run_id}: {why}; nothing was written",
+        details={"run_id": state.run_id, "status": state.status, **details},
+    )
+
+
+def undoing(state: RunState) -> Refusal | None:
+    """The refusal of whatever would still go forward while the run undoes its steps."""
+    if not state.undoing:
+        return None
+    return refused(state, "compensating", "it is undoing its steps and goes nowhere else")
+
+
+def write_receipt(
+    desk: Desk, verb: Verb, said: Receipted, digest: str, payload: Mapping[str, object]
+) -> None:
+    """The command arrived; no value in it that stands elsewhere in the journal."""
+    desk.write(
+        RunSignalReceived(
+            at=desk.now,
+            revision=desk.next_revision,
+            command=verb,
+            payload=payload,
+            actor=said.actor,
+            comment=said.comment,
+            metadata=said.metadata,
+            idempotency_key=said.key,
+            digest=digest,
+            occurred_at=said.occurred_at,
+        )
+    )

@@ -1,0 +1,62 @@
+"""Messages: what a `receive` node can still take, and what a run is found by."""
+
+from collections.abc import Mapping
+
+from squidmesh_core.definition.graph import most_visits
+from squidmesh_core.definition.spec import ReceiveNode, Spec
+from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.run import RunState
+from squidmesh_core.values import MissingPath, bind
+
+_CORRELATION = "correlation"
+
+
+def room_for(state: RunState | Draft, spec: Spec, node: ReceiveNode) -> bool:
+    """Whether one message more can find a visit: one that waits, or one still to come."""
+    most = most_visits(spec, node)
+    if most is None:
+        return True
+    waiting = sum(entry.step == node.name for entry in state.mail.awaited.values())
+    kept = sum(step == node.name for step in state.mail.kept.values())
+    return most - state.visits.get(node.name, 0) + waiting - kept > 0
+
+
+def correlation_of(node: ReceiveNode, context: Mapping[str, object]) -> str | MissingPath | None:
+    """The text that finds the run; null without one, or where the value is no text or number."""
+    if node.correlation is None:
+        return None
+    bound = bind({_CORRELATION: node.correlation}, context)
+    if isinstance(bound, MissingPath):
+        return bound
+    return correlation_text(bound[_CORRELATION])
+
+
+def correlation_text(value: object) -> str | None:
+    """A text or whole number as a correlation is compared; null: it is neither."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def correlations(state: RunState, spec: Spec) -> frozenset[tuple[str, str]]:
+    """
+    What `deliver` finds this run by: (node, correlation).
+
+    A correlation counts from the moment it can be known until no visit can
+    take a message any more, so a message may come before its node is reached.
+    """
+    if state.terminal is not None or state.started is None or state.saga.started is not None:
+        return frozenset()
+    found = {
+        (entry.step, entry.correlation)
+        for entry in state.mail.awaited.values()
+        if entry.correlation is not None
+    }
+    for node in spec.receivers:
+        if node.correlation is not None and room_for(state, spec, node):
+            text = correlation_of(node, state.context)
+            if isinstance(text, str):
+                found.add((node.name, text))
+    return frozenset(found)

@@ -1,0 +1,54 @@
+"""
+The JSON Schema of signals, drawn from the table of their members.
+
+For senders in other languages; nothing here judges data at run time.  It
+leaves to the reader what a schema cannot say: what a journal can store, and
+that a date exists.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from squidmesh_core.protocol.commands import Verb
+from squidmesh_core.protocol.signals.members import INSTANT, MAP, MEMBERS, TEXT, Member
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def signal_schemas() -> dict[str, dict[str, object]]:
+    """Every schema under the name of its file."""
+    schema: dict[str, object] = {
+        "$schema": _DIALECT,
+        "title": "signal",
+        "description": "A command as data; its type says what its payload holds.",
+        "oneOf": [_envelope(verb, members) for verb, members in MEMBERS.items()],
+    }
+    return {"signal.schema.json": schema}
+
+
+def _envelope(verb: Verb, members: Sequence[Member]) -> dict[str, object]:
+    payload = _object(
+        {member.name: member.kind.schema for member in members},
+        [member.name for member in members if member.required],
+    )
+    return _object(
+        {
+            "type": {"const": verb},
+            "payload": payload,
+            "metadata": MAP.schema,
+            "occurred_at": INSTANT.schema,
+            "idempotency_key": TEXT.schema,
+        },
+        ["type", "payload", "occurred_at"],
+    )
+
+
+def _object(
+    properties: Mapping[str, Mapping[str, object]], required: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
