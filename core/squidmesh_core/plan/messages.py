@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from squidmesh_core.definition.graph import most_visits
 from squidmesh_core.definition.spec import ReceiveNode, Spec
+from squidmesh_core.ids import NodeName, visit_node
 from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import MissingPath, bind
@@ -40,23 +41,23 @@ def correlation_text(value: object) -> str | None:
     return None
 
 
-def correlations(state: RunState, spec: Spec) -> frozenset[tuple[str, str]]:
+def correlations(state: RunState, spec: Spec) -> Mapping[tuple[NodeName, str], bool]:
     """
-    What `deliver` finds this run by: (node, correlation).
+    What `deliver` finds this run by: (node, correlation) → whether it can take a message.
 
-    A correlation counts from the moment it can be known until no visit can
+    A correlation is open from the moment it can be known until no visit can
     take a message any more, so a message may come before its node is reached.
+    One that was waited under stays, closed, so that a repetition is known.
     """
+    found = {(visit_node(visit), text): False for visit, text in state.mail.found_by.items()}
     if state.terminal is not None or state.started is None or state.saga.started is not None:
-        return frozenset()
-    found = {
-        (entry.step, entry.correlation)
-        for entry in state.mail.awaited.values()
-        if entry.correlation is not None
-    }
+        return found
+    for entry in state.mail.awaited.values():
+        if entry.correlation is not None:
+            found[entry.step, entry.correlation] = True
     for node in spec.receivers:
         if node.correlation is not None and room_for(state, spec, node):
             text = correlation_of(node, state.context)
             if isinstance(text, str):
-                found.add((node.name, text))
-    return frozenset(found)
+                found[node.name, text] = True
+    return found

@@ -40,12 +40,14 @@ class AttemptRow:
 
 @frozen(kw_only=True)
 class CorrelationRow:
-    """What an outside message finds a run by."""
+    """What an outside message finds a run by; kept after it came, to know a repetition."""
 
     run_id: RunId
     workflow: str
     node: str
     correlation: str
+    #: Whether a message can still be taken; `deliver` hands one in only then.
+    open: bool = True
 
 
 @frozen(kw_only=True)

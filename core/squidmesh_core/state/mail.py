@@ -22,12 +22,17 @@ class Mail:
     awaited: Mapping[VisitKey, MessageAwaited] = Factory(dict)
     #: Messages that nobody has taken, the oldest first: revision → node.
     kept: Mapping[Revision, NodeName] = Factory(dict)
+    #: What each visit that ever waited was to be found by, if by anything.
+    found_by: Mapping[VisitKey, str] = Factory(dict)
 
     def expecting(self, entry: MessageAwaited) -> "Mail | Reason":
         """The mail once one more visit waits."""
         if entry.visit_key in self.awaited:
             return "active_await"
-        return evolve(self, awaited={**self.awaited, entry.visit_key: entry})
+        found_by = self.found_by
+        if entry.correlation is not None:
+            found_by = {**found_by, entry.visit_key: entry.correlation}
+        return evolve(self, awaited={**self.awaited, entry.visit_key: entry}, found_by=found_by)
 
     def received(self, entry: MessageReceived) -> "Mail":
         """The mail once a message came."""
@@ -37,7 +42,8 @@ class Mail:
         """The mail once a visit waits no more, with the message it took, if it took one."""
         if visit not in self.awaited and source not in self.kept:
             return self
-        return Mail(
+        return evolve(
+            self,
             awaited={key: entry for key, entry in self.awaited.items() if key != visit},
             kept={revision: step for revision, step in self.kept.items() if revision != source},
         )

@@ -57,9 +57,9 @@ def correlation_rows(state: RunState, spec: Spec) -> tuple[CorrelationRow, ...]:
     """What `deliver` finds this run by."""
     return tuple(
         CorrelationRow(
-            run_id=state.run_id, workflow=spec.workflow, node=node, correlation=correlation
+            run_id=state.run_id, workflow=spec.workflow, node=node, correlation=text, open=can_take
         )
-        for node, correlation in sorted(correlations(state, spec))
+        for (node, text), can_take in sorted(correlations(state, spec).items())
     )
 
 
