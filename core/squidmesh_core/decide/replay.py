@@ -9,9 +9,8 @@ cannot be undone needs a word of its own (reference §16, specs/protocol.md §6)
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 
-from attrs import Factory, asdict, evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from squidmesh_core.decide.answer import Refusal
 from squidmesh_core.decide.receipts import refused
@@ -22,25 +21,8 @@ from squidmesh_core.definition.spec import Spec, StepNode
 from squidmesh_core.errors import PayloadError
 from squidmesh_core.ids import Fingerprint, NodeName, RunId
 from squidmesh_core.protocol.commands import Receipted, Start, Undoing
-from squidmesh_core.protocol.entries import RunStarted, StepApplied
-
-Which = Literal["source", "current"]
-
-
-@frozen(kw_only=True)
-class Replay:
-    """What a replay is asked to be."""
-
-    run_id: RunId
-    #: The definition to run: the source's own, or the present one.
-    spec: Spec
-    #: The node to begin at; null: at the beginning.
-    from_step: NodeName | None = None
-    #: Repeat what cannot be undone; only the boolean counts.
-    allow_irreversible: bool = False
-    definition: Which = "source"
-    said: Receipted = Factory(Receipted)
-    digest: str
+from squidmesh_core.protocol.entries import StepApplied
+from squidmesh_core.protocol.requests import ReplayRequest, RetryRequest
 
 
 @frozen(kw_only=True)
@@ -59,15 +41,15 @@ class ReplayPlan:
     from_step: NodeName | None = None
 
 
-def plan_replay(source: Source, ask: Replay) -> ReplayPlan | Refusal:
+def plan_replay(source: Source, ask: ReplayRequest, spec: Spec) -> ReplayPlan | Refusal:
     """What the replay would run, and repeat; nothing is asked of the guard."""
-    copied = _copied(source, ask)
+    copied = _copied(source, ask, spec)
     if isinstance(copied, Refusal):
         return copied
     again = _again(source, copied)
     return ReplayPlan(
         source=source.state.run_id,
-        definition=ask.spec.fingerprint,
+        definition=spec.fingerprint,
         reused=_names(copied),
         again=_names(again),
         unsafe=_names([applied for applied in again if _unsafe(source, applied)]),
@@ -75,44 +57,44 @@ def plan_replay(source: Source, ask: Replay) -> ReplayPlan | Refusal:
     )
 
 
-def replay(source: Source, ask: Replay, instant: datetime) -> Start | Refusal:
+def replay(
+    source: Source, ask: ReplayRequest, *, run_id: RunId, spec: Spec, instant: datetime
+) -> Start | Refusal:
     """
     The start of a new run from a finished one's input.
 
     Args:
         source: The finished run.
         ask: What is wanted.
+        run_id: The new run.
+        spec: The definition to run: the source's own, or the present one.
         instant: What clock defaults of a present definition are made of.
     """
-    copied = _copied(source, ask)
+    copied = _copied(source, ask, spec)
     if isinstance(copied, Refusal):
         return copied
     unsafe = [applied for applied in _again(source, copied) if _unsafe(source, applied)]
     if unsafe and ask.allow_irreversible is not True:
         return _unsafe_replay(source, unsafe)
-    begun = source.begun
-    given = _input(source, begun, ask, instant)
+    given = _input(source, ask, spec, instant)
     if isinstance(given, Refusal):
         return given
-    asked = {
-        "source": source.state.run_id,
-        "from_step": ask.from_step,
-        "allow_irreversible": ask.allow_irreversible,
-        "definition": ask.definition,
-    }
     return evolve(
-        _start_like(source, ask.run_id, ask.spec, ask.said, ask.digest),
+        _start_like(source, run_id, spec, ask.said, ask.digest),
         verb="replay",
         input=given,
-        asked=asked,
+        asked={
+            "source": source.state.run_id,
+            "from_step": ask.from_step,
+            "allow_irreversible": ask.allow_irreversible,
+            "definition": ask.definition,
+        },
         forked_at=ask.from_step,
-        copied=tuple(source.copy(applied, ask.run_id) for applied in copied),
+        copied=tuple(source.copy(applied, run_id) for applied in copied),
     )
 
 
-def retry_compensation(
-    source: Source, run_id: RunId, said: Receipted, digest: str
-) -> Start | Refusal:
+def retry_compensation(source: Source, ask: RetryRequest, *, run_id: RunId) -> Start | Refusal:
     """The start of a run that undoes what an ended run has left, with the keys it used."""
     terminal = source.state.terminal
     if terminal is None:
@@ -128,7 +110,7 @@ def retry_compensation(
         if applied.visit_key in left
     )
     return evolve(
-        _start_like(source, run_id, source.spec, said, digest),
+        _start_like(source, run_id, source.spec, ask.said, ask.digest),
         verb="retry_compensation",
         asked={"source": source.state.run_id},
         copied=copied,
@@ -139,7 +121,7 @@ def retry_compensation(
 # --- what is taken over, and what runs again
 
 
-def _copied(source: Source, ask: Replay) -> tuple[StepApplied, ...] | Refusal:
+def _copied(source: Source, ask: ReplayRequest, spec: Spec) -> tuple[StepApplied, ...] | Refusal:
     state = source.state
     if state.terminal is None:
         return refused(
@@ -161,11 +143,11 @@ def _copied(source: Source, ask: Replay) -> tuple[StepApplied, ...] | Refusal:
             why = f"it never came to {ask.from_step!r}"
             return refused(state, "invalid_replay_source", why, reason="not_reached")
         kept = before
-    return _reusable(source, ask, kept)
+    return _reusable(source, ask, spec, kept)
 
 
 def _reusable(
-    source: Source, ask: Replay, kept: tuple[StepApplied, ...]
+    source: Source, ask: ReplayRequest, spec: Spec, kept: tuple[StepApplied, ...]
 ) -> tuple[StepApplied, ...] | Refusal:
     state = source.state
     undone = _names([applied for applied in kept if applied.visit_key in state.saga.undone])
@@ -174,11 +156,11 @@ def _reusable(
         return refused(
             state, "invalid_replay_source", why, reason="compensated", steps=list(undone)
         )
-    other = [name for name in _names(kept) if not _alike(source.spec, ask.spec, name)]
-    if other or (ask.from_step is not None and ask.from_step not in ask.spec.nodes):
+    other = [name for name in _names(kept) if not _alike(source.spec, spec, name)]
+    if other or (ask.from_step is not None and ask.from_step not in spec.nodes):
         why = "the present definition has other steps before that node"
         return refused(
-            state, "invalid_replay_source", why, reason="definition", **_differences(source, ask)
+            state, "invalid_replay_source", why, reason="definition", **_differences(source, spec)
         )
     return kept
 
@@ -261,11 +243,12 @@ def _start_like(source: Source, run_id: RunId, spec: Spec, said: Receipted, dige
 
 
 def _input(
-    source: Source, begun: RunStarted, ask: Replay, instant: datetime
+    source: Source, ask: ReplayRequest, spec: Spec, instant: datetime
 ) -> Mapping[str, object] | Refusal:
+    begun = source.begun
     if ask.definition == "source":
         return begun.input
-    trigger = ask.spec.trigger(begun.trigger)
+    trigger = spec.trigger(begun.trigger)
     if trigger is None:
         why = f"the present definition has no trigger {begun.trigger!r}"
         return refused(
@@ -273,7 +256,7 @@ def _input(
             "invalid_replay_source",
             why,
             reason="trigger",
-            **_differences(source, ask),
+            **_differences(source, spec),
         )
     try:
         return resolve_payload(trigger.payload, begun.input, now=instant)
@@ -282,12 +265,12 @@ def _input(
             source.state,
             "invalid_replay_source",
             f"its input does not fit the present definition: {error.message}",
-            **{**error.details, **_differences(source, ask), "reason": "input"},
+            **{**error.details, **_differences(source, spec), "reason": "input"},
         )
 
 
-def _differences(source: Source, ask: Replay) -> dict[str, object]:
-    return {"differences": asdict(diff(source.spec, ask.spec))}
+def _differences(source: Source, spec: Spec) -> dict[str, object]:
+    return {"differences": asdict(diff(source.spec, spec))}
 
 
 def _alike(before: Spec, after: Spec, name: NodeName) -> bool:
