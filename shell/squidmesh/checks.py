@@ -12,7 +12,6 @@ from typing import Final
 from squidmesh_core.canonical import MAX_INTEGER, storable
 from squidmesh_core.errors import ConfigError, StorageError
 from squidmesh_core.ids import is_queue_name
-from squidmesh_core.protocol.commands import Receipted
 
 #: Characters of a key, an owner or a tag.
 LONGEST_TEXT: Final = 255
@@ -36,9 +35,14 @@ def text(option: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
     Raises:
         ConfigError: It is none.
     """
-    if isinstance(value, str) and 0 < len(value) <= longest and _is_storable(value):
+    if is_text(value, longest):
         return str(value)
     raise wrong(option, f"expected a text of 1 to {longest} characters without NUL")
+
+
+def is_text(value: object, longest: int = LONGEST_TEXT) -> bool:
+    """Whether this is such a text."""
+    return isinstance(value, str) and 0 < len(value) <= longest and _is_storable(value)
 
 
 def optional_text(option: str, value: object, *, longest: int = LONGEST_TEXT) -> str | None:
@@ -73,6 +77,18 @@ def integer(option: str, value: object, *, least: int = -MAX_INTEGER) -> int:
     if type(value) is int and least <= value <= MAX_INTEGER:
         return value
     raise wrong(option, f"expected a whole number from {least} to {MAX_INTEGER}")
+
+
+def flag(option: str, value: object) -> bool:
+    """
+    True or false.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise wrong(option, "expected True or False")
 
 
 def instant(option: str, value: object) -> datetime | None:
@@ -142,21 +158,6 @@ def json_object(option: str, value: object) -> dict[str, object]:
     if isinstance(stored, dict):
         return stored
     raise wrong(option, "expected a mapping")
-
-
-def receipted(*, by: object, note: object, metadata: object, key: object) -> Receipted:
-    """
-    What was said along with a command.
-
-    Raises:
-        ConfigError: Something of it is wrong.
-    """
-    return Receipted(
-        actor=json_value("by", by),
-        comment=optional_text("note", note, longest=LONGEST_NOTE),
-        metadata=json_object("metadata", metadata),
-        key=optional_text("key", key),
-    )
 
 
 def _is_storable(value: str) -> bool:

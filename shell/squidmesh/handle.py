@@ -88,7 +88,7 @@ def handle(
         at = now if now is not None else (yield from read_clock())
         answer = decide(known.state, known.spec, command, at)
         if isinstance(answer, Decision):
-            rows = changes(known.state, answer.state)
+            rows = changes(known.state, answer.state, known.spec)
             batch = batch_of(run_id, known.head, answer.entries, rows, append_ids())
             outcome = yield from _append(batch)
             if isinstance(outcome, Committed):

@@ -8,7 +8,6 @@ Its verbs may be called from any thread.
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -32,20 +31,19 @@ from squidmesh.reading import JournalEntry, Page, RunFilters, run_id_of
 from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
+from squidmesh.steering import RunRef, Steering
 from squidmesh.worker import Worker
-from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.protocol.commands import Cancel, Heartbeat
+from squidmesh_core.protocol.commands import Heartbeat
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
 
 P = TypeVar("P")
-RunRef = str | Run | Snapshot
 
 
-class Mesh:
+class Mesh(Steering):
     """
     The runtime, embedded in a host.
 
@@ -426,33 +424,6 @@ class Mesh:
         """
         timeout_ms = None if timeout is None else duration_ms(timeout, option="timeout")
         return reading.wait_for(self.door, run_id_of(run), status=status, timeout_ms=timeout_ms)
-
-    # -- commands
-
-    def cancel(
-        self,
-        run: RunRef,
-        *,
-        by: object = None,
-        note: str | None = None,
-        metadata: Mapping[str, object] | None = None,
-        key: str | None = None,
-        now: datetime | None = None,
-    ) -> Run:
-        """
-        End a run where it is.  A step that runs is not stopped; its result is refused.
-
-        Raises:
-            RunNotFound: There is no such run.
-            Refused: It is over already.
-            IdempotencyConflict: The key belongs to another cancel.
-            ConfigError: An option is wrong.
-        """
-        run_id = run_id_of(run)
-        said = checks.receipted(by=by, note=note, metadata=metadata, key=key)
-        given = canonical.encode({"run_id": run_id, "actor": said.actor, "comment": said.comment})
-        command = Cancel(said=said, digest=sha256(given.encode()).hexdigest())
-        return answered(self.door.handle(run_id, command, now=checks.instant("now", now)))
 
     # -- upkeep
 

@@ -4,13 +4,24 @@ from typing import Final
 
 from squidmesh.handle import Handled
 from squidmesh_core.decide import Already, Refusal
-from squidmesh_core.errors import IdempotencyConflict, PayloadError, Refused, SquidmeshError
+from squidmesh_core.errors import (
+    IdempotencyConflict,
+    PayloadError,
+    Refused,
+    RunNotFound,
+    SquidmeshError,
+    UnsafeReplay,
+)
 from squidmesh_core.views.inspection import Run, run_of
 
 #: Refusals that are not simply `Refused`.
 _EXCEPTIONS: Final[dict[str, type[SquidmeshError]]] = {
     "idempotency_conflict": IdempotencyConflict,
+    "invalid_form": PayloadError,
+    "invalid_message": PayloadError,
     "missing_input_path": PayloadError,
+    "not_found": RunNotFound,
+    "unsafe_replay": UnsafeReplay,
 }
 
 
@@ -21,10 +32,16 @@ def answered(handled: Handled) -> Run:
     Raises:
         Refused: The run does not allow the command; nothing was written.
         IdempotencyConflict: The key belongs to another request.
-        PayloadError: The first step's input is missing from the payload.
+        PayloadError: What was handed in does not fit.
+        UnsafeReplay: It would repeat what cannot be undone.
     """
     answer = handled.answer
     if isinstance(answer, Refusal):
-        kind = _EXCEPTIONS.get(answer.code, Refused)
-        raise kind(answer.message, answer.code, answer.details)
+        raise refusal(answer)
     return run_of(handled.state, duplicate=isinstance(answer, Already))
+
+
+def refusal(answer: Refusal) -> SquidmeshError:
+    """The exception that a refusal is raised as."""
+    kind = _EXCEPTIONS.get(answer.code, Refused)
+    return kind(answer.message, answer.code, answer.details)

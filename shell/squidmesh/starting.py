@@ -10,12 +10,13 @@ from attrs import evolve, frozen
 from squidmesh import checks
 from squidmesh.door import Door
 from squidmesh.handle import Handled
+from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
 from squidmesh_core.definition.payload import resolve_payload
-from squidmesh_core.definition.spec import Spec, Trigger
-from squidmesh_core.errors import ConfigError, PayloadError
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.errors import ConfigError
 from squidmesh_core.ids import Fingerprint, RunId, derived_run_id, is_run_id
-from squidmesh_core.protocol.commands import Offer, Start
+from squidmesh_core.protocol.commands import Offer, Receipted, Start
 
 
 class StartOptions(TypedDict, total=False):
@@ -32,7 +33,7 @@ class StartOptions(TypedDict, total=False):
     priority: int | None
     #: For limits and fair turns per key.
     partition_key: str | None
-    by: object
+    by: By | None
     note: str | None
     metadata: Mapping[str, object] | None
     #: The instant to decide at, for tests; otherwise the storage's clock.
@@ -49,10 +50,24 @@ class Request:
 
 
 def prepare(
-    door: Door, spec: Spec, trigger: str, payload: Mapping[str, object], options: StartOptions
+    door: Door,
+    spec: Spec,
+    trigger: str,
+    payload: Mapping[str, object],
+    options: StartOptions,
+    *,
+    who: Receipted | None = None,
 ) -> Request:
     """
     Check a start and resolve what it leaves out; nothing is written but the definition.
+
+    Args:
+        door: Where it will go through.
+        spec: What to run.
+        trigger: Its trigger.
+        payload: JSON-like data.
+        options: What the host says.
+        who: What was said along with a signal, which has checked it.
 
     Raises:
         ConfigError: An option or the trigger is wrong.
@@ -72,25 +87,23 @@ def prepare(
     now = checks.instant("now", options.get("now"))
     instant = now if now is not None else door.journal.now()
     queue, priority = _lane(spec, options)
-    said = checks.receipted(
-        by=options.get("by"),
-        note=options.get("note"),
-        metadata=options.get("metadata"),
-        key=options.get("key"),
-    )
+    if who is None:
+        who = said("start", _said_in(options))
     command = Start(
-        run_id=_run_id(door, spec, trigger, options, instant),
+        run_id=_run_id(
+            door, spec, trigger, key=who.key, run_id=options.get("run_id"), instant=instant
+        ),
         workflow=spec.workflow,
         definition=Fingerprint(spec.fingerprint),
         trigger=trigger,
-        input=_input(declared, payload, instant),
+        input=resolve_payload(declared.payload, payload, now=instant),
         digest=_digest(spec, trigger, payload),
         queue=queue,
         priority=priority,
         tags=checks.texts("tags", options.get("tags", ())),
         partition_key=checks.optional_text("partition_key", options.get("partition_key")),
         visible_at=checks.instant("at", options.get("at")),
-        said=said,
+        said=who,
     )
     door.define(spec)
     return Request(command=command, spec=spec, now=now)
@@ -103,10 +116,24 @@ def start(door: Door, request: Request, offer: Offer | None) -> Handled:
     return door.handle(command.run_id, command, begin=begin, now=request.now)
 
 
+def _said_in(options: StartOptions) -> CommandOptions:
+    return {
+        "by": options.get("by"),
+        "note": options.get("note"),
+        "metadata": options.get("metadata"),
+        "key": options.get("key"),
+    }
+
+
 def _run_id(
-    door: Door, spec: Spec, trigger: str, options: StartOptions, instant: datetime
+    door: Door,
+    spec: Spec,
+    trigger: str,
+    *,
+    key: str | None,
+    run_id: str | None,
+    instant: datetime,
 ) -> RunId:
-    key, run_id = options.get("key"), options.get("run_id")
     if key is not None:
         if run_id is not None:
             raise checks.wrong("run_id", "a keyed start derives its run id; give key or run_id")
@@ -116,19 +143,6 @@ def _run_id(
     if is_run_id(checks.text("run_id", run_id)):
         return RunId(run_id)
     raise checks.wrong("run_id", "expected a UUID in lower case")
-
-
-def _input(
-    trigger: Trigger, payload: Mapping[str, object], instant: datetime
-) -> Mapping[str, object]:
-    given: object = payload
-    if not isinstance(given, Mapping):
-        raise PayloadError(
-            f"expected a payload with fields, not {type(given).__name__}; nothing was written",
-            "invalid_payload",
-            {"problems": [{"path": [], "expected": "an object"}]},
-        )
-    return resolve_payload(trigger.payload, payload, now=instant)
 
 
 def _digest(spec: Spec, trigger: str, payload: Mapping[str, object]) -> str:

@@ -207,7 +207,7 @@ class _Round:
         if not isinstance(answer, Decision):
             self._misleading.append(run_id)
             return None
-        rows = changes(known.state, answer.state)
+        rows = changes(known.state, answer.state, known.spec)
         batch = batch_of(run_id, known.head, answer.entries, rows, self.door.mint.append_id())
         after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
         return _Plan(batch=batch, entries=answer.entries, after=after, offers=((offer, token),))

@@ -1,0 +1,48 @@
+"""What people and systems hand in at a node: forms and messages in their JSON form."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from squidmesh.authoring.encode import encode
+from squidmesh.authoring.gates import Approval, Receive
+from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh_core.canonical import storable
+from squidmesh_core.errors import PayloadError, StorageError
+
+F = TypeVar("F")
+M = TypeVar("M")
+
+
+def form_of(node: Approval[F] | str | None, form: F | Mapping[str, object] | None) -> object:
+    """
+    A filled-in form as JSON; null stays null.
+
+    Raises:
+        PayloadError: `invalid_form`: it is not of the contract, or cannot be stored.
+    """
+    if form is None:
+        return None
+    contract = node._form if isinstance(node, Approval) else None
+    return _written(form, contract, "form")
+
+
+def message_of(node: Receive[M] | str, payload: M | Mapping[str, object]) -> object:
+    """
+    A message as JSON.
+
+    Raises:
+        PayloadError: `invalid_message`: it is not of the contract, or cannot be stored.
+    """
+    return _written(payload, node._message if isinstance(node, Receive) else None, "message")
+
+
+def _written(value: object, contract: object, what: str) -> object:
+    # Plain data is judged by the run's own definition, field by field.
+    hint = Any if contract is None or type(value) is dict else contract
+    try:
+        return storable(encode(value, hint), where=f"the {what}")
+    except (ContractMismatch, StorageError, RecursionError) as misfit:
+        details = getattr(misfit, "details", {})
+        raise PayloadError(
+            f"the {what} does not fit: {misfit}; nothing was written", f"invalid_{what}", details
+        ) from None
