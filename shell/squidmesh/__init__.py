@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from squidmesh.authoring.workflow import Workflow
     from squidmesh.claim import Claim
     from squidmesh.context import ChildHandle, Context, TxContext, UndoContext, Work
+    from squidmesh.inbox import OpenGate
     from squidmesh.mesh import Mesh
-    from squidmesh.reading import JournalEntry, Page
+    from squidmesh.paging import Page
+    from squidmesh.people import Actor
+    from squidmesh.reading import JournalEntry
     from squidmesh.results import Defer, Fail, Retry
     from squidmesh.snapshot import Snapshot
     from squidmesh.worker import Worker
+    from squidmesh_core.decide.replay import ReplayPlan
     from squidmesh_core.definition.problem import Problem
     from squidmesh_core.definition.spec import Spec
     from squidmesh_core.errors import (
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
         SquidmeshError,
         StorageError,
         StorageUnavailable,
+        UnsafeReplay,
         WaitTimeout,
     )
     from squidmesh_core.views.inspection import Run
@@ -60,15 +65,19 @@ _HOMES: Final = {
     "squidmesh.context": "ChildHandle Context TxContext UndoContext Work",
     "squidmesh.claim": "Claim",
     "squidmesh.mesh": "Mesh",
-    "squidmesh.reading": "JournalEntry Page",
+    "squidmesh.inbox": "OpenGate",
+    "squidmesh.paging": "Page",
+    "squidmesh.people": "Actor",
+    "squidmesh.reading": "JournalEntry",
     "squidmesh.results": "Defer Fail Retry",
     "squidmesh.snapshot": "Snapshot",
     "squidmesh.worker": "Worker",
+    "squidmesh_core.decide.replay": "ReplayPlan",
     "squidmesh_core.definition.problem": "Problem",
     "squidmesh_core.definition.spec": "Spec",
     "squidmesh_core.errors": (
         "ConfigError DefinitionError IdempotencyConflict OutcomeUnknown PayloadError Refused "
-        "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable WaitTimeout"
+        "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable UnsafeReplay WaitTimeout"
     ),
     "squidmesh_core.views.inspection": "Run",
 }
@@ -76,6 +85,7 @@ _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.s
 
 __all__ = [
     "ActionRegistry",
+    "Actor",
     "ChildHandle",
     "ChildRun",
     "Children",
@@ -93,11 +103,13 @@ __all__ = [
     "Mesh",
     "Node",
     "Now",
+    "OpenGate",
     "OutcomeUnknown",
     "Page",
     "PayloadError",
     "Problem",
     "Refused",
+    "ReplayPlan",
     "Retries",
     "Retry",
     "RevisionConflict",
@@ -114,6 +126,7 @@ __all__ = [
     "Trigger",
     "TxContext",
     "UndoContext",
+    "UnsafeReplay",
     "WaitTimeout",
     "Work",
     "Worker",

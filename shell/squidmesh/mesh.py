@@ -22,12 +22,14 @@ from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.duration import Duration, duration_ms
 from squidmesh.engine import Engine
+from squidmesh.inbox import OpenGate, approvals
 from squidmesh.opening import migrate as migrate_schema
 from squidmesh.opening import open_journal
 from squidmesh.outcomes import answered
+from squidmesh.paging import Page
 from squidmesh.perform import Outcome, deferred, failed, succeeded
 from squidmesh.ports import Ports
-from squidmesh.reading import JournalEntry, Page, RunFilters, run_id_of
+from squidmesh.reading import JournalEntry, RunFilters, run_id_of
 from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
@@ -398,6 +400,17 @@ class Mesh(Steering):
             ConfigError: A filter, the cursor or the limit is wrong.
         """
         return reading.runs(self.door, filters, cursor, limit)
+
+    def approvals(
+        self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None
+    ) -> Page[OpenGate]:
+        """
+        Who is waited for: every open gate and hold, the newest run first.
+
+        Raises:
+            ConfigError: The cursor or the limit is wrong.
+        """
+        return approvals(self.door, cursor, limit, checks.instant("now", now))
 
     def journal(self, run: RunRef, *, after: int = 0) -> Iterator[JournalEntry]:
         """

@@ -1,16 +1,16 @@
 """Reading runs: inspection, lists, journals, waiting for an end; none of it writes."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final, Generic, TypedDict, TypeVar, cast, get_args
+from typing import TypedDict, cast, get_args
 
 from attrs import fields_dict, frozen
 
 from squidmesh import checks
 from squidmesh.door import Door
+from squidmesh.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh.snapshot import Snapshot
-from squidmesh_core.errors import ConfigError, RunNotFound, WaitTimeout
+from squidmesh_core.errors import RunNotFound, WaitTimeout
 from squidmesh_core.ids import Revision, RunId, is_run_id
 from squidmesh_core.protocol.codec import decode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
@@ -21,21 +21,8 @@ from squidmesh_core.views import inspection
 from squidmesh_core.views.inspection import Run, run_of, run_view
 from squidmesh_storage.api import RunFilter
 
-T = TypeVar("T")
-
-#: Runs on one page at most.
-LONGEST_PAGE: Final = 500
 #: Seconds between looks at a run that another process may move.
 FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
-
-
-@frozen(kw_only=True)
-class Page(Generic[T]):
-    """One page of a list."""
-
-    items: tuple[T, ...]
-    #: Hand it back as `cursor` for the next page; null: this was the last.
-    next: str | None
 
 
 @frozen(kw_only=True)
@@ -123,12 +110,11 @@ def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Pag
     Raises:
         ConfigError: A filter, the cursor or the limit is wrong.
     """
-    if type(limit) is not int or not 1 <= limit <= LONGEST_PAGE:
-        raise checks.wrong("limit", f"expected a whole number from 1 to {LONGEST_PAGE}")
+    limit = page_limit(limit)
     where = _filter(filters)
-    page = door.journal.runs(where, None if cursor is None else _read_cursor(cursor), limit)
+    page = door.journal.runs(where, None if cursor is None else read_cursor(cursor), limit)
     items = tuple(run_view(listed.row, listed.head) for listed in page.items)
-    return Page(items=items, next=None if page.next is None else _cursor(*page.next))
+    return Page(items=items, next=None if page.next is None else cursor_of(*page.next))
 
 
 def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms: int | None) -> Run:
@@ -241,24 +227,3 @@ def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, 
     if state.started is None or state.at is None:
         raise checks.wrong("at", "the run had not started by then")
     return state, until or state.at
-
-
-def _cursor(created_at: datetime, run_id: RunId) -> str:
-    return urlsafe_b64encode(f"{created_at.isoformat()} {run_id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, RunId]:
-    try:
-        cursor = checks.text("cursor", cursor)
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        instant, _, run_id = text.partition(" ")
-        created_at = datetime.fromisoformat(instant)
-    except (ValueError, ConfigError):
-        created_at, run_id = datetime.min, ""  # noqa: DTZ901  # refused two lines below
-    if created_at.tzinfo is None or not is_run_id(run_id):
-        raise ConfigError(
-            "the cursor is not one that a list gave out",
-            "invalid_cursor",
-            {"option": "cursor", "reason": "unreadable"},
-        )
-    return created_at, RunId(run_id)

@@ -19,7 +19,7 @@ from squidmesh import (
     manual,
     step,
 )
-from squidmesh_core.definition.spec import Field, ManualTrigger, PauseNode, Spec
+from squidmesh_core.definition.spec import ChildrenNode, Field, ManualTrigger, Spec
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import FromPath
 from support.stage import EPOCH, Stage, begin, does, types
@@ -251,7 +251,7 @@ def test_a_payload_that_is_no_object_is_refused(stage: Stage) -> None:
     """A list is not a payload."""
     payload: Any = ["A-1"]
 
-    with pytest.raises(PayloadError, match="expected a payload with fields, not list"):
+    with pytest.raises(PayloadError, match="an object with fields, not list"):
         stage.mesh().start_spec(SPEC, "placed", payload, actions=does(pick=nothing))
 
 
@@ -306,13 +306,19 @@ def test_a_spec_may_name_allowed_actions_only(
     assert code == caught.value.code
 
 
+CHILDREN = ChildrenNode(
+    name=NodeName("each"),
+    workflow="orders",
+    trigger="placed",
+    over=FromPath(path=("items",)),
+    key="id",
+)
+
+
 @pytest.mark.parametrize(
     ("spec", "feature"),
     [
-        (workflow(PauseNode(name=NodeName("ask"), question="?")), "pause nodes"),
-        (chain(evolve(node("pick"), timeout_ms=5)), "time-outs"),
-        (evolve(SPEC, timeout_ms=5), "time-outs"),
-        (chain(evolve(node("pick"), compensate="do.pick")), "compensation"),
+        (workflow(CHILDREN), "children nodes"),
         (chain(evolve(node("pick"), transaction=True)), "transactional steps"),
     ],
 )
