@@ -12,17 +12,20 @@ from pathlib import Path
 from diagrams import render
 
 from squidmesh_core.protocol.schemas import schemas
+from squidmesh_core.protocol.signals.schema import signal_schemas
 
 SPECS = Path(__file__).parent
 
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
-    entries = {
-        SPECS / "entries" / name: json.dumps(schema, indent=2) + "\n"
-        for name, schema in schemas().items()
+    folders = {"entries": schemas(), "signals": signal_schemas()}
+    drawn = {
+        SPECS / folder / name: json.dumps(schema, indent=2) + "\n"
+        for folder, files in folders.items()
+        for name, schema in files.items()
     }
-    return entries | {SPECS / page: text for page, text in render().items()}
+    return drawn | {SPECS / page: text for page, text in render().items()}
 
 
 def drifted(files: dict[Path, str]) -> list[Path]:

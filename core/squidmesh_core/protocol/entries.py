@@ -311,6 +311,11 @@ class StepApplied:
     #: Where the result comes from if not from this run (forks).
     reused_from: Reused | None = None
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the visit ended with a result, in this run or in the one it comes from."""
+        return self.source is not None or (self.reused_from is not None and self.error is None)
+
 
 @frozen(kw_only=True)
 class ManualStepPaused:

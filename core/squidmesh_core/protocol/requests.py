@@ -60,19 +60,14 @@ class ReplayRequest:
     said: Receipted
 
     @property
-    def asked(self) -> dict[str, object]:
-        """The options as the receipt keeps them: without what is at its default."""
-        definition = None if self.definition == "source" else self.definition
-        return _options(
-            from_step=self.from_step,
-            allow_irreversible=self.allow_irreversible,
-            definition=definition,
-        )
-
-    @property
     def digest(self) -> str:
         """What makes two replays the same."""
-        return _digest("replay", self.run_id, self.said, self.asked)
+        options = _options(
+            from_step=self.from_step,
+            allow_irreversible=self.allow_irreversible,
+            definition=None if self.definition == "source" else self.definition,
+        )
+        return _digest("replay", self.run_id, self.said, options)
 
 
 @frozen(kw_only=True)
@@ -137,7 +132,7 @@ def send(run_id: RunId, said: Receipted, *, node: str, payload: object) -> Opera
 
 
 def _options(**options: object) -> dict[str, object]:
-    """Options without those at their default; none of them is null or false otherwise."""
+    """Options without those at their default, which is null or false for all that come here."""
     return {
         name: value for name, value in options.items() if value is not None and value is not False
     }

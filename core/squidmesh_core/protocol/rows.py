@@ -34,8 +34,6 @@ class AttemptRow:
     held_until: datetime | None = None
     #: For limits and fair turns per key.
     partition_key: str | None = None
-    #: The codec that the run's newest entries need: an older process leaves it alone.
-    codec: int = 1
 
 
 @frozen(kw_only=True)
@@ -72,6 +70,18 @@ class RunRow:
     forked_at: NodeName | None = None
     #: Kind and message of the error that ended the run, for searching.
     error: str | None = None
+
+
+@frozen(kw_only=True)
+class IndexRows:
+    """All that the index holds of one run."""
+
+    #: Null: the run is not listed.
+    run: RunRow | None = None
+    #: By key.
+    attempts: tuple[AttemptRow, ...] = ()
+    #: By node and correlation.
+    correlations: tuple[CorrelationRow, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -18,7 +18,7 @@ from squidmesh_core.protocol.signals.signal import Signal, checked, refusal
 class Envelope(TypedDict, total=False):
     """What a signal may say besides its payload."""
 
-    metadata: Mapping[str, object]
+    metadata: Mapping[str, object] | None
     idempotency_key: str | None
 
 
@@ -120,9 +120,8 @@ def send(
     run_id: str, node: str, payload: object, *, occurred_at: datetime, **said: Unpack[Said]
 ) -> Signal:
     """Hand a message in; null is one, too."""
-    options = _said(said)
     needed = {"run_id": run_id, "node": node, "message": payload}
-    return _signal("send", needed, options, occurred_at, said)
+    return _signal("send", needed, _said(said), occurred_at, said)
 
 
 def _to_run(
@@ -147,11 +146,12 @@ def _signal(
     if unknown := sorted(set(said) - known.__optional_keys__):
         raise refusal(UnfitError(unknown[0], "unsupported"))
     given = {name: value for name, value in options.items() if value is not None}
+    metadata = said.get("metadata")
     return checked(
         Signal(
             type=verb,
             payload={**needed, **given},
-            metadata=said.get("metadata", {}),
+            metadata={} if metadata is None else metadata,
             occurred_at=occurred_at,
             idempotency_key=said.get("idempotency_key"),
         )
