@@ -127,5 +127,5 @@ def _started(door: Door, spec: Spec, now: datetime) -> Batch:
     answer = decide(begin.state, spec, command, now)
     if not isinstance(answer, Decision):
         raise TypeError(f"the start was not accepted: {answer}")
-    rows = changes(begin.state, answer.state)
+    rows = changes(begin.state, answer.state, begin.spec)
     return batch_of(command.run_id, begin.head, answer.entries, rows, door.mint.append_id())
