@@ -7,16 +7,25 @@ workflows: entries and rows come ready-made from the core, and only the
 revision, the `append_id` and the clock are its own business.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.rows import (
+    AttemptRow,
+    CorrelationRow,
+    Head,
+    IndexRows,
+    RowChanges,
+    RunRow,
+    RunStatus,
+)
 
 
 @frozen(kw_only=True)
@@ -29,6 +38,9 @@ class Batch:
     rows: RowChanges
     #: Batches of one call that name the same group stand or fall together.
     group: str | None = None
+    #: What a process has to know to read the run from here on.  Whoever appends has
+    #: read all that came before, so that of the last append speaks for the whole run.
+    codec: int = CODEC_VERSION
 
     def __attrs_post_init__(self) -> None:
         """
@@ -57,7 +69,8 @@ class Conflict:
     """
     Somebody appended first (or the head is elsewhere); nothing was written.
 
-    A batch that fell only with its group has `actual` equal to `expected`.
+    A batch that fell only with its group, or whose run is quarantined, has
+    `actual` equal to `expected`.
     """
 
     run_id: RunId
@@ -88,6 +101,15 @@ class Checkpoint:
 
 
 @frozen(kw_only=True)
+class Quarantine:
+    """The mark of a run whose journal cannot be read."""
+
+    #: The first revision that does not fit; null: no single one.
+    revision: Revision | None
+    reason: str
+
+
+@frozen(kw_only=True)
 class Loaded:
     """What `load` returns: appends in order, without gaps."""
 
@@ -99,7 +121,7 @@ class Loaded:
     #: Head at the moment of reading; behind `after` if the journal ends before it.
     head: Head
     #: Why the run is marked as unreadable, or null.  The mark hides nothing here.
-    quarantined: str | None = None
+    quarantined: Quarantine | None = None
 
 
 @frozen(kw_only=True)
@@ -154,7 +176,9 @@ class Listed:
     row: RunRow
     head: Head
     #: Why the run is marked as unreadable, or null.
-    quarantined: str | None = None
+    quarantined: Quarantine | None = None
+    #: The codec of its last append.
+    codec: int = CODEC_VERSION
 
 
 @frozen(kw_only=True)
@@ -164,6 +188,25 @@ class ListPage:
     items: tuple[Listed, ...]
     #: (created_at, run_id) of the last item; null: this was the last page.
     next: tuple[datetime, RunId] | None
+
+
+@frozen(kw_only=True)
+class Survey:
+    """What the index says as a whole: for people who ask how things stand."""
+
+    #: Number of the tables' version; null: this place has none.
+    schema: int | None = None
+    #: How many runs have each status; none is left out.
+    runs: Mapping[RunStatus, int] = Factory(dict)
+    quarantined: Mapping[RunId, Quarantine] = Factory(dict)
+    #: Runs with attempts that only a process with a newer codec may claim.
+    newer: tuple[RunId, ...] = ()
+    #: Action → attempts, unclaimed or held, that need it.
+    actions: Mapping[str, int] = Factory(dict)
+    #: Since when the attempt has been claimable that has waited longest; null: none is.
+    waiting_since: datetime | None = None
+    #: What only this kind of place has: versions, settings, sizes in bytes.
+    facts: Mapping[str, str | int] = Factory(dict)
 
 
 class Journal(Protocol):
@@ -198,11 +241,19 @@ class Journal(Protocol):
         """
         ...
 
+    def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
+        """
+        Up to `limit` appends that begin after a revision, in order, and nothing checked.
+
+        What `verify` walks: a journal of any length, a page at a time, damaged or not.
+        """
+        ...
+
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
         """
         Write each batch whose expected revision is the head; answer each on its own.
 
-        At most one batch per run in a call.  A conflict in one batch does not
+        Nothing is appended to a quarantined run: that is a conflict.  At most one batch per run in a call.  A conflict in one batch does not
         touch the others, but for batches of its group.  Entries and rows of a
         batch become visible together or not at all.  When this returns
         `Committed`, the batch survives a crash of the process and of the machine.
@@ -229,7 +280,8 @@ class Journal(Protocol):
         Hand the locked candidates to `decide` and append what it returns.
 
         Candidates: visible and unclaimed, or held with the lease past; their
-        action is null or in `actions`; their run is not quarantined; at most
+        action is null or in `actions`; their run is not quarantined, and no newer
+        codec than this process's (`CODEC_VERSION`) wrote its last append; at most
         `limit`, in claim order (priority, visible_at, run id, attempt key).  All
         in one transaction: a conflict leaves its candidate as it was.  Without a
         candidate `decide` is not called.
@@ -251,8 +303,14 @@ class Journal(Protocol):
         """Index rows by (created_at, run id), newest first; the cursor is exclusive."""
         ...
 
-    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
-        """The stored index rows of a run, attempts by key."""
+    def rows_of(self, run_id: RunId) -> IndexRows:
+        """The stored index rows of a run; none if nothing is known of it."""
+        ...
+
+    def correlated(
+        self, workflow: str, node: str, correlation: str, limit: int = 100
+    ) -> tuple[CorrelationRow, ...]:
+        """What an outside message finds: open rows first, then by run id."""
         ...
 
     def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
@@ -283,13 +341,7 @@ class Journal(Protocol):
         """The last revision of the append of this id, or null."""
         ...
 
-    def index(
-        self,
-        run_id: RunId,
-        revision: Revision,
-        run: RunRow,
-        attempts: Sequence[AttemptRow],
-    ) -> bool:
+    def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """
         Put these rows in the place of all rows of a run, if `revision` is its head.
 
@@ -297,12 +349,16 @@ class Journal(Protocol):
         """
         ...
 
-    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+    def quarantine(self, run_id: RunId, mark: Quarantine | None) -> None:
         """
-        Mark a run as unreadable (no candidates), or lift the mark with null.
+        Mark a run as unreadable (no candidates, no appends), or lift the mark with null.
 
         The mark is no fact of the run: `load` answers as before and shows it.
         """
+        ...
+
+    def survey(self) -> Survey:
+        """How things stand; walks the index, so ask now and then only."""
         ...
 
     def now(self) -> datetime:
@@ -349,7 +405,9 @@ __all__ = [
     "Listed",
     "Loaded",
     "Outcome",
+    "Quarantine",
     "RunFilter",
+    "Survey",
     "Unknown",
     "Wakeups",
 ]

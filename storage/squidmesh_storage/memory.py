@@ -5,6 +5,7 @@ Everything is a dict under one lock, and each verb is written the plainest way
 there is.  Nothing survives the process.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -14,7 +15,8 @@ from attrs import frozen
 
 from squidmesh_core.ids import BEGINNING, AppendId, AttemptKey, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow
+from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, IndexRows, RunRow
 from squidmesh_storage.api import (
     Batch,
     Candidate,
@@ -27,7 +29,9 @@ from squidmesh_storage.api import (
     ListPage,
     Loaded,
     Outcome,
+    Quarantine,
     RunFilter,
+    Survey,
     Wakeups,
 )
 from squidmesh_storage.problems import (
@@ -67,9 +71,12 @@ class MemoryJournal:
         self._records: dict[RunId, list[AppendRecord]] = {}
         self._runs: dict[RunId, RunRow] = {}
         self._attempts: dict[RunId, dict[AttemptKey, _Attempt]] = {}
+        self._correlations: dict[RunId, tuple[CorrelationRow, ...]] = {}
+        #: The codec of each run's last append.
+        self._codecs: dict[RunId, int] = {}
         self._definitions: dict[Fingerprint, str] = {}
         self._checkpoints: dict[RunId, Checkpoint] = {}
-        self._quarantined: dict[RunId, str] = {}
+        self._quarantined: dict[RunId, Quarantine] = {}
 
     @property
     def url(self) -> str:
@@ -93,6 +100,12 @@ class MemoryJournal:
                 head=_head_of(stored[-1]),
                 quarantined=self._quarantined.get(run_id),
             )
+
+    def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
+        """See `Journal.stored`."""
+        with self._reading():
+            stored = self._records.get(run_id, [])
+            return tuple(record for record in stored if record.first > after)[:limit]
 
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
         """See `Journal.append`."""
@@ -154,39 +167,87 @@ class MemoryJournal:
                         row=row,
                         head=_head_of(self._records[row.run_id][-1]),
                         quarantined=self._quarantined.get(row.run_id),
+                        codec=self._codecs[row.run_id],
                     )
                     for row in page
                 ),
                 next=(page[-1].created_at, page[-1].run_id) if more else None,
             )
 
-    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+    def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
         with self._reading():
             attempts = self._attempts.get(run_id, {})
-            return self._runs.get(run_id), tuple(attempts[key].row for key in sorted(attempts))
+            return IndexRows(
+                run=self._runs.get(run_id),
+                attempts=tuple(attempts[key].row for key in sorted(attempts)),
+                correlations=self._correlations.get(run_id, ()),
+            )
 
-    def index(
-        self, run_id: RunId, revision: Revision, run: RunRow, attempts: Sequence[AttemptRow]
-    ) -> bool:
+    def correlated(
+        self, workflow: str, node: str, correlation: str, limit: int = 100
+    ) -> tuple[CorrelationRow, ...]:
+        """See `Journal.correlated`."""
+        asked = (workflow, node, correlation)
+        with self._reading():
+            found = (
+                row
+                for rows in self._correlations.values()
+                for row in rows
+                if (row.workflow, row.node, row.correlation) == asked
+            )
+            return tuple(sorted(found, key=lambda row: (not row.open, row.run_id))[:limit])
+
+    def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """See `Journal.index`."""
         with self._writing():
             stored = self._records.get(run_id, [])
             if not stored or stored[-1].last != revision:
                 return False
-            self._runs[run_id] = run
+            self._runs.pop(run_id, None)
+            if rows.run is not None:
+                self._runs[run_id] = rows.run
             self._attempts[run_id] = {}
-            self._put(attempts, at=stored[-1].at)
-        self._bell.ring(row.queue for row in attempts)
+            self._put(rows.attempts, at=stored[-1].at)
+            self._correlate(run_id, rows.correlations)
+        self._bell.ring(row.queue for row in rows.attempts)
         return True
 
-    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+    def quarantine(self, run_id: RunId, mark: Quarantine | None) -> None:
         """See `Journal.quarantine`."""
         with self._writing():
-            if reason is None:
+            if mark is None:
                 self._quarantined.pop(run_id, None)
             else:
-                self._quarantined[run_id] = reason
+                self._quarantined[run_id] = mark
+
+    def survey(self) -> Survey:
+        """See `Journal.survey`."""
+        with self._reading():
+            now = self._clock()
+            attempts = [
+                attempt for of_run in self._attempts.values() for attempt in of_run.values()
+            ]
+            waiting = (
+                attempt.row.visible_at
+                for attempt in attempts
+                if attempt.row.held_until is None
+                and attempt.claimable(now)
+                and self._may_claim(attempt.row.run_id)
+            )
+            return Survey(
+                runs=Counter(
+                    row.status for row in self._runs.values() if row.run_id in self._records
+                ),
+                quarantined=dict(sorted(self._quarantined.items())),
+                newer=tuple(
+                    run_id
+                    for run_id in sorted(self._attempts)
+                    if self._attempts[run_id] and self._codecs.get(run_id, 0) > CODEC_VERSION
+                ),
+                actions=Counter(one.row.action for one in attempts if one.row.action is not None),
+                waiting_since=min(waiting, default=None),
+            )
 
     # -- beside the journals
 
@@ -245,27 +306,40 @@ class MemoryJournal:
         return lock
 
     def _append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
-        fallen = {batch.group for batch in batches if self._revision(batch) != batch.expected}
+        fallen = {batch.group for batch in batches if not self._follows(batch)}
         outcomes = tuple(self._append_one(batch, fallen) for batch in batches)
         self._bell.ring_for(batches)
         return outcomes
 
     def _append_one(self, batch: Batch, fallen: Collection[str | None]) -> Outcome:
-        record, actual = batch.record, self._revision(batch)
-        if actual != batch.expected or (batch.group is not None and batch.group in fallen):
+        record = batch.record
+        if not self._follows(batch) or (batch.group is not None and batch.group in fallen):
+            actual = self._revision(batch)
             return Conflict(run_id=record.run_id, expected=batch.expected, actual=actual)
         self._records.setdefault(record.run_id, []).append(record)
+        self._codecs[record.run_id] = batch.codec
         if batch.rows.run is not None:
             self._runs[record.run_id] = batch.rows.run
         for key in batch.rows.drop:
             self._attempts.get(record.run_id, {}).pop(key, None)
         self._put(batch.rows.put, at=record.at)
+        if batch.rows.correlations is not None:
+            self._correlate(record.run_id, batch.rows.correlations)
         return Committed(run_id=record.run_id, revision=record.last)
 
     def _put(self, rows: Sequence[AttemptRow], *, at: datetime) -> None:
         for row in rows:
             attempt = _Attempt(row=row, due=row.visible_at <= at)
             self._attempts.setdefault(row.run_id, {})[row.attempt_key] = attempt
+
+    def _correlate(self, run_id: RunId, rows: Sequence[CorrelationRow]) -> None:
+        self._correlations[run_id] = tuple(
+            sorted(rows, key=lambda row: (row.node, row.correlation))
+        )
+
+    def _follows(self, batch: Batch) -> bool:
+        marked = batch.record.run_id in self._quarantined
+        return not marked and self._revision(batch) == batch.expected
 
     def _revision(self, batch: Batch) -> Revision:
         stored = self._records.get(batch.record.run_id)
@@ -276,10 +350,15 @@ class MemoryJournal:
             attempt
             for run_id, attempts in self._attempts.items()
             for attempt in attempts.values()
-            if run_id in self._records
-            and run_id not in self._quarantined
-            and attempt.row.queue in queues
+            if attempt.row.queue in queues and self._may_claim(run_id)
         ]
+
+    def _may_claim(self, run_id: RunId) -> bool:
+        return (
+            run_id in self._records
+            and run_id not in self._quarantined
+            and self._codecs[run_id] <= CODEC_VERSION
+        )
 
     def _candidates(
         self, queues: Sequence[str], actions: Collection[str], now: datetime

@@ -20,17 +20,26 @@ from hypothesis.stateful import (
 )
 
 from squidmesh_core.decide import Decision
-from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import AttemptKey, attempt_key, derived_run_id
+from squidmesh_core.definition.spec import ApprovalNode, Spec
+from squidmesh_core.ids import AttemptKey, NodeName, attempt_key, derived_run_id, is_timeout
 from squidmesh_core.plan.progress import Plan, plan
 from squidmesh_core.protocol.commands import Claim, Complete, Defer, Fail, Heartbeat, Held, Offer
 from squidmesh_core.protocol.entries import StepApplied
-from squidmesh_core.protocol.rows import AttemptRow, RunRow
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RunRow
 from squidmesh_core.state.attempt import Attempt
-from squidmesh_core.views.index import attempt_rows, changes, run_row
+from squidmesh_core.views.index import attempt_rows, changes, correlation_rows, run_row
 from support import bugs, naive
 from support.planted import Plant, assert_machine_catches
-from support.scenario import BOOM, LEASE, SECOND, Scenario, a_cancel, milliseconds
+from support.scenario import (
+    BOOM,
+    LEASE,
+    SECOND,
+    Scenario,
+    a_cancel,
+    a_hold,
+    a_message,
+    milliseconds,
+)
 from support.workflows import workflows
 
 workers = st.sampled_from(["ana", "ben"])
@@ -38,11 +47,11 @@ pauses = st.sampled_from([SECOND, LEASE / 2, LEASE])
 outputs = st.sampled_from([0, 1])
 counted = st.integers(0, 3)
 #: Most operators leave most runs alone.
-moods = st.sampled_from(["patient"] * 19 + ["fed up"])
+moods = st.sampled_from(["patient"] * 18 + ["careful", "fed up"])
 
 
 class RunsMakeProgress(RuleBasedStateMachine):
-    """Workers claim, complete, fail, defer and crash; time passes; the run goes on."""
+    """Workers claim, complete, fail, defer and crash; people answer; time passes; the run goes on."""
 
     claims: Bundle[Held] = Bundle("claims")
     runs = 0
@@ -55,6 +64,7 @@ class RunsMakeProgress(RuleBasedStateMachine):
         self.run = Scenario(spec, run_id=derived_run_id("run", str(self.runs)))
         self.rows: dict[AttemptKey, AttemptRow] = {}
         self.listed: RunRow | None = None
+        self.found_by: tuple[CorrelationRow, ...] = ()
         self.followed = 0
         event("by dependencies" if spec.by_dependencies else "by routes")
         offer = self.run.offer() if stays else None
@@ -74,10 +84,51 @@ class RunsMakeProgress(RuleBasedStateMachine):
         self.run.ask(Claim(attempt_key=keys[which % len(keys)], offer=offer))
         return self.taken(offer)
 
-    @precondition(lambda self: self.run.state.live)
+    @precondition(lambda self: self.run.state.timers)
+    @rule(which=counted, stays=st.booleans())
+    def worker_finds_time_is_up(self, which: int, stays: bool) -> None:
+        timers = list(self.run.state.timers.values())
+        timer = timers[which % len(timers)]
+        if stays:
+            self.run.time_passes(max(timedelta(0), timer.intent.visible_at - self.run.now))
+        answer = self.run.ask(Claim(attempt_key=timer.key, offer=self.run.offer()))
+        event(f"a time-out {'strikes' if isinstance(answer, Decision) else 'is refused'}")
+
+    @precondition(lambda self: self.run.state.gates.waiting or self.run.state.mail.awaited)
+    @rule(yes=st.booleans())
+    def somebody_outside_answers(self, yes: bool) -> None:
+        """Whoever is waited for longest says or sends something."""
+        state = self.run.state
+        for gate in list(state.gates.open.values())[:1]:
+            if gate.kind == "pause":
+                self.run.resume(gate.visit_key)
+            elif yes:
+                node = self.run.spec.nodes[gate.step or NodeName("")]
+                form = {"sure": True} if isinstance(node, ApprovalNode) and node.form else None
+                self.run.approve(gate.visit_key, form=form)
+            else:
+                self.run.reject(gate.visit_key)
+            return
+        for awaited in list(state.mail.awaited.values())[:1]:
+            self.run.send(awaited.step, {"n": 1})
+            return
+        self.run.resume()
+
+    @rule(which=counted)
+    def message_comes_whether_awaited_or_not(self, which: int) -> None:
+        receivers = self.run.spec.receivers
+        if receivers:
+            self.run.ask(a_message(receivers[which % len(receivers)].name))
+
+    @precondition(lambda self: self.run.state.terminal is None)
     @rule()
     def somebody_works(self) -> None:
         """Wait for the next thing that can be taken, take it, complete it."""
+        if self.run.state.gates.hold is not None:
+            self.run.resume()
+        if not self.run.state.live:
+            self.somebody_outside_answers(yes=True)
+            return
         attempt = min(self.run.state.live.values(), key=free_from)
         self.run.time_passes(max(timedelta(0), free_from(attempt) - self.run.now))
         offer = self.run.offer()
@@ -125,9 +176,11 @@ class RunsMakeProgress(RuleBasedStateMachine):
         self.run.process_restarts()
 
     @rule(mood=moods)
-    def operator_looks_in(self, mood: Literal["patient", "fed up"]) -> None:
+    def operator_looks_in(self, mood: Literal["patient", "careful", "fed up"]) -> None:
         if mood == "fed up":
             self.run.ask(a_cancel())
+        elif mood == "careful":
+            self.run.ask(a_hold())
 
     # -- what must always hold --
 
@@ -138,7 +191,8 @@ class RunsMakeProgress(RuleBasedStateMachine):
     @invariant()
     def every_open_run_has_a_reason_to_move(self) -> None:
         state = self.run.state
-        assert state.terminal is not None or state.live, state.status
+        waits = state.live or state.gates.open or state.mail.awaited
+        assert state.terminal is not None or waits, state.status
 
     @invariant()
     def planning_again_asks_for_nothing(self) -> None:
@@ -185,6 +239,8 @@ class RunsMakeProgress(RuleBasedStateMachine):
     def every_try_of_a_visit_has_the_same_key_and_input(self) -> None:
         attempts = self.run.state.attempts
         for attempt in attempts.values():
+            if is_timeout(attempt.key):
+                continue
             first = attempts[attempt_key(attempt.intent.visit_key, 1)]
             assert naive.number_of(attempt.key) == attempt.intent.number
             assert first.key == attempt.intent.idempotency_key
@@ -206,14 +262,17 @@ class RunsMakeProgress(RuleBasedStateMachine):
     def index_follows_from_the_changes(self) -> None:
         states = self.run.states
         for before, after in pairwise(states[self.followed :]):
-            changed = changes(before, after)
+            changed = changes(before, after, self.run.spec)
             self.listed = changed.run or self.listed
+            if changed.correlations is not None:
+                self.found_by = changed.correlations
             self.rows.update((row.attempt_key, row) for row in changed.put)
             for key in changed.drop:
                 self.rows.pop(key, None)
         self.followed = len(states) - 1
         state = self.run.state
         assert run_row(state) == self.listed
+        assert correlation_rows(state, self.run.spec) == self.found_by
         assert {row.attempt_key: row for row in attempt_rows(state)} == self.rows
 
     def teardown(self) -> None:
@@ -221,7 +280,7 @@ class RunsMakeProgress(RuleBasedStateMachine):
         if not hasattr(self, "run"):
             return
         for _ in range(200):
-            if self.run.state.terminal is None and self.run.state.live:
+            if self.run.state.terminal is None:
                 self.somebody_works()
         event(f"ends {self.run.state.status}")
         assert self.run.state.terminal is not None, self.run.state.live

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import Journal
 from squidmesh_storage.conformance import Clock, JournalConformance
 from squidmesh_storage.memory import MemoryJournal
@@ -39,8 +40,8 @@ class TestSqliteFile(JournalConformance):
             connection.execute("delete from squidmesh_journal where run_id = ?", (run_id,))
             for record in records:
                 connection.execute(
-                    "insert into squidmesh_journal values (?, ?, ?, ?, ?, ?, ?, ?)",
-                    record_values(record, 0),
+                    "insert into squidmesh_journal values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*record_values(record, 0), CODEC_VERSION),
                 )
 
 

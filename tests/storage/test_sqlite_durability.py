@@ -155,7 +155,7 @@ def test_an_index_changed_outside_the_append_is_caught(file: Path) -> None:
     with pytest.raises(ValueError, match="too many values"):
         _check_one_transaction(planted)
 
-    assert (run_row(run_id(1)), (attempt(run_id(1)),)) == planted.rows_of(run_id(1))
+    assert IndexRows(run=run_row(run_id(1)), attempts=(attempt(run_id(1)),)) == planted.rows_of(run_id(1))
     planted.close()
 
 
@@ -171,9 +171,7 @@ def test_the_steady_path_reads_nothing_else(journal: SqliteJournal) -> None:
     assert [
         "begin immediate",
         "insert into squidmesh_journal",
-        "delete from squidmesh_held",
-        "delete from squidmesh_waiting",
-        "insert into squidmesh_held",
+        "update or replace",
         "commit",
     ] == statements
 
@@ -262,7 +260,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(journal: SqliteJournal) -> 
         journal.append((large,))
 
     assert "storage_error" == caught.value.code
-    assert (None, ()) == journal.rows_of(run_id(1))
+    assert IndexRows() == journal.rows_of(run_id(1))
     connection.execute("pragma max_page_count = 1000000")
     commit(journal, large)
 

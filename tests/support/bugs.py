@@ -29,6 +29,7 @@ from squidmesh_core.protocol.entries import (
     NextAttempt,
     StepApplied,
 )
+from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_core.state import attempt as attempt_module
 from squidmesh_core.state import fold as fold_module
 from squidmesh_core.state.attempt import Attempt, Reason
@@ -292,4 +293,6 @@ def visits_without_bound(patch: pytest.MonkeyPatch) -> None:
 
 def index_keeps_what_is_settled(patch: pytest.MonkeyPatch) -> None:
     """Rows of attempts that ended stay in the index."""
-    patch.setattr(index_module, "_dropped", lambda before, after: ())
+    patch.setattr(
+        index_module, "RowChanges", lambda **members: RowChanges(**members | {"drop": ()})
+    )

@@ -19,6 +19,7 @@ from squidmesh_core.ids import (
     Revision,
     RunId,
     VisitKey,
+    run_visit,
 )
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
@@ -36,6 +37,10 @@ from squidmesh_core.protocol.entries import (
     InputOf,
     InputUndo,
     InputValue,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
     NextAttempt,
     Parent,
     RunSignalReceived,
@@ -98,13 +103,14 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def visit_keys(run_id: RunId = RUN) -> st.SearchStrategy[VisitKey]:
-    """Keys of a few visits of a run, sometimes of another run."""
-    return st.builds(
+    """Keys of a few visits of a run, sometimes of another run, or what stands for the run."""
+    visits = st.builds(
         lambda run, step, visit: VisitKey(f"{run}:{step}{visit}"),
         st.sampled_from([run_id, run_id, run_id, OTHER_RUN]),
         words,
         st.sampled_from(["", "@2"]),
     )
+    return st.one_of(visits, visits, visits, st.just(run_visit(run_id)))
 
 
 def attempt_keys(run_id: RunId = RUN) -> st.SearchStrategy[AttemptKey]:
@@ -192,6 +198,7 @@ def entries(run_id: RunId = RUN) -> st.SearchStrategy[Entry]:
             **visit,
             **at,
         ),
+        *_waiting(at, visit),
         st.builds(
             RunTerminal,
             status=st.sampled_from(["completed", "failed", "cancelled"]),
@@ -223,13 +230,14 @@ _Fields = dict[str, st.SearchStrategy[Any]]
 def _signals(at: _Fields) -> st.SearchStrategy[Entry]:
     return st.builds(
         RunSignalReceived,
-        command=st.sampled_from(["start", "cancel"]),
+        command=st.sampled_from(["start", "cancel", "approve", "send"]),
         payload=objects,
         actor=values,
         comment=optional(texts),
         metadata=objects,
         idempotency_key=optional(texts),
         digest=st.sampled_from(["ab" * 32, "cd" * 32]),
+        occurred_at=optional(instants),
         **at,
     )
 
@@ -262,6 +270,40 @@ def _starts(at: _Fields) -> st.SearchStrategy[Entry]:
         forked_at=optional(nodes),
         **at,
     )
+
+
+def _waiting(at: _Fields, visit: _Fields) -> list[st.SearchStrategy[Entry]]:
+    """Gates, holds and messages; some gates lack their visit."""
+    of_gate = {name: optional(strategy) for name, strategy in visit.items()}
+    targets = st.dictionaries(st.sampled_from(["ok", "error", "timeout"]), words, max_size=2)
+    return [
+        st.builds(
+            ManualStepPaused,
+            kind=st.sampled_from(["pause", "approval", "hold"]),
+            targets=targets,
+            output=optional(words),
+            deadline=optional(deadlines),
+            **of_gate,
+            **at,
+        ),
+        st.builds(
+            ManualStepResolved,
+            action=st.sampled_from(["resumed", "approved", "rejected"]),
+            actor=values,
+            comment=optional(texts),
+            result=values,
+            **of_gate,
+            **at,
+        ),
+        st.builds(
+            MessageAwaited,
+            correlation=optional(texts),
+            deadline=optional(deadlines),
+            **visit,
+            **at,
+        ),
+        st.builds(MessageReceived, step=visit["step"], payload=values, **at),
+    ]
 
 
 @st.composite

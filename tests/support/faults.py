@@ -14,7 +14,7 @@ from attrs import evolve
 from squidmesh.ports import Site
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
-from squidmesh_core.protocol.rows import AttemptRow, RunRow
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import (
     AppendRecord,
     Batch,
@@ -27,7 +27,9 @@ from squidmesh_storage.api import (
     ListPage,
     Loaded,
     Outcome,
+    Quarantine,
     RunFilter,
+    Survey,
     Unknown,
     Wakeups,
 )
@@ -143,9 +145,19 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.runs(where, cursor, limit)
 
-    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+    def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
+        """See `Journal`."""
+        return self.honest.stored(run_id, after, limit)
+
+    def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal`."""
         return self.honest.rows_of(run_id)
+
+    def correlated(
+        self, workflow: str, node: str, correlation: str, limit: int = 100
+    ) -> tuple[CorrelationRow, ...]:
+        """See `Journal`."""
+        return self.honest.correlated(workflow, node, correlation, limit)
 
     def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
         """See `Journal`."""
@@ -175,15 +187,17 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.find(run_id, append_id)
 
-    def index(
-        self, run_id: RunId, revision: Revision, run: RunRow, attempts: Sequence[AttemptRow]
-    ) -> bool:
+    def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """See `Journal`."""
-        return self.honest.index(run_id, revision, run, attempts)
+        return self.honest.index(run_id, revision, rows)
 
-    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+    def quarantine(self, run_id: RunId, mark: Quarantine | None) -> None:
         """See `Journal`."""
-        self.honest.quarantine(run_id, reason)
+        self.honest.quarantine(run_id, mark)
+
+    def survey(self) -> Survey:
+        """See `Journal`."""
+        return self.honest.survey()
 
     def now(self) -> datetime:
         """See `Journal`."""

@@ -8,9 +8,10 @@ A1, A5, C2, C3, C6, C8, C9, P3, P6, P7, P9); each check names what it met.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from squidmesh_core.definition.spec import Spec, StepNode, WaitNode
-from squidmesh_core.ids import AttemptKey, ClaimId, Revision
+from squidmesh_core.ids import AttemptKey, ClaimId, NodeName, Revision, VisitKey
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     AttemptCompleted,
@@ -19,13 +20,28 @@ from squidmesh_core.protocol.entries import (
     AttemptScheduled,
     Entry,
     Failure,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
+    Reused,
     RunStarted,
     RunTerminal,
     StepApplied,
 )
-from squidmesh_core.values import RetryPolicy
+from squidmesh_core.values import Exponential, RetryPolicy
 
 Journal = Sequence[Entry]
+
+
+class Entrance(NamedTuple):
+    """A node was entered."""
+
+    revision: Revision
+    visit: VisitKey
+    step: NodeName
+    #: Whether it failed on the way in.
+    failed: bool
 
 
 def context(journal: Journal) -> dict[str, object]:
@@ -37,9 +53,16 @@ def context(journal: Journal) -> dict[str, object]:
             known.update(entry.input)
         elif isinstance(entry, AttemptCompleted):
             outputs[entry.revision] = entry.output
+        elif isinstance(entry, ManualStepResolved):
+            outputs[entry.revision] = entry.result
+        elif isinstance(entry, MessageReceived):
+            outputs[entry.revision] = entry.payload
         elif isinstance(entry, StepApplied) and entry.output is not None:
-            assert entry.source is not None, entry
-            known[entry.output] = outputs[entry.source]
+            if entry.reused_from is not None:
+                known[entry.output] = entry.reused_from.value
+            else:
+                assert entry.source is not None, entry
+                known[entry.output] = outputs[entry.source]
     return known
 
 
@@ -94,20 +117,22 @@ def deliveries_are_bounded(journal: Journal, spec: Spec) -> None:
     """An attempt is claimed `max_deliveries` times at most, five where nothing is said (C9)."""
     claims = Counter(entry.attempt_key for entry in journal if isinstance(entry, AttemptClaimed))
     for entry in journal:
-        if isinstance(entry, AttemptScheduled):
+        if isinstance(entry, AttemptScheduled) and entry.step in spec.nodes:
             node = spec.nodes[entry.step]
             most = node.max_deliveries if isinstance(node, StepNode) else None
             assert claims[entry.attempt_key] <= (most or 5), entry
 
 
 def joins_come_last(journal: Journal, spec: Spec) -> None:
-    """A step is scheduled when all that it comes after is applied (P3)."""
+    """A step is entered when all that it comes after is applied (P3)."""
+    entrances = {entrance.revision: entrance for entrance in _entrances(journal)}
     applied: set[str] = set()
     for entry in journal:
+        entrance = entrances.get(entry.revision)
+        if entrance is not None and not entrance.failed:
+            assert set(spec.nodes[entrance.step].after) <= applied, entry
         if isinstance(entry, StepApplied):
             applied.add(entry.step)
-        elif isinstance(entry, AttemptScheduled):
-            assert set(spec.nodes[entry.step].after) <= applied, entry
 
 
 def ready_steps_are_entered(journal: Journal, spec: Spec) -> None:
@@ -134,7 +159,7 @@ def routes_are_followed(journal: Journal, spec: Spec) -> None:
 
 def visits_have_their_own_keys(journal: Journal) -> None:
     """Two entries into a step are two visits, with two keys (P9)."""
-    keys = [entry.visit_key for entry in _entrances(journal)]
+    keys = [entrance.visit for entrance in _entrances(journal)]
 
     assert sorted(set(keys)) == sorted(keys)
 
@@ -143,19 +168,21 @@ def visits_are_bounded(journal: Journal, spec: Spec) -> None:
     """A step is entered `max_visits` times at most."""
     for name, times in Counter(entry.step for entry in _entrances(journal)).items():
         node = spec.nodes[name]
-        if isinstance(node, StepNode) and node.max_visits is not None:
-            assert times <= node.max_visits, (name, times)
+        most = getattr(node, "max_visits", None)
+        assert most is None or times <= most, (name, times)
 
 
 def retries_keep_to_the_policy(journal: Journal, spec: Spec) -> None:
     """A retry has the next number, is not one too many, and comes after its delay (P6)."""
-    steps = {e.attempt_key: e.step for e in journal if isinstance(e, AttemptScheduled)}
+    policies = {
+        entry.attempt_key: _policy(spec, entry)
+        for entry in journal
+        if isinstance(entry, AttemptScheduled)
+    }
     for entry in journal:
         if isinstance(entry, AttemptFailed) and entry.retry is not None:
-            retry, step = entry.retry, steps[entry.attempt_key]
-            steps[retry.attempt_key] = step
-            node = spec.nodes[step]
-            policy = node.retry if isinstance(node, StepNode) else None
+            retry, policy = entry.retry, policies[entry.attempt_key]
+            policies[retry.attempt_key] = policy
             number = number_of(entry.attempt_key)
             assert policy is not None, entry
             assert number + 1 == retry.number == number_of(retry.attempt_key), entry
@@ -169,7 +196,7 @@ def waits_wait(journal: Journal, spec: Spec) -> None:
     over: dict[AttemptKey, datetime] = {}
     for entry in journal:
         if isinstance(entry, AttemptScheduled):
-            node = spec.nodes[entry.step]
+            node = spec.nodes.get(entry.step)
             if isinstance(node, WaitNode):
                 over[entry.attempt_key] = entry.at + timedelta(milliseconds=node.duration_ms)
         elif isinstance(entry, AttemptClaimed) and entry.attempt_key in over:
@@ -189,18 +216,40 @@ def time_runs_forwards(journal: Journal) -> None:
 
 
 def number_of(key: AttemptKey) -> int:
-    """The number in `<run>:<step>:<number>`, perhaps followed by a deferral."""
-    return int(key.split(":")[2])
+    """The number in `<visit>:<number>`, perhaps followed by a deferral."""
+    return int(key.partition(":deferred")[0].rpartition(":")[2])
 
 
-def _entrances(journal: Iterable[Entry]) -> Iterator[AttemptScheduled | StepApplied]:
-    """The entries by which a node is entered: its first attempt, or a failure on the way in."""
+def _entrances(journal: Iterable[Entry]) -> Iterator[Entrance]:
+    """Where nodes are entered: by a first attempt, a gate, an await, or a failure on the way in."""
+    waiting: set[VisitKey] = set()
     for entry in journal:
         match entry:
-            case AttemptScheduled(deferred=None) | StepApplied(error=Failure()):
-                yield entry
+            case AttemptScheduled(deferred=None, visit_key=visit, step=step):
+                if entry.kind != "compensation" and not entry.attempt_key.endswith(":timeout"):
+                    yield Entrance(entry.revision, visit, step, failed=False)
+            case ManualStepPaused(visit_key=str(visit), step=str(step)):
+                waiting.add(VisitKey(visit))
+                yield Entrance(entry.revision, VisitKey(visit), NodeName(step), failed=False)
+            case MessageAwaited(visit_key=visit, step=step):
+                waiting.add(visit)
+                yield Entrance(entry.revision, visit, step, failed=False)
+            case StepApplied(reused_from=Reused(), visit_key=visit, step=step):
+                yield Entrance(entry.revision, visit, step, failed=False)
+            case StepApplied(error=Failure(), visit_key=visit, step=step) if visit not in waiting:
+                yield Entrance(entry.revision, visit, step, failed=True)
             case _:
                 pass
+
+
+def _policy(spec: Spec, entry: AttemptScheduled) -> RetryPolicy | None:
+    node = spec.nodes.get(entry.step)
+    if not isinstance(node, StepNode):
+        return None
+    if entry.kind == "compensation":
+        backoff = Exponential(min_ms=1_000, max_ms=60_000)
+        return node.compensate_retry or RetryPolicy(max_attempts=5, backoff=backoff)
+    return node.retry
 
 
 def _delays(policy: RetryPolicy, number: int) -> tuple[timedelta, timedelta]:

@@ -1,5 +1,6 @@
 """
-Random plays: whole runs in which workers work, stall and fail, and time passes.
+Random plays: whole runs in which workers work, stall and fail, people answer,
+messages come, and time passes.
 
 A move is data, so that a play shrinks well; one that makes no sense where it
 comes is skipped or refused, as it would be in real life.
@@ -12,15 +13,41 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from squidmesh_core.protocol.commands import Claim, Complete, Defer, Fail, Heartbeat, Held
-from support.scenario import BOOM, LEASE, SECOND, Scenario, a_cancel, milliseconds
+from support.scenario import (
+    BOOM,
+    LEASE,
+    SECOND,
+    Scenario,
+    a_cancel,
+    a_hold,
+    a_message,
+    a_resume,
+    a_review,
+    milliseconds,
+)
 from support.workflows import workflows
 
-Verb = Literal["claim", "complete", "fail", "defer", "heartbeat", "pause", "cancel"]
+Verb = Literal[
+    "claim",
+    "complete",
+    "fail",
+    "defer",
+    "heartbeat",
+    "pause",
+    "cancel",
+    "hold",
+    "resume",
+    "approve",
+    "reject",
+    "send",
+    "strike",
+]
 #: Half of all plays' moves carry work on; a cancel ends most plays, so it is rare.
 VERBS: tuple[Verb, ...] = (
     *("claim",) * 4,
     *("complete",) * 4,
     *("fail", "defer", "heartbeat", "pause", "pause"),
+    *("resume", "resume", "approve", "approve", "reject", "send", "send", "strike", "hold"),
 )
 
 
@@ -66,19 +93,40 @@ def _make(move: Move, run: Scenario, held: list[Held]) -> None:
         run.time_passes(move.pause)
     elif move.verb == "cancel":
         run.ask(a_cancel())
-    elif move.verb == "claim":
+    elif move.verb in {"claim", "strike"}:
         _claim(move, run, held)
+    elif move.verb in {"hold", "resume", "approve", "reject", "send"}:
+        _answer(move, run)
     elif held:
         _settle(move, run, held)
 
 
 def _claim(move: Move, run: Scenario, held: list[Held]) -> None:
-    keys = list(run.state.live)
+    keys = list(run.state.live if move.verb == "claim" else run.state.timers)
     if keys:
         offer = run.offer()
         run.ask(Claim(attempt_key=keys[move.which % len(keys)], offer=offer))
         if run.claimed_for(offer):
             held.append(run.held(offer))
+
+
+def _answer(move: Move, run: Scenario) -> None:
+    """A person or an outside system speaks up; now and then of what is not asked, or too often."""
+    key = f"key-{move.which}" if move.stays else None
+    gates = [str(gate.step) for gate in run.state.gates.open.values()]
+    node = gates[move.which % len(gates)] if gates and move.output else None
+    form = {"sure": True} if move.which % 2 else None
+    if move.verb == "hold":
+        run.ask(a_hold(key=key))
+    elif move.verb == "resume":
+        run.ask(a_resume(node, key=key))
+    elif move.verb == "send":
+        receivers = [*run.spec.receivers, *run.spec.steps]
+        run.ask(a_message(receivers[move.which % len(receivers)].name, {"n": move.which}, key=key))
+    elif move.verb == "approve":
+        run.ask(a_review("approved", node, form=form, key=key))
+    else:
+        run.ask(a_review("rejected", node, form=form, key=key))
 
 
 def _settle(move: Move, run: Scenario, held: list[Held]) -> None:

@@ -13,7 +13,7 @@ is checked against the fold, so each test is one of the deciders' promise as wel
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from attrs import evolve
 
@@ -26,6 +26,8 @@ from squidmesh_core.ids import (
     Fingerprint,
     NodeName,
     RunId,
+    VisitKey,
+    timeout_key,
     token_hash,
 )
 from squidmesh_core.protocol.commands import (
@@ -38,7 +40,11 @@ from squidmesh_core.protocol.commands import (
     Heartbeat,
     Held,
     Offer,
+    Pause,
     Receipted,
+    Resume,
+    Review,
+    Send,
     Start,
 )
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry, Failure
@@ -147,9 +153,64 @@ class Scenario:
         """Move a lease."""
         return self.decides(Heartbeat(held=held, lease_ms=milliseconds(lease)))
 
-    def cancel(self, *, key: str | None = None) -> Decision:
+    def undo(self, step: str, output: object = None, *, offer: Offer | None = None) -> Decision:
+        """Claim and complete the callback that is due, which must be this step's."""
+        assert ["compensation"] == [attempt.intent.kind for attempt in self.state.live.values()]
+        return self.complete(self.claim(step), output, offer=offer)
+
+    def cancel(
+        self, *, key: str | None = None, compensate: bool = False, abandon: bool = False
+    ) -> Decision:
         """End the run as an operator."""
-        return self.decides(a_cancel(key=key))
+        return self.decides(a_cancel(key=key, compensate=compensate, abandon=abandon))
+
+    def hold(self, *, actor: object = "olga", key: str | None = None) -> Decision:
+        """Hold the whole run as an operator."""
+        return self.decides(a_hold(actor=actor, key=key))
+
+    def resume(
+        self, node: str | None = None, *, actor: object = "olga", key: str | None = None
+    ) -> Decision:
+        """Lift the hold, or answer a pause node."""
+        return self.decides(a_resume(node, actor=actor, key=key))
+
+    def approve(
+        self,
+        node: str | None = None,
+        *,
+        form: Mapping[str, object] | None = None,
+        actor: object = "ida",
+        key: str | None = None,
+    ) -> Decision:
+        """Say yes."""
+        return self.decides(a_review("approved", node, form=form, actor=actor, key=key))
+
+    def reject(
+        self,
+        node: str | None = None,
+        *,
+        form: Mapping[str, object] | None = None,
+        actor: object = "ida",
+        key: str | None = None,
+    ) -> Decision:
+        """Say no."""
+        return self.decides(a_review("rejected", node, form=form, actor=actor, key=key))
+
+    def send(
+        self, node: str, payload: object = None, *, actor: object = None, key: str | None = None
+    ) -> Decision:
+        """Hand a message in; null: an empty one."""
+        return self.decides(a_message(node, payload, actor=actor, key=key))
+
+    def strike(self, visit: str | None = None, *, offer: Offer | None = None) -> Decision:
+        """
+        Let a worker take the timer of a visit, `<node>` or `<node>@<n>`; null: of the run.
+
+        Time must have passed: nothing is waited for here.
+        """
+        run_id = self.state.run_id
+        key = timeout_key(VisitKey(run_id if visit is None else f"{run_id}:{visit}"))
+        return self.decides(Claim(attempt_key=key, offer=offer or self.offer()))
 
     # -- what befalls a run
 
@@ -173,13 +234,15 @@ class Scenario:
     ) -> Offer:
         """A worker's free slot, with a claim id and a token of its own."""
         self._drawn += 1
-        every = frozenset(node.action for node in self.spec.steps if isinstance(node, StepNode))
+        steps = [node for node in self.spec.steps if isinstance(node, StepNode)]
+        callbacks = {node.compensate for node in steps if node.compensate is not None}
+        every = callbacks | {node.action for node in steps}
         return Offer(
             owner=by,
             claim_id=ClaimId(f"claim-{self._drawn}"),
             claim_token_hash=token_hash(f"token-{self._drawn}"),
             lease_ms=milliseconds(lease),
-            actions=every if actions is None else actions,
+            actions=frozenset(every) if actions is None else actions,
             queues=queues,
         )
 
@@ -254,9 +317,61 @@ def a_start(
     )
 
 
-def a_cancel(*, key: str | None = None, digest: str = "as wished") -> Cancel:
+def a_cancel(
+    *,
+    key: str | None = None,
+    digest: str = "as wished",
+    compensate: bool = False,
+    abandon: bool = False,
+) -> Cancel:
     """A cancel by an operator."""
-    return Cancel(said=Receipted(actor="olga", key=key), digest=digest)
+    return Cancel(
+        said=Receipted(actor="olga", key=key),
+        digest=digest,
+        compensate=compensate,
+        abandon=abandon,
+    )
+
+
+def a_hold(*, actor: object = "olga", key: str | None = None) -> Pause:
+    """A hold by an operator; who asks is part of what is asked."""
+    return Pause(said=Receipted(actor=actor, key=key), digest=f"hold by {actor!r}")
+
+
+def a_resume(node: str | None = None, *, actor: object = "olga", key: str | None = None) -> Resume:
+    """The end of a hold, or the answer of a pause node."""
+    said = Receipted(actor=actor, key=key)
+    return Resume(node=node, said=said, digest=f"resume {node} by {actor!r}")
+
+
+def a_review(
+    decision: Literal["approved", "rejected"],
+    node: str | None = None,
+    *,
+    form: Mapping[str, object] | None = None,
+    actor: object = "ida",
+    key: str | None = None,
+) -> Review:
+    """The answer of an approval."""
+    return Review(
+        decision=decision,
+        node=node,
+        form=form,
+        said=Receipted(actor=actor, key=key),
+        digest=f"{decision} {node} {form!r} by {actor!r}",
+    )
+
+
+def a_message(
+    node: str, payload: object = None, *, actor: object = None, key: str | None = None
+) -> Send:
+    """A message; null: an empty one."""
+    return Send(
+        node=node,
+        payload={} if payload is None else payload,
+        said=Receipted(actor=actor, key=key),
+        digest=f"send {node} {payload!r} by {actor!r}",
+    )
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Literal, assert_never
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from squidmesh_core.definition.graph import derived_entry_steps
 from squidmesh_core.definition.spec import (
     COMPLETE,
+    ApprovalNode,
+    Field,
     LogNode,
     ManualTrigger,
     Node,
     Outcome,
+    PauseNode,
+    ReceiveNode,
     RecoveryMarker,
     Spec,
     StepNode,
@@ -23,6 +29,7 @@ from squidmesh_core.values import (
     Binding,
     Compare,
     Condition,
+    Constant,
     DeadlinePolicy,
     Exponential,
     FromPath,
@@ -42,8 +49,12 @@ def step(
     priority: int | None = None,
     max_visits: int | None = None,
     max_deliveries: int | None = None,
+    compensate: bool = False,
+    compensate_retry: RetryPolicy | None = None,
+    irreversible: bool = False,
+    compensatable: bool = True,
 ) -> StepNode:
-    """A step whose action is `do.<name>`."""
+    """A step whose action is `do.<name>`, and its callback, if it has one, `undo.<name>`."""
     return StepNode(
         name=NodeName(name),
         action=f"do.{name}",
@@ -56,6 +67,10 @@ def step(
         priority=priority,
         max_visits=max_visits,
         max_deliveries=max_deliveries,
+        compensate=f"undo.{name}" if compensate else None,
+        compensate_retry=compensate_retry,
+        irreversible=irreversible,
+        compensatable=compensatable,
     )
 
 
@@ -69,6 +84,74 @@ def wait(name: str, milliseconds: int, *, after: tuple[str, ...] = ()) -> WaitNo
 def log(name: str, *, after: tuple[str, ...] = ()) -> LogNode:
     """A log line."""
     return LogNode(name=NodeName(name), message=f"at {name}", after=tuple(map(NodeName, after)))
+
+
+def pause(
+    name: str,
+    *,
+    after: tuple[str, ...] = (),
+    output: str | None = None,
+    deadline: DeadlinePolicy | None = None,
+    timeout_ms: int | None = None,
+    max_visits: int | None = None,
+) -> PauseNode:
+    """A gate at which a person says go on."""
+    return PauseNode(
+        name=NodeName(name),
+        question=f"{name}?",
+        after=tuple(map(NodeName, after)),
+        output=output,
+        deadline=deadline,
+        timeout_ms=timeout_ms,
+        max_visits=max_visits,
+    )
+
+
+def approval(
+    name: str,
+    *,
+    form: tuple[Field, ...] | None = None,
+    after: tuple[str, ...] = (),
+    output: str | None = None,
+    deadline: DeadlinePolicy | None = None,
+    timeout_ms: int | None = None,
+    max_visits: int | None = None,
+) -> ApprovalNode:
+    """A gate at which a person says yes or no."""
+    return ApprovalNode(
+        name=NodeName(name),
+        question=f"{name}?",
+        form=form,
+        after=tuple(map(NodeName, after)),
+        output=output,
+        deadline=deadline,
+        timeout_ms=timeout_ms,
+        max_visits=max_visits,
+    )
+
+
+def receive(
+    name: str,
+    *,
+    message: tuple[Field, ...] = (),
+    correlation: Binding | None = None,
+    after: tuple[str, ...] = (),
+    output: str | None = None,
+    deadline: DeadlinePolicy | None = None,
+    timeout_ms: int | None = None,
+    max_visits: int | None = None,
+) -> ReceiveNode:
+    """A node that waits for a message."""
+    return ReceiveNode(
+        name=NodeName(name),
+        message=message,
+        correlation=correlation,
+        after=tuple(map(NodeName, after)),
+        output=output,
+        deadline=deadline,
+        timeout_ms=timeout_ms,
+        max_visits=max_visits,
+    )
 
 
 def route(
@@ -89,7 +172,9 @@ def route(
     )
 
 
-def workflow(*nodes: Node, routes: tuple[Transition, ...] = ()) -> Spec:
+def workflow(
+    *nodes: Node, routes: tuple[Transition, ...] = (), timeout_ms: int | None = None
+) -> Spec:
     """A workflow of these nodes, by routes or by dependencies."""
     return Spec(
         workflow="orders",
@@ -98,6 +183,7 @@ def workflow(*nodes: Node, routes: tuple[Transition, ...] = ()) -> Spec:
         steps=nodes,
         transitions=routes,
         entry_steps=derived_entry_steps(nodes, routes),
+        timeout_ms=timeout_ms,
     )
 
 
@@ -118,6 +204,12 @@ def diamond() -> Spec:
 
 # --- random ones
 
+#: How a random step can be undone.
+Recovery = Literal["automatic", "irreversible", "undo", "undo once"]
+#: What random approvals ask, and random messages hold.
+FORM = (Field(name="sure", type="boolean"),)
+MESSAGE = (Field(name="n", type="integer", required=False),)
+
 
 def workflows() -> st.SearchStrategy[Spec]:
     """Workflows by routes and by dependencies, small enough that their steps meet."""
@@ -129,28 +221,32 @@ def route_workflows(draw: st.DrawFn) -> Spec:
     """
     Up to four nodes with conditions, error routes, loops and ways that lead nowhere.
 
-    Only steps, all of them with `max_visits`, lead back, so that every loop ends.
+    Only nodes with `max_visits` lead back, so that every loop ends; the routes of
+    gates carry no conditions.
     """
     names = ("a", "b", "c", "d")[: draw(st.integers(2, 4))]
     nodes: list[Node] = [draw(_steps(names[0], names, first=True))]
     nodes += [draw(_nodes(name, names)) for name in names[1:]]
     routes: list[Transition] = []
     for index, node in enumerate(nodes):
-        back = names if isinstance(node, StepNode) else names[index + 1 :]
-        targets = st.sampled_from([*back, COMPLETE])
-        if draw(st.booleans()):
+        bounded = getattr(node, "max_visits", None) is not None
+        targets = st.sampled_from([*(names if bounded else names[index + 1 :]), COMPLETE])
+        if not isinstance(node, PauseNode | ApprovalNode) and draw(st.booleans()):
             condition = _is_one(draw(st.sampled_from(names)))
             routes.append(route(node.name, draw(targets), when=condition))
         if draw(st.integers(0, 3)):
             routes.append(route(node.name, draw(targets)))
-        if isinstance(node, StepNode) and draw(st.integers(0, 2)):
+        if not isinstance(node, WaitNode | LogNode) and draw(st.integers(0, 2)):
             routes.append(route(node.name, draw(targets), on="error", recovery="undo"))
+        if getattr(node, "timeout_ms", None) is not None and draw(st.booleans()):
+            routes.append(route(node.name, draw(targets), on="timeout"))
     return Spec(
         workflow="orders",
         triggers=(ManualTrigger(name="placed"),),
         steps=tuple(nodes),
         transitions=tuple(routes),
         entry_steps=(nodes[0].name,),
+        timeout_ms=draw(run_timeouts),
     )
 
 
@@ -167,7 +263,7 @@ def dependency_workflows(draw: st.DrawFn) -> Spec:
             chosen = draw(st.sets(st.sampled_from(earlier), min_size=least, max_size=2))
             after = tuple(sorted(chosen))
         nodes.append(draw(_nodes(name, earlier, after=after, first=not after)))
-    return workflow(*nodes)
+    return workflow(*nodes, timeout_ms=draw(run_timeouts))
 
 
 def _is_one(name: str) -> Compare:
@@ -179,14 +275,35 @@ def _nodes(
 ) -> st.SearchStrategy[Node]:
     steps = _steps(name, names, after=after, first=first)
     others = st.sampled_from([log(name, after=after), wait(name, 30_000, after=after)])
-    return st.one_of(steps, steps, steps, others)
+    return st.one_of(steps, steps, steps, others, _waiting(name, names, after=after, first=first))
+
+
+def _waiting(
+    name: str, names: tuple[str, ...], *, after: tuple[str, ...] = (), first: bool = False
+) -> st.SearchStrategy[Node]:
+    """Nodes that wait for somebody outside; some can be found by what is no text, or not there."""
+    common = {
+        "after": st.just(after),
+        "output": st.sampled_from([None, name]),
+        "timeout_ms": st.sampled_from([None, 30_000]),
+        "max_visits": st.sampled_from([None, 1, 2]),
+    }
+    paths = [("amount",)] if first else [("amount",), *((other,) for other in names)]
+    correlations = st.sampled_from([None, Constant(value=True), *(FromPath(path=p) for p in paths)])
+    return st.one_of(
+        st.builds(pause, st.just(name), **common),
+        st.builds(approval, st.just(name), form=st.sampled_from([None, FORM]), **common),
+        st.builds(
+            receive, st.just(name), message=st.just(MESSAGE), correlation=correlations, **common
+        ),
+    )
 
 
 def _steps(
     name: str, names: tuple[str, ...], *, after: tuple[str, ...] = (), first: bool = False
 ) -> st.SearchStrategy[StepNode]:
     paths = [("amount",)] if first else [("amount",), *((other,) for other in names)]
-    return st.builds(
+    plain = st.builds(
         step,
         st.just(name),
         after=st.just(after),
@@ -197,6 +314,21 @@ def _steps(
         max_visits=st.sampled_from([2, 3]),
         max_deliveries=st.sampled_from([None, 1, 2]),
     )
+    return st.builds(_recovering, plain, recoveries)
+
+
+def _recovering(node: StepNode, how: Recovery) -> StepNode:
+    match how:
+        case "automatic":
+            return node
+        case "irreversible":
+            return evolve(node, irreversible=True)
+        case "undo":
+            return evolve(node, compensate=f"undo.{node.name}")
+        case "undo once":
+            once = RetryPolicy(max_attempts=1)
+            return evolve(node, compensate=f"undo.{node.name}", compensate_retry=once)
+    assert_never(how)
 
 
 retry_policies: st.SearchStrategy[RetryPolicy] = st.builds(
@@ -205,3 +337,8 @@ retry_policies: st.SearchStrategy[RetryPolicy] = st.builds(
     backoff=st.sampled_from([Exponential(min_ms=20_000, max_ms=30_000), None]),
     jitter=st.booleans(),
 )
+recoveries: st.SearchStrategy[Recovery] = st.sampled_from(
+    ["automatic", "automatic", "automatic", "irreversible", "undo", "undo once"]
+)
+#: Most runs may take their time.
+run_timeouts: st.SearchStrategy[int | None] = st.sampled_from([None, None, None, 600_000])

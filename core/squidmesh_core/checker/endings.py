@@ -9,7 +9,7 @@ route takes on, an input that is not there, a visit too many.
 from collections.abc import Iterator
 
 from squidmesh_core.checker.family import Family
-from squidmesh_core.checker.planner import lacks_input, visits_allowed, wanted, way
+from squidmesh_core.checker.planner import barred, visits_allowed, wanted, way
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import NodeName, Revision, is_timeout, run_visit, undone_visit
 from squidmesh_core.protocol.entries import (
@@ -64,7 +64,7 @@ class Endings(Family):
             self.note("T2", model.revision, "nothing is left, and a hold keeps no run from its end")
 
     def _judge_end(self, entry: RunTerminal) -> None:
-        model, compensation = self.model, self.model.compensation
+        compensation = self.model.compensation
         if entry.status == "cancelled":
             asked = compensation is not None and compensation.cause == "cancel"
             if not asked and not self.receipt("cancel"):
@@ -79,7 +79,7 @@ class Endings(Family):
 
     def _judge_completion(self, revision: Revision) -> None:
         model, spec = self.model, self.spec
-        left = [key for key in model.live if not is_timeout(key)]
+        left: list[str] = [key for key in model.live if not is_timeout(key)]
         left += [*model.gates, *model.awaiting]
         if spec is not None:
             left += wanted(spec, model)
@@ -109,8 +109,7 @@ class Endings(Family):
                 case AttemptFailed(retry=None):
                     attempt = model.tries.get(entry.attempt_key)
                     if attempt is not None and not attempt.undoes:
-                        if not way(spec, attempt.intent.step, "error", model.context):
-                            yield attempt.intent.step, frozenset({entry.error.kind})
+                        yield from self._unrouted(attempt.intent.step, entry.error.kind, spec)
                 case AttemptCompleted() if is_timeout(entry.attempt_key):
                     yield from self._timed_out(entry, spec)
                 case StepApplied(source=int(), transition=None):
@@ -119,6 +118,10 @@ class Endings(Family):
                     pass
         for step in wanted(spec, model):
             yield from self._barred(step, spec)
+
+    def _unrouted(self, step: NodeName, kind: str, spec: Spec) -> Iterator[Reason]:
+        if way(spec, step, "error", self.model.context) is None:
+            yield step, frozenset({kind})
 
     def _timed_out(self, entry: AttemptCompleted, spec: Spec) -> Iterator[Reason]:
         attempt = self.model.tries.get(entry.attempt_key)
@@ -149,6 +152,5 @@ class Endings(Family):
         most = visits_allowed(spec, node)
         if most is not None and self.model.entered.get(step, 0) >= most:
             yield step, frozenset({"visits_exhausted"})
-        elif lacks_input(node, self.model.context):
-            if not way(spec, step, "error", self.model.context):
-                yield step, frozenset({"missing_input_path"})
+        elif why := barred(node, self.model.context):
+            yield from self._unrouted(step, why, spec)

@@ -4,7 +4,7 @@ from squidmesh_core.checker.model import Model
 from squidmesh_core.checker.report import Findings, Rule
 from squidmesh_core.definition.spec import Node, Spec
 from squidmesh_core.ids import NodeName, Revision
-from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.entries import Entry, RunSignalReceived
 
 
 class Family:
@@ -35,10 +35,9 @@ class Family:
         """The node of this name, if the definition is known and has it."""
         return None if self.spec is None or name is None else self.spec.nodes.get(name)
 
-    def receipt(self, *commands: str) -> bool:
-        """Whether the present append has a receipt of one of these commands so far."""
-        return any(
-            receipt.command in commands
-            for receipt in reversed(self.model.receipts)
-            if receipt.revision > self.model.revision - len(self.model.append)
-        )
+    def receipt(self, command: str) -> RunSignalReceived | None:
+        """The newest receipt of this command in the present append so far."""
+        for entry in reversed(self.model.append):
+            if isinstance(entry, RunSignalReceived) and entry.command == command:
+                return entry
+        return None

@@ -11,13 +11,12 @@ M7 is about messages, which the list that these ids come from does not know.
 from typing import Final
 
 from squidmesh_core.checker.family import Family
-from squidmesh_core.checker.planner import visits_allowed, way
-from squidmesh_core.definition.spec import Outcome, ReceiveNode, Spec
+from squidmesh_core.checker.planner import found_by, visits_allowed, way
+from squidmesh_core.definition.spec import Node, Outcome, ReceiveNode, Spec
 from squidmesh_core.ids import NodeName, Revision, VisitKey, is_timeout, timeout_key
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     AttemptCompleted,
-    Deadline,
     Entry,
     ManualStepPaused,
     ManualStepResolved,
@@ -25,7 +24,6 @@ from squidmesh_core.protocol.entries import (
     MessageReceived,
     StepApplied,
 )
-from squidmesh_core.values import bind
 
 #: What may answer a gate of each kind, and the command that brings it.
 ANSWERS: Final = {
@@ -63,12 +61,10 @@ class Gates(Family):
         """Whether each answer has its consequence, and each message its visit."""
         model = self.model
         applied = {e.source for e in model.append if isinstance(e, StepApplied)}
-        for entry in model.append:
-            if isinstance(entry, ManualStepResolved) and entry.visit_key is not None:
-                if entry.revision not in applied:
-                    self.note(
-                        "M4", entry.revision, f"{entry.visit_key}: nothing follows the answer"
-                    )
+        answers = [e for e in model.append if isinstance(e, ManualStepResolved)]
+        for entry in answers:
+            if entry.visit_key is not None and entry.revision not in applied:
+                self.note("M4", entry.revision, f"{entry.visit_key}: nothing follows the answer")
         if model.over:
             return
         waiting = {entry.step for entry in model.awaiting.values()}
@@ -91,8 +87,8 @@ class Gates(Family):
         node, spec = self.node(entry.step), self.spec
         if node is not None and spec is not None and entry.step is not None:
             self._frozen(entry, entry.step, spec)
-            deadline = _deadline(node, entry)
-            if (entry.output, entry.deadline) != (getattr(node, "output", None), deadline):
+            output = getattr(node, "output", None)
+            if entry.output != output or not self._clock_started(node, entry):
                 self.note("P4", entry.revision, f"{entry.step} has another output or deadline")
 
     def _frozen(self, entry: ManualStepPaused, step: NodeName, spec: Spec) -> None:
@@ -106,26 +102,23 @@ class Gates(Family):
             self.note("P4", entry.revision, f"{step} leads to {entry.targets}, not {expected}")
 
     def _resolved(self, entry: ManualStepResolved) -> None:
-        gate = self.model.hold if entry.visit_key is None else self.model.gates.get(entry.visit_key)
-        if entry.visit_key in self.model.answers:
-            self.note("M3", entry.revision, f"{entry.visit_key} was answered before")
+        visit = entry.visit_key
+        gate = self.model.hold if visit is None else self.model.gates.get(visit)
+        if visit in self.model.answers:
+            self.note("M3", entry.revision, f"{visit} was answered before")
         elif gate is None or gate.step != entry.step:
-            self.note("M2", entry.revision, f"no such gate is open: {entry.visit_key or 'hold'}")
-            return
-        allowed = ANSWERS[gate.kind if gate is not None else "approval"]
-        if gate is not None and entry.action not in allowed:
+            self.note("M2", entry.revision, f"no such gate is open: {visit or 'hold'}")
+        elif entry.action not in ANSWERS[gate.kind]:
             self.note("M2", entry.revision, f"a {gate.kind} is not {entry.action}")
-            return
-        command = allowed.get(entry.action, "resume")
-        receipts = [
-            e for e in self.model.receipts if e in self.model.append and e.command == command
-        ]
-        if not receipts:
+        else:
+            self._asked_for(entry, ANSWERS[gate.kind][entry.action])
+
+    def _asked_for(self, entry: ManualStepResolved, command: str) -> None:
+        receipt = self.receipt(command)
+        if receipt is None:
             self.note("M4", entry.revision, f"there is no receipt of a {command}")
-        if entry.action != "resumed":
-            said = receipts[-1].actor if receipts else entry.actor
-            if entry.actor is None or said != entry.actor:
-                self.note("M5", entry.revision, f"{entry.actor!r} answered, {said!r} asked to")
+        elif entry.action != "resumed" and (entry.actor is None or receipt.actor != entry.actor):
+            self.note("M5", entry.revision, f"{entry.actor!r} answers for {receipt.actor!r}")
 
     # --- messages
 
@@ -133,13 +126,8 @@ class Gates(Family):
         node = self.node(entry.step)
         if not isinstance(node, ReceiveNode):
             return
-        text = None
-        if node.correlation is not None:
-            bound = bind({"of": node.correlation}, self.model.context)
-            value = bound.get("of") if isinstance(bound, dict) else None
-            plain = isinstance(value, str | int) and not isinstance(value, bool)
-            text = str(value) or None if plain else None
-        if (entry.correlation, entry.deadline) != (text, _deadline(node, entry)):
+        text = found_by(node, self.model.context)
+        if entry.correlation != text or not self._clock_started(node, entry):
             self.note("P4", entry.revision, f"{entry.step} has another correlation or deadline")
 
     def _received(self, entry: MessageReceived) -> None:
@@ -153,6 +141,15 @@ class Gates(Family):
             self.note("M7", entry.revision, f"{entry.step} takes no messages")
         elif most is not None and self.model.messages.get(entry.step, 0) >= most:
             self.note("M7", entry.revision, f"{entry.step} is visited {most} times only")
+
+    def _clock_started(self, node: Node, entry: ManualStepPaused | MessageAwaited) -> bool:
+        """Whether the deadline is that of the node, counted from the opening."""
+        policy, deadline = getattr(node, "deadline", None), entry.deadline
+        if deadline is None:
+            return policy is None
+        # A start may say that nothing of it begins before some instant.
+        later = self.model.appends == 1 and deadline.started_at > entry.at
+        return deadline.policy == policy and (later or deadline.started_at == entry.at)
 
     # --- how they end
 
@@ -168,8 +165,7 @@ class Gates(Family):
         if entry.source in model.kept:
             self._taken(entry, entry.source)
         elif awaited or gate is not None:
-            answer = model.answers.get(visit)
-            answered = answer is not None and answer.revision == entry.source
+            answered = entry.source in model.brought
             if not answered and not self._over_time(entry):
                 self.note("M6", entry.revision, f"nothing ends {visit}: no answer, no time-out")
         if gate is not None and entry.transition is not None:
@@ -196,8 +192,3 @@ class Gates(Family):
                 entry.revision,
                 f"message {source} went to {entry.visit_key}, the oldest are {first} and {oldest}",
             )
-
-
-def _deadline(node: object, entry: ManualStepPaused | MessageAwaited) -> Deadline | None:
-    policy = getattr(node, "deadline", None)
-    return None if policy is None else Deadline(policy=policy, started_at=entry.at)

@@ -75,8 +75,10 @@ class Brought:
 class Model:
     """What a journal says so far."""
 
-    def __init__(self, run_id: RunId) -> None:
+    def __init__(self, run_id: RunId, entry_steps: tuple[NodeName, ...] = ()) -> None:
         self.run_id = run_id
+        #: The nodes that the start of a workflow by routes asks for.
+        self._entry_steps = entry_steps
         self.revision = BEGINNING
         self.appends = 0
         #: The entries of the present append that were taken already.
@@ -144,6 +146,8 @@ class Model:
             case RunStarted():
                 self.started = entry
                 self.context.update(entry.input)
+                for step in self._entry_steps:
+                    self.owe(step)
             case ManualStepPaused() | ManualStepResolved():
                 self._asked(entry)
             case MessageAwaited():

@@ -62,14 +62,27 @@ def visits_allowed(spec: Spec, node: Node) -> int | None:
     return most if isinstance(most, int) else None
 
 
-def lacks_input(node: Node | None, context: dict[str, object]) -> bool:
-    """Whether a mapping of the node names a path that is not there."""
+def barred(node: Node | None, context: dict[str, object]) -> str | None:
+    """Why a node cannot be entered for want of input, as the failure says it; null: it can."""
     bindings: dict[str, Binding] = {}
     if isinstance(node, StepNode) and node.input is not None:
         bindings.update(node.input)
     elif isinstance(node, ReceiveNode) and node.correlation is not None:
         bindings["correlation"] = node.correlation
-    return isinstance(bind(bindings, context), MissingPath)
+    if isinstance(bind(bindings, context), MissingPath):
+        return "missing_input_path"
+    nameless = isinstance(node, ReceiveNode) and node.correlation and not found_by(node, context)
+    return "invalid_input" if nameless else None
+
+
+def found_by(node: ReceiveNode, context: dict[str, object]) -> str | None:
+    """The text that a message finds a run by: a text or a whole number, and not empty."""
+    if node.correlation is None:
+        return None
+    bound = bind({"correlation": node.correlation}, context)
+    value = bound.get("correlation") if isinstance(bound, dict) else None
+    plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value) or None if plain else None
 
 
 def lane(model: Model, node: Node | None) -> tuple[str, int]:

@@ -7,7 +7,7 @@ answer's is a rejection or not), no source is a failure or a time-out.
 
 from squidmesh_core.checker.family import Family
 from squidmesh_core.checker.planner import (
-    lacks_input,
+    barred,
     values_read,
     visits_allowed,
     wanted,
@@ -51,6 +51,9 @@ _FORWARD = (
     MessageAwaited,
     MessageReceived,
 )
+
+#: What a visit may fail with before it is one.
+_BARRED = frozenset({"missing_input_path", "invalid_input"})
 
 
 class Progress(Family):
@@ -165,7 +168,7 @@ class Progress(Family):
             or undone_visit(entry.visit_key)
         ):
             return
-        if entry.error is None or entry.error.kind != "missing_input_path":
+        if entry.error is None or entry.error.kind not in _BARRED:
             self.note("A2", entry.revision, f"{entry.visit_key} was never entered")
             return
         self._entered(entry, entry.visit_key, entry.step, (StepNode, ReceiveNode))
@@ -189,10 +192,10 @@ class Progress(Family):
             self.note("P2", entry.revision, f"no route leads to {step} now")
         elif most is not None and times >= most:
             self.note("P2", entry.revision, f"{step} may be entered {most} times only")
-        lacking = isinstance(entry, StepApplied)
-        if lacks_input(node, model.context) is not lacking:
-            what = "is there" if lacking else "is missing"
-            self.note("P2", entry.revision, f"the input of {step} {what}")
+        why = barred(node, model.context)
+        said = entry.error.kind if isinstance(entry, StepApplied) and entry.error else None
+        if said != why:
+            self.note("P2", entry.revision, f"{step} failed with {said} on the way in, not {why}")
 
     def _judge_route(self, entry: StepApplied) -> None:
         spec, node = self.spec, self.node(entry.step)
@@ -229,7 +232,7 @@ class Progress(Family):
 
 def _agree(taken: Decided | None, expected: Transition | None) -> bool:
     if taken is None or expected is None:
-        return taken is expected
+        return taken is None and expected is None
     condition = expected.condition
     return (taken.source, taken.on, taken.target, taken.recovery) == (
         expected.source,

@@ -13,7 +13,7 @@ from typing import Final
 from squidmesh_core.checker.family import Family
 from squidmesh_core.checker.model import Try
 from squidmesh_core.checker.planner import callback, lane, timeout_of
-from squidmesh_core.definition.spec import Node, StepNode, WaitNode
+from squidmesh_core.definition.spec import StepNode, WaitNode
 from squidmesh_core.ids import (
     NodeName,
     Revision,
@@ -210,7 +210,8 @@ class Schedules(Family):
             delay = retry.visible_at - entry.at
             self.note("P6", entry.revision, f"the delay is {delay}, not {least} … {most}")
         deadline = attempt.intent.deadline
-        if retry.deadline != _deadline(deadline and deadline.policy, retry.visible_at):
+        policy_of = None if deadline is None else deadline.policy
+        if retry.deadline != _deadline(policy_of, retry.visible_at):
             self.note("P6", entry.revision, f"the deadline of {retry.attempt_key} is another")
 
     # --- what they have in common

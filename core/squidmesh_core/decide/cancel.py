@@ -23,6 +23,10 @@ def cancel(state: RunState, spec: Spec, command: Cancel, now: datetime) -> Answe
     answer = not_now(state, command)
     if answer is not None:
         return answer
+    if command.abandon and command.compensate:
+        return refused(
+            state, "invalid_transition", "compensate and abandon ask for the opposite of each other"
+        )
     if command.abandon and not state.undoing:
         return refused(state, "invalid_transition", "it undoes nothing that could be abandoned")
     if state.undoing and not command.abandon:

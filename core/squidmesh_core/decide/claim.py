@@ -20,7 +20,7 @@ from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.commands import Claim, Heartbeat, Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, AttemptHeartbeat
 from squidmesh_core.protocol.rows import AttemptRow, Head
-from squidmesh_core.state.attempt import Attempt
+from squidmesh_core.state.attempt import LIVE, Attempt
 from squidmesh_core.state.run import RunState
 
 #: How often an attempt is delivered where its step does not say.
@@ -115,7 +115,7 @@ def _why_not(
             message=f"run {state.run_id} is held; nothing was claimed",
             details={**details, "status": state.status},
         )
-    if attempt.settlement is not None:
+    if attempt.status not in LIVE:
         return Refusal(
             code="stale_claim",
             message=f"{attempt.key} is {attempt.status}; nothing was claimed",

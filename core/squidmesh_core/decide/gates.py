@@ -166,7 +166,8 @@ def _form(
     if command.form is None and command.decision == "rejected":
         return None
     try:
-        return resolve_payload(fields, command.form or {}, now=now, what="form")
+        filled = {} if command.form is None else command.form
+        return resolve_payload(fields, filled, now=now, what="form")
     except PayloadError as error:
         return Refusal(
             code=error.code,

@@ -17,9 +17,10 @@ from squidmesh_core.decide.receipts import refused
 from squidmesh_core.decide.source import Source
 from squidmesh_core.definition.diff import diff
 from squidmesh_core.definition.payload import resolve_payload
-from squidmesh_core.definition.spec import Spec, StepNode
+from squidmesh_core.definition.spec import Node, Spec, StepNode
 from squidmesh_core.errors import PayloadError
 from squidmesh_core.ids import Fingerprint, NodeName, RunId
+from squidmesh_core.plan.progress import waits_for
 from squidmesh_core.protocol.commands import Receipted, Start, Undoing
 from squidmesh_core.protocol.entries import StepApplied
 from squidmesh_core.protocol.requests import ReplayRequest, RetryRequest
@@ -134,15 +135,10 @@ def _copied(source: Source, ask: ReplayRequest, spec: Spec) -> tuple[StepApplied
     if ask.from_step not in source.spec.nodes:
         why = f"{ask.from_step!r} is no node of its workflow"
         return refused(state, "invalid_replay_source", why, reason="unknown_step")
-    if source.spec.by_dependencies:
-        again = _depending_on(source.spec, ask.from_step)
-        kept = tuple(a for a in source.applied if a.step not in again)
-    else:
-        before = _before(source, ask.from_step)
-        if before is None:
-            why = f"it never came to {ask.from_step!r}"
-            return refused(state, "invalid_replay_source", why, reason="not_reached")
-        kept = before
+    kept = _before(source, source.spec.nodes[ask.from_step])
+    if kept is None:
+        why = f"it never came to {ask.from_step!r}"
+        return refused(state, "invalid_replay_source", why, reason="not_reached")
     return _reusable(source, ask, spec, kept)
 
 
@@ -165,14 +161,21 @@ def _reusable(
     return kept
 
 
-def _before(source: Source, step: NodeName) -> tuple[StepApplied, ...] | None:
-    """What was applied before the last visit of a node; null: it had none."""
-    applied = source.applied
-    for index in range(len(applied) - 1, -1, -1):
-        transition = applied[index].transition
-        if transition is not None and transition.target == step:
-            return applied[: index + 1]
-    return () if step in source.spec.entry_steps else None
+def _before(source: Source, node: Node) -> tuple[StepApplied, ...] | None:
+    """What was applied before the last visit of a node; null: the run never came to it."""
+    spec, applied = source.spec, source.applied
+    if spec.by_dependencies:
+        if waits_for(node, source.state):
+            return None
+        again = _depending_on(spec, node.name)
+        return tuple(entry for entry in applied if entry.step not in again)
+    visits = [0] if node.name in spec.entry_steps else []
+    for index, entry in enumerate(applied, start=1):
+        if entry.transition is not None and entry.transition.target == node.name:
+            visits.append(index)
+    # The way to one visit more than allowed was the run's end, and leads to none.
+    allowed = visits[: getattr(node, "max_visits", None)]
+    return applied[: allowed[-1]] if allowed else None
 
 
 def _depending_on(spec: Spec, step: NodeName) -> set[NodeName]:
@@ -186,10 +189,7 @@ def _again(source: Source, copied: Sequence[StepApplied]) -> list[StepApplied]:
     """What gave a result and will give another."""
     kept = {applied.visit_key for applied in copied}
     return [
-        applied
-        for applied in source.applied
-        if applied.visit_key not in kept
-        and (applied.source is not None or applied.reused_from is not None)
+        applied for applied in source.applied if applied.visit_key not in kept and applied.succeeded
     ]
 
 

@@ -11,6 +11,7 @@ from squidmesh_core.protocol.commands import Copied
 from squidmesh_core.protocol.entries import (
     AttemptCompleted,
     Entry,
+    Failure,
     ManualStepResolved,
     MessageReceived,
     Reused,
@@ -84,9 +85,13 @@ class Source:
             step=applied.step,
             output=applied.output,
             transition=applied.transition,
-            error=applied.error,
+            error=applied.error or self._error(applied),
             reused_from=reused,
         )
+
+    def _error(self, applied: StepApplied) -> Failure | None:
+        """Why a visit was routed away: there is no attempt beside the copy to say it."""
+        return None if applied.succeeded else self.state.failures.get(applied.visit_key)
 
     def _given(self, applied: StepApplied) -> Mapping[str, object]:
         """What the step of a visit was given."""

@@ -1,5 +1,6 @@
 """Start: the run exists, its first attempts are scheduled, perhaps one is claimed."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,8 +9,9 @@ from squidmesh_core.decide.answer import Already, Answer, Refusal
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.enter import enter, missing_input, start_clock
 from squidmesh_core.decide.receipts import key_taken, write_receipt
-from squidmesh_core.definition.spec import Spec, StepNode
+from squidmesh_core.definition.spec import Node, ReceiveNode, Spec, StepNode
 from squidmesh_core.ids import NodeName, run_visit
+from squidmesh_core.plan.messages import correlation_of
 from squidmesh_core.plan.progress import plan
 from squidmesh_core.protocol.commands import Copied, Start, Undoing
 from squidmesh_core.protocol.entries import CompensationStarted, RunStarted, StepApplied
@@ -46,7 +48,8 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
             ends = (later or now) + timedelta(milliseconds=spec.timeout_ms)
             start_clock(desk, run_visit(command.run_id), WHOLE_RUN, ends)
         for node in plan(desk.draft, spec).enter:
-            enter(desk, spec.nodes[node], not_before=later)
+            if desk.draft.forward:  # the one before may have ended it
+                enter(desk, spec.nodes[node], not_before=later)
     advance(desk)
     return desk.decision()
 
@@ -69,17 +72,24 @@ def _missing_at_start(spec: Spec, command: Start) -> Refusal | None:
     if command.copied:
         return None
     for name in spec.entry_steps:
-        node = spec.nodes[name]
-        if isinstance(node, StepNode) and node.input is not None:
-            values = bind(node.input, command.input)
-            if isinstance(values, MissingPath):
-                failure = missing_input(name, values)
-                return Refusal(
-                    code="missing_input_path",
-                    message=f"{failure.message}; no run was started",
-                    details={"node": name, **failure.details},
-                )
+        missing = _missing_input(spec.nodes[name], command.input)
+        if missing is not None:
+            failure = missing_input(name, missing)
+            return Refusal(
+                code="missing_input_path",
+                message=f"{failure.message}; no run was started",
+                details={"node": name, **failure.details},
+            )
     return None
+
+
+def _missing_input(node: Node, payload: Mapping[str, object]) -> MissingPath | None:
+    found: object = None
+    if isinstance(node, StepNode) and node.input is not None:
+        found = bind(node.input, payload)
+    elif isinstance(node, ReceiveNode):
+        found = correlation_of(node, payload)
+    return found if isinstance(found, MissingPath) else None
 
 
 def _copy(desk: Desk, result: Copied) -> StepApplied:

@@ -95,7 +95,7 @@ def _after(spec: Spec, begin: Iterable[NodeName]) -> set[NodeName]:
 
 def most_visits(spec: Spec, node: Node) -> int | None:
     """How often a run can enter a node; null: only other nodes of its loops bound it."""
-    most = getattr(node, "max_visits", None)
+    most = 1 if spec.by_dependencies else getattr(node, "max_visits", None)
     if most is not None:
         return int(most)
     return None if node.name in _after(spec, [t.target for t in _routes_from(spec, node)]) else 1

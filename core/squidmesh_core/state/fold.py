@@ -214,6 +214,8 @@ class Draft:
 
     def _applied(self, entry: StepApplied) -> Reason | None:
         forward = undone_visit(entry.visit_key)
+        if forward is not None and self.saga.started is None:
+            return "not_compensating"
         if entry.visit_key in self.applied or forward in self.saga.undone:
             return "conflicting_completion"
         if entry.source is not None:

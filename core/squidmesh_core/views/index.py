@@ -7,14 +7,48 @@ append carries only the difference (specs/protocol.md §8.10).
 
 from collections.abc import Mapping
 
+from attrs import evolve
+
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import AttemptKey, RunId
 from squidmesh_core.plan.messages import correlations
-from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.entries import RunStarted
-from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RowChanges, RunRow
+from squidmesh_core.protocol.rows import (
+    AttemptRow,
+    CorrelationRow,
+    IndexRows,
+    RowChanges,
+    RunRow,
+)
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
+
+
+def rows_of(state: RunState, spec: Spec) -> IndexRows:
+    """Everything that the index holds of a run."""
+    return IndexRows(
+        run=run_row(state),
+        attempts=tuple(sorted(attempt_rows(state), key=lambda row: row.attempt_key)),
+        correlations=correlation_rows(state, spec),
+    )
+
+
+def differing(stored: IndexRows, implied: IndexRows) -> tuple[str, ...]:
+    """
+    Which rows are not those that the state implies: `run`, keys of attempts, `node: correlation`.
+
+    A held attempt's lease in its row is a lower bound (specs/protocol.md §8.10).
+    """
+    found = [] if stored.run == implied.run else ["run"]
+    kept = {row.attempt_key: row for row in stored.attempts}
+    meant = {row.attempt_key: row for row in implied.attempts}
+    found += [
+        key
+        for key in sorted(kept.keys() | meant.keys())
+        if not _stands_for(kept.get(key), meant.get(key))
+    ]
+    others = set(stored.correlations) ^ set(implied.correlations)
+    return (*found, *sorted({f"{row.node}: {row.correlation}" for row in others}))
 
 
 def run_row(state: RunState) -> RunRow | None:
@@ -80,6 +114,15 @@ def changes(before: RunState, after: RunState, spec: Spec) -> RowChanges:
     )
 
 
+def _stands_for(stored: AttemptRow | None, implied: AttemptRow | None) -> bool:
+    if stored is None or implied is None:
+        return False
+    if stored.held_until is None or implied.held_until is None:
+        return stored == implied
+    lags = stored.held_until <= implied.held_until
+    return lags and evolve(stored, held_until=implied.held_until) == implied
+
+
 def _takeable(state: RunState) -> Mapping[AttemptKey, Attempt]:
     if state.terminal is not None or state.gates.hold is not None:
         return {}
@@ -116,5 +159,4 @@ def _attempt_row(run_id: RunId, attempt: Attempt, begun: RunStarted) -> AttemptR
         visible_at=intent.visible_at,
         held_until=attempt.lease_until if attempt.status == "claimed" else None,
         partition_key=begun.partition_key,
-        codec=CODEC_VERSION,
     )

@@ -328,7 +328,7 @@ def _step_status(state: RunState, name: NodeName) -> StepStatus:
         return "pending"
     last = visit_key(state.run_id, name, max(state.visits.get(name, 0), 1))
     applied = state.applied.get(last)
-    if applied is not None and (applied.source is not None or applied.reused_from is not None):
+    if applied is not None and applied.succeeded:
         return "completed"
     return "failed" if last in state.failures else "waiting"
 

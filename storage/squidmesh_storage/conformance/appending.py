@@ -1,6 +1,8 @@
 # ruff: noqa: S101 (a test suite that ships with the package)
 """What `append` promises."""
 
+from datetime import timedelta
+
 import pytest
 from attrs import evolve
 
@@ -145,7 +147,7 @@ class AppendPromises(Promises):
 
         journal.append((first(run_id(1), rows=rows, group="g"), first(run_id(2), group="g")))
 
-        assert journal.rows_of(run_id(1)) == (None, ())
+        assert journal.rows_of(run_id(1)) == IndexRows()
 
     def test_two_batches_for_one_run_are_refused(self, journal: Journal) -> None:
         """Which of them would be first?  Nothing is written."""
@@ -179,7 +181,7 @@ class AppendPromises(Promises):
 
         journal.append((first(run_id(1), rows=late),))
 
-        assert (kept.run, kept.put) == journal.rows_of(run_id(1))
+        assert IndexRows(run=kept.run, attempts=kept.put) == journal.rows_of(run_id(1))
 
     def test_a_row_that_is_null_stays_as_it_was(self, journal: Journal) -> None:
         """An append that lists nothing new leaves the listed facts alone."""
@@ -188,7 +190,7 @@ class AppendPromises(Promises):
 
         commit(journal, then(begun))
 
-        assert (run_row(run_id(1)), ()) == journal.rows_of(run_id(1))
+        assert IndexRows(run=run_row(run_id(1))) == journal.rows_of(run_id(1))
 
     def test_drops_come_before_puts(self, journal: Journal) -> None:
         """A key in both is stored anew."""
@@ -198,13 +200,34 @@ class AppendPromises(Promises):
 
         commit(journal, then(begun, rows=RowChanges(put=(anew,), drop=(key(run_id(1)),))))
 
-        assert (None, (anew,)) == journal.rows_of(run_id(1))
+        assert IndexRows(attempts=(anew,)) == journal.rows_of(run_id(1))
+
+    @pytest.mark.parametrize("before", ["unknown", "unclaimed", "held"])
+    @pytest.mark.parametrize("dropped", ["unknown", "unclaimed", "held"])
+    def test_a_held_attempt_takes_the_place_of_another(
+        self, journal: Journal, before: str, dropped: str
+    ) -> None:
+        """Whatever was known of both; a slot goes on like this at every step."""
+        now = journal.now()
+        known = [
+            attempt(run_id(1), step=step, held_until=now if status == "held" else None)
+            for step, status in (("a", dropped), ("b", before))
+            if status != "unknown"
+        ]
+        other = attempt(run_id(1), step="c", held_until=now)
+        begun = first(run_id(1), rows=puts(*known, other))
+        commit(journal, begun)
+        taken = attempt(run_id(1), step="b", held_until=now + timedelta(seconds=60))
+
+        commit(journal, then(begun, rows=RowChanges(put=(taken,), drop=(key(run_id(1), "a"),))))
+
+        assert (taken, other) == journal.rows_of(run_id(1)).attempts
 
     def test_dropping_an_unknown_attempt_is_fine(self, journal: Journal) -> None:
         """It may have been rebuilt away."""
         commit(journal, first(run_id(1), rows=drops(key(run_id(1)))))
 
-        assert journal.rows_of(run_id(1)) == (None, ())
+        assert journal.rows_of(run_id(1)) == IndexRows()
 
     def test_a_terminal_append_that_drops_all_attempts_leaves_none(self, journal: Journal) -> None:
         """Neither unclaimed nor held."""
@@ -216,7 +239,7 @@ class AppendPromises(Promises):
         end = RowChanges(run=ended, drop=(key(run_id(1), "a"), key(run_id(1), "b")))
         commit(journal, then(begun, rows=end))
 
-        assert (ended, ()) == journal.rows_of(run_id(1))
+        assert IndexRows(run=ended) == journal.rows_of(run_id(1))
 
     def test_any_text_comes_back_as_it_was(self, journal: Journal) -> None:
         """Bodies are text to an adapter: no number, key order or character changes."""

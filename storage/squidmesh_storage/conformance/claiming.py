@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from squidmesh_core.ids import Revision
-from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.protocol.rows import IndexRows, RowChanges
 from squidmesh_storage.api import Batch, Candidate, Committed, Conflict, Journal
 from squidmesh_storage.conformance.kit import (
     Clock,
@@ -306,7 +306,7 @@ class ClaimPromises(Promises):
             batch = then(batch, at=now, rows=puts(row))
             commit(journal, batch)
 
-            assert (None, (row,)) == journal.rows_of(run_id(1))
+            assert IndexRows(attempts=(row,)) == journal.rows_of(run_id(1))
             assert (row,) == tuple(one.row for one in look(journal))
 
     def test_a_settled_attempt_is_replaced_by_its_successor(self, journal: Journal) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from attrs import frozen
 
 from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import AttemptRow, Head
 from squidmesh_storage.api import Candidate
 from squidmesh_storage.sqlite.appends import head_of
@@ -44,7 +45,13 @@ def anything(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> b
         return False
     return bool(_rows(connection, one, now)) or any(
         connection.execute(
-            SQL["overdue"], {"queue": queue, "now": micros(now), "actions": wanted.actions}
+            SQL["overdue"],
+            {
+                "queue": queue,
+                "now": micros(now),
+                "actions": wanted.actions,
+                "codec": CODEC_VERSION,
+            },
         ).fetchone()[0]
         for queue in wanted.queues
     )
@@ -81,7 +88,9 @@ def next_due(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> d
         row[0]
         for queue in wanted.queues
         for statement in ("next_delayed", "next_expiry")
-        for row in connection.execute(SQL[statement], {"queue": queue, "now": micros(now)})
+        for row in connection.execute(
+            SQL[statement], {"queue": queue, "now": micros(now), "codec": CODEC_VERSION}
+        )
         if row[0] is not None
     ]
     return instant(min(stored)) if stored else None
@@ -98,6 +107,7 @@ def _rows(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> list
                 "queue": queue,
                 "actions": wanted.actions,
                 "now": micros(now),
+                "codec": CODEC_VERSION,
                 "limit": wanted.limit,
             },
         )

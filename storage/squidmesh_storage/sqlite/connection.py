@@ -1,6 +1,7 @@
 """One SQLite connection: how it is opened, and what its errors mean."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,9 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _configure(connection: sqlite3.Connection, path: Path | None) -> None:
+    # Bytes that are no text stand in the journal of one damaged run; an error here
+    # would be one of every run beside it.  A body that was altered breaks its chain.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     # Checkpoints race with commits in SQLite before 3.51.3 (the WAL-reset bug), so
     # none comes by itself: `Writer` makes them, under the write lock.
     connection.execute("pragma wal_autocheckpoint = 0")

@@ -21,7 +21,7 @@ from squidmesh_storage.sqlite.connection import BUSY_SECONDS, connect, primary_c
 #: Idle readers that are kept open.
 _IDLE_READERS: Final = 8
 #: Changed rows after which the log is written back; 4 to 12 MB of it with bodies of 1 kB.
-CHECKPOINT_ROWS: Final = 2_048
+CHECKPOINT_ROWS: Final = 1_600
 #: Growth of the log in bytes after which it is, however few rows that took.
 _CHECKPOINT_GROWTH: Final = 8 * 2**20
 #: Milliseconds that a checkpoint waits for other processes' transactions.

@@ -15,7 +15,8 @@ from typing import Final
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
-from squidmesh_core.protocol.rows import AttemptRow, RunRow
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import (
     Batch,
     Checkpoint,
@@ -24,14 +25,24 @@ from squidmesh_storage.api import (
     ListPage,
     Loaded,
     Outcome,
+    Quarantine,
     RunFilter,
+    Survey,
     Wakeups,
 )
 from squidmesh_storage.committer import Committer, Write
 from squidmesh_storage.problems import check_runs_differ, closed
-from squidmesh_storage.sqlite import appends, claims, files, listing, loading, schema
+from squidmesh_storage.sqlite import (
+    appends,
+    claims,
+    files,
+    listing,
+    loading,
+    schema,
+    surveying,
+)
 from squidmesh_storage.sqlite.database import Readers, SharedReader, Writer
-from squidmesh_storage.sqlite.rows import Value, attempt_from, run_from
+from squidmesh_storage.sqlite.rows import Value, attempt_from, correlation_from, run_from
 from squidmesh_storage.sqlite.statements import SQL
 from squidmesh_storage.wakeups import Bell
 
@@ -104,6 +115,11 @@ class SqliteJournal:
         with self._process.readers.snapshot() as connection:
             return loading.load(connection, run_id, after, whole=whole)
 
+    def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
+        """See `Journal.stored`."""
+        with self._process.readers.snapshot() as connection:
+            return loading.stored(connection, run_id, after, limit)
+
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
         """See `Journal.append`."""
         check_runs_differ(batches)
@@ -162,35 +178,49 @@ class SqliteJournal:
         with self._process.readers.snapshot() as connection:
             return listing.page(connection, where, cursor, limit)
 
-    def rows_of(self, run_id: RunId) -> tuple[RunRow | None, tuple[AttemptRow, ...]]:
+    def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
         with self._process.readers.snapshot() as connection:
             run = connection.execute(SQL["run"], (run_id,)).fetchone()
             attempts = connection.execute(SQL["attempts"], (run_id, run_id)).fetchall()
-        return (
-            None if run is None else run_from(run),
-            tuple(attempt_from(row) for row in attempts),
+            correlations = connection.execute(SQL["correlations"], (run_id,)).fetchall()
+        return IndexRows(
+            run=None if run is None else run_from(run),
+            attempts=tuple(attempt_from(row) for row in attempts),
+            correlations=tuple(correlation_from(row) for row in correlations),
         )
 
-    def index(
-        self, run_id: RunId, revision: Revision, run: RunRow, attempts: Sequence[AttemptRow]
-    ) -> bool:
+    def correlated(
+        self, workflow: str, node: str, correlation: str, limit: int = 100
+    ) -> tuple[CorrelationRow, ...]:
+        """See `Journal.correlated`."""
+        asked = (workflow, node, correlation, limit)
+        with self._process.readers.snapshot() as connection:
+            rows = connection.execute(SQL["correlated"], asked).fetchall()
+        return tuple(correlation_from(row) for row in rows)
+
+    def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """See `Journal.index`."""
         process = self._process
         with process.writer.transaction() as connection:
             head = appends.head_of(connection, run_id)
             if head is None or head.revision != revision:
                 return False
-            appends.replace_rows(connection, run, attempts, head.at)
-        process.bell.ring(row.queue for row in attempts)
+            appends.replace_rows(connection, run_id, rows, head.at)
+        process.bell.ring(row.queue for row in rows.attempts)
         return True
 
-    def quarantine(self, run_id: RunId, reason: str | None) -> None:
+    def quarantine(self, run_id: RunId, mark: Quarantine | None) -> None:
         """See `Journal.quarantine`."""
-        if reason is None:
+        if mark is None:
             self._execute("drop_quarantine", run_id)
         else:
-            self._execute("put_quarantine", run_id, reason)
+            self._execute("put_quarantine", run_id, mark.revision, mark.reason)
+
+    def survey(self) -> Survey:
+        """See `Journal.survey`; the facts are SQLite's own, and the files' sizes in bytes."""
+        with self._process.readers.snapshot() as connection:
+            return surveying.survey(connection, self._path, self._clock())
 
     # -- beside the journals
 

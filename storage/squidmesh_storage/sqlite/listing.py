@@ -2,11 +2,11 @@
 
 import sqlite3
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Listed, ListPage, RunFilter
-from squidmesh_storage.sqlite.rows import Value, head_from, micros, run_from
+from squidmesh_storage.sqlite.rows import Value, head_from, micros, quarantine_from, run_from
 from squidmesh_storage.sqlite.statements import SQL
 
 #: Member of the filter → what it asks for.  SQLite picks the index by what is there.
@@ -68,9 +68,12 @@ def _values(
 
 
 def _listed(row: tuple[Value, ...]) -> Listed:
-    *run, last, digest, at, reason = row
+    *run, last, digest, at, codec, revision, reason = row
     return Listed(
         row=run_from(tuple(run)),
         head=head_from((int(str(last)), str(digest), int(str(at)))),
-        quarantined=None if reason is None else str(reason),
+        quarantined=None
+        if reason is None
+        else quarantine_from(cast("int | None", revision), str(reason)),
+        codec=cast("int", codec),
     )

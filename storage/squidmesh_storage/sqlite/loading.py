@@ -7,7 +7,7 @@ from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import Head
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.problems import check_chain
-from squidmesh_storage.sqlite.rows import record_from
+from squidmesh_storage.sqlite.rows import quarantine_from, record_from
 from squidmesh_storage.sqlite.statements import SQL
 
 
@@ -35,8 +35,16 @@ def load(
         records=records,
         checkpoint=checkpoint,
         head=_head((*((before,) if before else ()), *records)),
-        quarantined=None if mark is None else mark[0],
+        quarantined=None if mark is None else quarantine_from(*mark),
     )
+
+
+def stored(
+    connection: sqlite3.Connection, run_id: RunId, after: Revision, limit: int
+) -> tuple[AppendRecord, ...]:
+    """Some appends after a revision, unchecked."""
+    rows = connection.execute(SQL["stored"], (run_id, after, limit))
+    return tuple(record_from(run_id, row) for row in rows)
 
 
 def stored_checkpoint(connection: sqlite3.Connection, run_id: RunId) -> Checkpoint | None:

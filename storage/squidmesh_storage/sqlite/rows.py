@@ -6,13 +6,16 @@ from typing import Final, cast
 
 from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow, RunStatus
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow, RunStatus
+from squidmesh_storage.api import Quarantine
 
 #: What SQLite stores and gives back.
 Value = str | int | float | bytes | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def micros(at: datetime) -> int:
@@ -21,8 +24,16 @@ def micros(at: datetime) -> int:
 
 
 def instant(stored: int) -> datetime:
-    """The instant of so many microseconds; aware, UTC."""
-    return _EPOCH + timedelta(microseconds=stored)
+    """
+    The instant of so many microseconds; aware, UTC.
+
+    A damaged number that no instant has gives the first or the last there is: it
+    is told apart where its run is read, and must not stop a list of many runs.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=stored)
+    except OverflowError:
+        return _LAST if stored > 0 else _FIRST
 
 
 def record_values(record: AppendRecord, stored_at: int) -> tuple[Value, ...]:
@@ -87,6 +98,28 @@ def attempt_from(
         held_until=None if held_until is None else instant(held_until),
         partition_key=partition_key,
     )
+
+
+def correlation_values(row: CorrelationRow) -> tuple[Value, ...]:
+    """What `put_correlation` binds."""
+    return (row.run_id, row.workflow, row.node, row.correlation, row.open)
+
+
+def correlation_from(row: tuple[str, str, str, str, int]) -> CorrelationRow:
+    """A row of `correlations` or `correlated`."""
+    run_id, workflow, node, correlation, open_ = row
+    return CorrelationRow(
+        run_id=RunId(run_id),
+        workflow=workflow,
+        node=node,
+        correlation=correlation,
+        open=bool(open_),
+    )
+
+
+def quarantine_from(revision: int | None, reason: str) -> Quarantine:
+    """A row of `quarantine`."""
+    return Quarantine(revision=None if revision is None else Revision(revision), reason=reason)
 
 
 def run_values(row: RunRow) -> tuple[Value, ...]:

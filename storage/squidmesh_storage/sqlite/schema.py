@@ -47,6 +47,12 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         title="the first tables",
         sql=read_sql("migrations", "0001_first_tables.sql"),
     ),
+    Migration(
+        number=2,
+        kind="expand",
+        title="what a message finds a run by, where damage begins, who can read an append",
+        sql=read_sql("migrations", "0002_what_finds_a_run.sql"),
+    ),
 )
 
 

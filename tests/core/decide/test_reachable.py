@@ -13,7 +13,19 @@ from squidmesh_core.protocol.rows import Head
 from squidmesh_core.state.fold import fold, fold_run
 from squidmesh_core.views.index import attempt_rows
 from support.plays import plays
-from support.scenario import BOOM, EPOCH, LEASE, SECOND, Scenario, a_cancel, a_start
+from support.scenario import (
+    BOOM,
+    EPOCH,
+    LEASE,
+    SECOND,
+    Scenario,
+    a_cancel,
+    a_hold,
+    a_message,
+    a_resume,
+    a_review,
+    a_start,
+)
 
 
 @given(plays())
@@ -79,7 +91,7 @@ def test_claim_from_a_row_is_the_claim_from_the_state(run: Scenario, pause: time
     for row in attempt_rows(run.state):
         offer = run.offer()
         claimed = claim_row(row, head, offer, run.now)
-        attempt = run.state.live[row.attempt_key]
+        attempt = run.state.attempts[row.attempt_key]
         fresh = attempt.status != "claimed" and attempt.visible(max(run.now, at))
         answer = decide(
             run.state, run.spec, Claim(attempt_key=row.attempt_key, offer=offer), run.now
@@ -111,3 +123,9 @@ def test_every_command_gets_an_answer(run: Scenario) -> None:
             a_cancel(),
         ):
             decide(run.state, run.spec, command, run.now)
+    for node in [None, *run.spec.nodes, *run.state.visits, "nowhere"]:
+        for verdict in (a_review("approved", node), a_review("rejected", node)):
+            decide(run.state, run.spec, verdict, run.now)
+        decide(run.state, run.spec, a_resume(node), run.now)
+        decide(run.state, run.spec, a_message(node or ""), run.now)
+    decide(run.state, run.spec, a_hold(), run.now)

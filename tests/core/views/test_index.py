@@ -40,7 +40,7 @@ class Index:
 
 def last_changes(run: Scenario) -> RowChanges:
     """What the newest append changes."""
-    return changes(run.states[-2], run.states[-1])
+    return changes(run.states[-2], run.states[-1], run.spec)
 
 
 # --- the reindex property
@@ -51,7 +51,7 @@ def test_changes_of_each_append_add_up_to_the_rows(run: Scenario) -> None:
     """Dropping the index and rebuilding it from states gives equal rows, at every moment."""
     index = Index()
     for before, after in pairwise(run.states):
-        index.store(changes(before, after))
+        index.store(changes(before, after, run.spec))
         index.assert_is_of(after)
 
 
@@ -61,7 +61,7 @@ def test_rows_follow_any_history(history: tuple[Entry, ...]) -> None:
     index, state = Index(), RunState(run_id=RUN)
     for entry in history:
         after = fold(state, [entry])
-        index.store(changes(state, after))
+        index.store(changes(state, after, chain(step("a"))))
         index.assert_is_of(after)
         state = after
 
@@ -204,6 +204,6 @@ def test_run_row_is_written_only_when_a_listed_fact_changes() -> None:
     run.start()
     run.perform("a")
     run.perform("b")
-    written = [changes(*pair).run is not None for pair in pairwise(run.states)]
+    written = [changes(*pair, run.spec).run is not None for pair in pairwise(run.states)]
 
     assert [True, False, False, False, True] == written

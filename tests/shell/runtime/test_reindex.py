@@ -70,7 +70,7 @@ def written(journal: Journal, run: Scenario) -> None:
             RUN,
             Head(revision=state.revision, hash=digest, at=EPOCH),
             entries,
-            changes(state, folded),
+            changes(state, folded, run.spec),
             AppendId(f"append-{number}"),
         )
         assert isinstance(journal.append((batch,))[0], Committed)

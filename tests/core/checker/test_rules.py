@@ -1,0 +1,201 @@
+"""
+Every rule has a journal that keeps it and one that breaks it by one small change.
+
+The chain of the harmed journal is right, unless the rule is about the chain; so
+the rule is found by what the entries say.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import pytest
+from attrs import evolve, frozen
+
+from squidmesh_core.checker import RULES, Rule, check_run, check_store
+from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, VisitKey
+from squidmesh_core.protocol.chain import AppendRecord, link
+from squidmesh_core.protocol.entries import (
+    AttemptClaimed,
+    AttemptCompleted,
+    AttemptFailed,
+    AttemptHeartbeat,
+    AttemptScheduled,
+    InputUndo,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
+    NextAttempt,
+    Reused,
+    RunSignalReceived,
+    RunStarted,
+    RunTerminal,
+    StepApplied,
+)
+from support.journals import families, people, plain, sagas
+from support.journals.changing import Change, cut, drop, earlier, edit, extend, follow, renumbered
+from support.journals.families import COPY
+from support.journals.writing import Writing, bind
+from support.scenario import BOOM, EPOCH, SECOND
+
+Story = Callable[[], Writing]
+Harm = Callable[[Sequence[AppendRecord]], Sequence[AppendRecord]]
+
+
+@frozen
+class Case:
+    """A rule, a story that keeps it, and what has to happen to that story to break it."""
+
+    rule: Rule
+    story: Story
+    changes: tuple[Change, ...]
+    #: What breaks along with it and cannot be kept.
+    also: frozenset[Rule] = frozenset()
+
+
+def breaks(rule: Rule, story: Story, *changes: Change, also: Sequence[Rule] = ()) -> Case:
+    """A case, written in one line."""
+    return Case(rule, story, changes, frozenset(also))
+
+
+def name(story: Story) -> str:
+    """What pytest calls it."""
+    return f"{story.__module__.rpartition('.')[2]}.{story.__name__}"
+
+
+def retried(how: Callable[[NextAttempt], NextAttempt]) -> Callable[[AttemptFailed], AttemptFailed]:
+    """A failure whose retry is another."""
+
+    def change(entry: AttemptFailed) -> AttemptFailed:
+        assert entry.retry is not None
+        return evolve(entry, retry=how(entry.retry))
+
+    return change
+
+
+def leads(**changes: object) -> Callable[[StepApplied], StepApplied]:
+    """A visit whose route is another."""
+
+    def change(entry: StepApplied) -> StepApplied:
+        assert entry.transition is not None
+        return evolve(entry, transition=evolve(entry.transition, **changes))
+
+    return change
+
+
+def with_key(key: str) -> Callable[[RunSignalReceived], RunSignalReceived]:
+    """A receipt with an idempotency key."""
+    return lambda entry: evolve(entry, idempotency_key=key)
+
+
+# fmt: off
+CASES: Final = (
+    breaks("C1", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, attempt_key=AttemptKey(e.attempt_key + "0")))),
+    breaks("C2", plain.chained, cut(6), earlier(SECOND)),
+    breaks("C3", plain.taken_over, cut(3), earlier(SECOND)),
+    breaks("C4", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, claim_token_hash="secret"))),
+    breaks("C6", plain.chained, cut(3), edit(AttemptHeartbeat, lambda e: evolve(e, lease_until=e.at + SECOND))),
+    breaks("C6", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, lease_until=e.at))),
+    breaks("C7", plain.chained, cut(4), edit(AttemptCompleted, lambda e: evolve(e, claim_token_hash="0" * 64))),
+    breaks("C7", plain.lost, edit(AttemptFailed, lambda e: evolve(e, error=BOOM))),
+    breaks("C8", plain.chained, cut(4), follow(lambda run: run.heartbeat("a:1"))),
+    breaks("C9", plain.lost, cut(2), follow(lambda run: run.claimed("a:1"))),
+    breaks("C10", plain.chained, edit(RunStarted, lambda e: evolve(e, definition=Fingerprint("0" * 64)))),
+    breaks("C12", people.held, cut(4), follow(lambda run: run.claimed("b:1"))),
+    breaks("C12", sagas.with_siblings, cut(3), drop(AttemptClaimed, 2), follow(lambda run: run.claimed("c:1"))),
+
+    breaks("A1", plain.joined, cut(5), follow(lambda run: run.applied("pack", back=2)), also=["A2"]),
+    breaks("A2", plain.chained, edit(StepApplied, lambda e: evolve(e, output="b"))),
+    breaks("A2", plain.held_back, edit(StepApplied, lambda e: evolve(e, source=Revision(5))), also=["A4"]),
+    breaks("A3", plain.chained, follow(lambda run: run.scheduled("b", "b@2")), also=["T3"]),
+    breaks("A4", plain.joined, cut(5), drop(StepApplied, 1)),
+    breaks("A4", plain.held_back, cut(3), drop(AttemptScheduled, 1), also=["P8"]),
+    breaks("A5", plain.decided, edit(StepApplied, leads(values={"a": 7}))),
+
+    breaks("P1", plain.joined, cut(1), drop(RunStarted)),
+    breaks("P2", plain.decided, cut(5), edit(StepApplied, leads(target=NodeName("tell")), 1)),
+    breaks("P2", plain.exhausted, drop(RunTerminal), extend(lambda run: run.scheduled("a", "a@2")), also=[]),
+    breaks("P3", plain.joined, cut(5), extend(lambda run: run.scheduled("ship"))),
+    breaks("P4", plain.chained, cut(1), edit(AttemptScheduled, lambda e: evolve(e, action="do.other"))),
+    breaks("P4", people.approved, cut(1), drop(AttemptScheduled)),
+    breaks("P4", people.approved, cut(1), edit(ManualStepPaused, lambda e: evolve(e, targets={"ok": "no", "error": "no"}))),
+    breaks("P5", plain.chained, cut(1), extend(lambda run: run.scheduled("a"))),
+    breaks("P6", plain.chained, cut(5), edit(AttemptFailed, retried(lambda r: evolve(r, visible_at=EPOCH)))),
+    breaks("P6", plain.chained, cut(5), edit(AttemptFailed, retried(lambda r: evolve(r, number=3)))),
+    breaks("P7", plain.decided, cut(5), edit(AttemptScheduled, lambda e: evolve(e, visible_at=e.at), 2)),
+    breaks("P7", plain.held_back, cut(3), edit(AttemptScheduled, lambda e: evolve(e, visible_at=e.at - SECOND), 1)),
+    breaks("P8", plain.chained, drop(RunTerminal)),
+    breaks("P8", people.paused, cut(1), drop(ManualStepPaused), drop(ManualStepPaused), also=["P2"]),
+    breaks("P9", plain.chained, cut(1), edit(AttemptScheduled, lambda e: evolve(e, idempotency_key="another"))),
+    breaks("P9", people.delivered, cut(1), edit(MessageAwaited, lambda e: evolve(e, visit_key=VisitKey(e.visit_key + "@7")))),
+
+    breaks("T1", plain.chained, extend(lambda run: run.ended("completed")), also=["T3"]),
+    breaks("T2", plain.chained, edit(RunTerminal, lambda e: evolve(e, status="cancelled"))),
+    breaks("T2", plain.lost, edit(RunTerminal, lambda e: evolve(e, step=NodeName("a")))),
+    breaks("T2", people.held, drop(RunTerminal)),
+    breaks("T2", plain.unprovided, edit(RunTerminal, lambda e: evolve(e, status="completed", error=None))),
+    breaks("T3", plain.chained, follow(lambda run: run.receipt("pause"))),
+
+    breaks("M1", people.held, cut(3), follow(lambda run: run.receipt("pause"), lambda run: run.held())),
+    breaks("M2", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, action="resumed"))),
+    breaks("M2", people.held, cut(2), follow(lambda run: run.receipt("resume"), lambda run: run.released())),
+    breaks("M3", people.approved, cut(2), extend(lambda run: run.resolved("review", "approved"), before_last=2), also=["M4"]),
+    breaks("M4", people.approved, cut(2), drop(RunSignalReceived, 1)),
+    breaks("M4", people.delivered, cut(2), drop(RunSignalReceived, 1)),
+    breaks("M5", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, actor=None))),
+    breaks("M6", people.timed_out, drop(AttemptClaimed), drop(AttemptCompleted)),
+    breaks("M6", people.approved, cut(2), follow(lambda run: evolve(run.claimed("review:timeout"), at=EPOCH + 9 * SECOND, lease_until=EPOCH + 10 * SECOND))),
+    breaks("M7", people.delivered, cut(2), drop(StepApplied), drop(AttemptScheduled)),
+    breaks("M7", people.delivered, cut(3), follow(lambda run: run.receipt("send"), lambda run: run.message("paid", 3))),
+
+    breaks("S1", sagas.undone, cut(6), extend(lambda run: run.scheduled("a", "a@2"))),
+    breaks("S1", sagas.called_off, cut(3), drop(RunSignalReceived, 1)),
+    breaks("S2", sagas.with_siblings, cut(5), drop(AttemptScheduled, 3), extend(lambda run: run.undo("c"))),
+    breaks("S3", sagas.undone, cut(6), drop(AttemptScheduled, 3), extend(lambda run: run.undo("a"))),
+    breaks("S3", sagas.with_siblings, cut(4), extend(lambda run: evolve(run.undo("b"), visible_at=EPOCH))),
+    breaks("S4", sagas.undone, cut(6), edit(AttemptScheduled, lambda e: evolve(e, input=InputUndo(visit_key=VisitKey("another"))), 3)),
+    breaks("S5", sagas.undone, edit(RunTerminal, lambda e: evolve(e, recovery=()))),
+    breaks("S5", sagas.given_up, edit(RunTerminal, lambda e: evolve(e, recovery=e.recovery[:1]))),
+    breaks("S5", sagas.undone, cut(6), follow(lambda run: evolve(run.ended("failed", "c"), error=run.pages[5][0].error))),  # type: ignore[union-attr]  # the failure of c
+
+    breaks("I1", families.keyed, edit(RunSignalReceived, with_key("order-2"))),
+    breaks("I2", people.held, edit(RunSignalReceived, with_key("once"), 1), edit(RunSignalReceived, with_key("once"), 3)),
+    breaks("I3", families.on_schedule, edit(RunStarted, lambda e: evolve(e, schedule=e.schedule and evolve(e.schedule, signal_id="window-2")))),
+    breaks("I4", families.forked, edit(StepApplied, lambda e: evolve(e, reused_from=Reused(run_id=COPY)))),
+    breaks("I4", families.replayed, edit(RunStarted, lambda e: evolve(e, replayed_from=None))),
+    breaks("L1", families.child, edit(RunStarted, lambda e: evolve(e, parent=e.parent and evolve(e.parent, child_key="2")))),
+)
+# fmt: on
+
+STORIES: Final = sorted({case.story for case in CASES}, key=name)
+
+
+def test_every_rule_has_a_journal_that_breaks_it() -> None:
+    """A rule without one does not count; those about appends and stores are below."""
+    elsewhere = {"J1", "J2", "J3", "J4", "J5", "J6", "C5", "L4"}
+
+    assert RULES.keys() == elsewhere | {case.rule for case in CASES}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=name)
+def test_the_journals_keep_every_rule(story: Story) -> None:
+    """Before the change nothing is wrong, with the definition or without."""
+    run = story()
+    records = bind(run.pages, run.run_id)
+
+    assert () == check_run(records, run.spec).violations
+    assert () == check_run(records).violations
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=[f"{c.rule}-{name(c.story)}-{i}" for i, c in enumerate(CASES)]
+)
+def test_a_change_breaks_the_rule_and_no_other(case: Case) -> None:
+    """The checker names the rule that was broken."""
+    run = case.story()
+    for change in case.changes:
+        change(run)
+    renumbered(run)
+    report = check_run(bind(run.pages, run.run_id), run.spec)
+
+    assert {case.rule} | case.also == report.rules, report.violations
