@@ -8,6 +8,7 @@ What squidmesh costs, measured.
     throughput.py        steps per second;  throughput_dbos.py, the same of DBOS
     costs.py             what no machine changes: appends, commits, statements, bytes
     depth.py             long journals, deep queues, many runs
+    checker.py           the offline checker
     start_up.py          the price of the import
 
 Each measurement is a process of its own, so that its memory and its imports are

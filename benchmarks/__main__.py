@@ -72,7 +72,7 @@ def single(name: str) -> "Group":
 Group = Callable[[argparse.Namespace, Path], Iterator[Row]]
 GROUPS: Final[dict[str, Group]] = {
     "steps": steps,
-    **{name: single(name) for name in ("costs", "start_up", "rebuild", "queue")},
+    **{name: single(name) for name in ("costs", "start_up", "rebuild", "queue", "checker")},
 }
 
 

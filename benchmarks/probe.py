@@ -38,6 +38,10 @@ def _figures(folder: Path, name: str, numbers: list[int]) -> dict[str, float]:
             from benchmarks.depth import queue
 
             return queue(folder)
+        case "checker", [runs]:
+            from benchmarks.checker import checker
+
+            return checker(runs)
         case _:
             raise SystemExit(f"no such probe: {name} {numbers}")
 

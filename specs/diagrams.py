@@ -6,10 +6,24 @@ The state diagrams in specs/states/, drawn from the tables that the core runs on
 
 from typing import Final, get_args
 
-from squidmesh_core.protocol.entries import RunStarted, RunTerminal, StepApplied
+from squidmesh_core.protocol.entries import (
+    AttemptClaimed,
+    AttemptCompleted,
+    AttemptFailed,
+    AttemptScheduled,
+    CompensationStarted,
+    Entry,
+    ManualStepPaused,
+    ManualStepResolved,
+    MessageAwaited,
+    MessageReceived,
+    RunStarted,
+    RunTerminal,
+    StepApplied,
+)
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.protocol.wire import WIRE_TYPES
-from squidmesh_core.state.attempt import LIVE, MISFITS, MOVES, AttemptStatus
+from squidmesh_core.state.attempt import LIVE, MISFITS, MOVES, AttemptStatus, Reason
 
 #: Before the machine: which entry brings an attempt into being, in which status.
 BIRTHS: Final[tuple[tuple[AttemptStatus, str], ...]] = (
@@ -22,21 +36,93 @@ RUN_STATUSES: Final[dict[RunStatus, str]] = {
     "completed": "`run_terminal` says so: nothing is left to do",
     "failed": "`run_terminal` says so: a failure that no retry and no route took up",
     "cancelled": "`run_terminal` says so: an operator ended it",
-    "compensating": "going backwards; no command of this version leads here",
-    "paused": "a gate or a hold is open; no command of this version leads here",
+    "compensating": "going backwards: what was done is undone, one callback at a time",
+    "paused": "a person is waited for: a gate is open, or an operator holds the run",
     "running": "an attempt is live: to be claimed now or later, or held",
-    "idle": "results are applied, nothing is live; only in histories cut short",
+    "idle": "nothing is live; a message from outside is awaited",
     "started": "nothing is applied, nothing is live; only in histories cut short",
 }
 
 #: (from, to, why); null is a run that is not there yet.
 RUN_MOVES: Final[tuple[tuple[RunStatus | None, RunStatus, str], ...]] = (
     (None, "running", "start"),
+    (None, "paused", "start, of a run that begins with a gate"),
+    (None, "idle", "start, of a run that begins with a message"),
+    (None, "compensating", "retry_compensation"),
     (None, "completed", "start, of a run that needs nobody"),
-    (None, "failed", "start, of a run whose first logs lead nowhere"),
+    (None, "failed", "start, of a run whose first nodes lead nowhere"),
+    ("running", "paused", "a gate is reached, or pause"),
+    ("running", "idle", "a message is all that is awaited"),
+    ("idle", "running", "a message came, or its time is up"),
+    ("idle", "paused", "a message led to a gate, or pause"),
+    ("paused", "running", "an answer, the end of a hold, or its time is up"),
+    ("paused", "idle", "an answer, or the end of a hold, with a message awaited"),
     ("running", "completed", "the last result is applied"),
+    ("idle", "completed", "the last message came, or its time is up"),
+    ("paused", "completed", "the last answer, or the last result under a hold"),
     ("running", "failed", "a failure for good"),
+    ("idle", "failed", "a time-out, or a message that leads nowhere"),
+    ("paused", "failed", "a rejection, a time-out, or a failure beside a gate"),
     ("running", "cancelled", "cancel"),
+    ("idle", "cancelled", "cancel"),
+    ("paused", "cancelled", "cancel"),
+    ("running", "compensating", "a failure for good, or cancel, with steps to undo"),
+    ("idle", "compensating", "the same"),
+    ("paused", "compensating", "the same"),
+    ("compensating", "failed", "all that can be is undone, after a failure"),
+    ("compensating", "cancelled", "all that can be is undone, after cancel; or it is abandoned"),
+)
+
+#: (what waits, entry, where it leads), the regular part; each is one row of the page.
+WAITING: Final[tuple[tuple[str, type[Entry], str], ...]] = (
+    ("gate", ManualStepPaused, "opens, with its targets"),
+    ("gate", ManualStepResolved, "is answered; its consequence follows in the same append"),
+    ("gate", StepApplied, "with `error`: its time was up"),
+    ("hold", ManualStepPaused, "begins: nothing is claimed"),
+    ("hold", ManualStepResolved, "ends"),
+    ("await", MessageAwaited, "opens"),
+    (
+        "await",
+        StepApplied,
+        "with `source`: takes the oldest message; with `error`: its time was up",
+    ),
+    ("message", MessageReceived, "is kept until a visit takes it"),
+    ("message", StepApplied, "with it as `source`: is taken"),
+)
+#: (entry, circumstance) → why it does not fit.
+WAITING_MISFITS: Final[tuple[tuple[type[Entry], str, Reason], ...]] = (
+    (ManualStepPaused, "the visit has an open gate, or the run a hold", "active_manual_step"),
+    (ManualStepPaused, "the visit is applied", "terminal_attempt"),
+    (ManualStepPaused, "a gate without visit or step", "malformed_entry"),
+    (ManualStepResolved, "no such gate is open, or no hold", "stale_manual_resolution"),
+    (MessageAwaited, "the visit waits already", "active_await"),
+    (MessageAwaited, "the visit is applied", "terminal_attempt"),
+    (AttemptClaimed, "the run is held", "held_run"),
+    (ManualStepPaused, "the run undoes its steps", "compensating"),
+    (MessageAwaited, "the run undoes its steps", "compensating"),
+    (MessageReceived, "the run undoes its steps", "compensating"),
+)
+
+#: (what undoing begins with or comes to, entry, where it leads).
+UNDOING: Final[tuple[tuple[str, type[Entry], str], ...]] = (
+    ("the run", CompensationStarted, "undoes its steps; nothing goes forward any more"),
+    ("a sibling", StepApplied, "counts, leads nowhere, and is undone too if it can be"),
+    ("a sibling", AttemptFailed, "is final, its effect unknown"),
+    ("a sibling", AttemptCompleted, "with `deferred`: is final, its effect unknown"),
+    ("a visit", AttemptScheduled, "of kind `compensation`: its callback is due"),
+    ("a visit", StepApplied, "of `<run_id>:compensate:…`: is compensated"),
+    ("a visit", AttemptFailed, "without a retry: is failed, for a person to look at"),
+    ("the run", RunTerminal, "is over; `recovery` lists what was not undone"),
+)
+#: (entry, circumstance) → why it does not fit.
+UNDOING_MISFITS: Final[tuple[tuple[type[Entry], str, Reason], ...]] = (
+    (CompensationStarted, "the run undoes its steps already", "compensating"),
+    (AttemptScheduled, "a forward attempt, while the run undoes its steps", "compensating"),
+    (AttemptScheduled, "a callback, before undoing began", "not_compensating"),
+    (AttemptClaimed, "a forward attempt, while the run undoes its steps", "compensating"),
+    (AttemptFailed, "with a retry, of a forward attempt", "compensating"),
+    (StepApplied, "of an undoing visit, before undoing began", "not_compensating"),
+    (StepApplied, "of a visit that was undone already", "conflicting_completion"),
 )
 
 _ATTEMPT: Final = """\
@@ -55,7 +141,8 @@ stateDiagram-v2
 {table}
 
 `→` names the status after the entry; a word alone is the reason why it does not fit.
-`run_terminal` withdraws {withdrawn}; {kept} stays as it is, fenced off by the end.
+`run_terminal` and `compensation_started` withdraw {withdrawn}; {kept} stays as it is: fenced off by the end, or to settle before anything is undone.
+The timer of a time-out is an attempt like any other, and is withdrawn too by the `step_applied` of the visit that it guards.
 
 An entry that the table lets through must also find its time and its holder right (protocol.md §3):
 
@@ -86,16 +173,80 @@ A journal begins with `{started}`, perhaps after the receipt of the command, tak
 """
 
 
+_WAITING: Final = """\
+# Gates, holds and messages
+
+<!-- Drawn by specs/diagrams.py; do not edit. -->
+
+What a run waits for outside itself (protocol.md §4).
+
+```mermaid
+stateDiagram-v2
+    state gate {{
+        [*] --> open: manual_step_paused
+        open --> answered: manual_step_resolved, step_applied
+        open --> over: step_applied, of a time-out
+        open --> closed: compensation_started, run_terminal
+    }}
+    state await {{
+        [*] --> waits: message_awaited
+        waits --> served: step_applied, of the oldest message
+        waits --> late: step_applied, of a time-out
+        waits --> nobody: compensation_started, run_terminal
+    }}
+```
+
+{table}
+
+`compensation_started` and `run_terminal` close gates, hold and awaits by the fold alone.
+An entry that does not fit becomes an anomaly and changes nothing else:
+
+{misfits}
+"""
+
+_SAGA: Final = """\
+# Undoing
+
+<!-- Drawn by specs/diagrams.py; do not edit. -->
+
+What a run goes through that undoes its steps (protocol.md §5).
+
+```mermaid
+stateDiagram-v2
+    [*] --> forward
+    forward --> siblings: compensation_started, with attempts still claimed
+    forward --> undoing: compensation_started
+    siblings --> undoing: the last of them settles or is lost
+    undoing --> undoing: the next visit, in falling revision
+    undoing --> [*]: run_terminal
+    siblings --> [*]: run_terminal, nothing to undo or abandoned
+```
+
+{table}
+
+No list of what is to be undone is stored: it follows from what was applied.
+An entry that does not fit becomes an anomaly and changes nothing else:
+
+{misfits}
+"""
+
+
 def render() -> dict[str, str]:
     """The pages, by their path below specs/."""
-    return {"states/attempt.md": _attempt_page(), "states/run.md": _run_page()}
+    return {
+        "states/attempt.md": _attempt_page(),
+        "states/run.md": _run_page(),
+        "states/saga.md": _saga_page(),
+        "states/waiting.md": _waiting_page(),
+    }
 
 
 def _attempt_page() -> str:
     edges = [f"    [*] --> {status}: {entry}" for status, entry in BIRTHS]
     edges += [f"    {old} --> {new}: {WIRE_TYPES[kind]}" for (old, kind), new in MOVES.items()]
     withdrawn = [status for status in get_args(AttemptStatus) if status in LIVE - {"claimed"}]
-    edges += [f"    {status} --> withdrawn: run_terminal" for status in withdrawn]
+    ends = "run_terminal, compensation_started"
+    edges += [f"    {status} --> withdrawn: {ends}" for status in withdrawn]
     edges += [f"    {status} --> [*]" for status in get_args(AttemptStatus) if status not in LIVE]
     return _ATTEMPT.format(
         edges="\n".join(edges),
@@ -127,6 +278,24 @@ def _run_page() -> str:
         applied=WIRE_TYPES[StepApplied],
         terminal=WIRE_TYPES[RunTerminal],
     )
+
+
+def _waiting_page() -> str:
+    return _WAITING.format(table=_steps(WAITING), misfits=_misfits(WAITING_MISFITS))
+
+
+def _saga_page() -> str:
+    return _SAGA.format(table=_steps(UNDOING), misfits=_misfits(UNDOING_MISFITS))
+
+
+def _steps(steps: tuple[tuple[str, type[Entry], str], ...]) -> str:
+    rows = [[what, f"`{WIRE_TYPES[kind]}`", then] for what, kind, then in steps]
+    return _table(["what", "entry", "then it"], rows)
+
+
+def _misfits(misfits: tuple[tuple[type[Entry], str, Reason], ...]) -> str:
+    rows = [[f"`{WIRE_TYPES[kind]}`", when, f"`{why}`"] for kind, when, why in misfits]
+    return _table(["entry", "when", "reason"], rows)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

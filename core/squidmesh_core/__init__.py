@@ -9,11 +9,13 @@ What flows where:
     plan         what comes next                routes, joins, retries, waits
     decide       what may be done               (RunState, Spec, Command, now) → Decision
     views        what one can ask               inspection, index rows, listing
+    checker      a second opinion               (appends, Spec) → Report
 
 Open first: `protocol/entries.py` (the facts), then `state/fold.py` (what they
 add up to), then `decide/` (one module per command family).
 
 Import order: errors, ids, values, canonical ← definition | protocol ← state ←
-plan ← decide ← views.  No clock, no chance, no I/O: instants, identities and
+plan ← decide ← views; the checker stands on definition and protocol alone, and
+nothing stands on it.  No clock, no chance, no I/O: instants, identities and
 drawn numbers come in as arguments.
 """

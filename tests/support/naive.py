@@ -164,6 +164,11 @@ def visits_have_their_own_keys(journal: Journal) -> None:
     assert sorted(set(keys)) == sorted(keys)
 
 
+def visits(journal: Journal) -> dict[NodeName, int]:
+    """How often each node was entered."""
+    return Counter(entrance.step for entrance in _entrances(journal))
+
+
 def visits_are_bounded(journal: Journal, spec: Spec) -> None:
     """A step is entered `max_visits` times at most."""
     for name, times in Counter(entry.step for entry in _entrances(journal)).items():

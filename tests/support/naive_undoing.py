@@ -82,7 +82,7 @@ def one_callback_at_a_time(journal: Journal) -> None:
             open_.add(entry.attempt_key)
         elif isinstance(entry, AttemptCompleted | AttemptFailed):
             open_.discard(entry.attempt_key)
-            if isinstance(entry, AttemptFailed) and entry.retry is not None:
+            if isinstance(entry, AttemptFailed) and entry.retry and _undoes(entry.attempt_key):
                 open_.add(entry.retry.attempt_key)
 
 

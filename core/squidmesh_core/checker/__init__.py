@@ -70,7 +70,7 @@ def check_store(
     Everything that is wrong with the journals of a store, each alone and together.
 
     Args:
-        runs: All appends of each run, in stored order.
+        runs: All appends of each run, in stored order; read one run after the other.
         definitions: The stored definitions; a run whose own is missing breaks C10.
     """
     findings = Findings()

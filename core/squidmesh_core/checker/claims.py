@@ -40,6 +40,7 @@ class Claims(Family):
         self.seen: set[str] = set()
 
     def judge(self, entry: Entry) -> None:
+        """Whether whoever claims may, and whoever speaks holds what it speaks of."""
         match entry:
             case AttemptClaimed():
                 self._claimed(entry)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from squidmesh_core.checker.family import Family
 from squidmesh_core.checker.planner import barred, visits_allowed, wanted, way
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import NodeName, Revision, is_timeout, run_visit, undone_visit
+from squidmesh_core.ids import NodeName, Revision, is_timeout, run_visit
 from squidmesh_core.protocol.entries import (
     AttemptCompleted,
     AttemptFailed,
@@ -136,10 +136,7 @@ class Endings(Family):
             yield step, frozenset({"timed_out"})
 
     def _stranded(self, entry: StepApplied, spec: Spec) -> Iterator[Reason]:
-        model = self.model
-        if undone_visit(entry.visit_key) is not None:
-            return
-        answer = model.answers.get(entry.visit_key)
+        answer = self.model.answers.get(entry.visit_key)
         if answer is not None and answer.action == "rejected":
             yield entry.step, frozenset({"rejected"})
         elif not spec.by_dependencies:

@@ -35,7 +35,8 @@ class Identities(Family):
         match entry:
             case RunSignalReceived(idempotency_key=str() as key):
                 if any(
-                    r.command == entry.command and r.idempotency_key == key for r in self._given()
+                    r.command == entry.command and r.idempotency_key == key
+                    for r in self.model.receipts
                 ):
                     self.note("I2", entry.revision, f"a {entry.command} with key {key!r} was there")
             case RunStarted():
@@ -45,9 +46,6 @@ class Identities(Family):
                     self.note("I4", entry.revision, f"a result of {entry.reused_from.run_id}")
             case _:
                 pass
-
-    def _given(self) -> list[RunSignalReceived]:
-        return self.model.receipts
 
     def _started(self, entry: RunStarted) -> None:
         name, trigger = entry.workflow, entry.trigger
@@ -150,9 +148,10 @@ class Lineage:
         if "retry_compensation" in receipts:
             if left := sorted(reused - _left_over(source)):
                 self._note("I4", model, f"{left[0]} was not left over there")
-        elif receipts.get("replay", {}).get("allow_irreversible") is not True:
-            if again := sorted(_irreversible(source, reused)):
-                self._note("I4", model, f"nobody allowed {again} to be done again")
+            return
+        allowed = receipts.get("replay", {}).get("allow_irreversible") is True
+        if not allowed and (again := sorted(_irreversible(source, reused))):
+            self._note("I4", model, f"nobody allowed {again} to be done again")
 
     def _reused(self, model: Model, source: Model) -> set[VisitKey]:
         """The visits of the source whose results a run brings along, the same as there."""

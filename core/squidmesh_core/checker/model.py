@@ -6,6 +6,7 @@ It believes every entry; the rules look at an entry before the model takes it.
 """
 
 from datetime import datetime
+from typing import assert_never
 
 from attrs import define, frozen
 
@@ -163,6 +164,8 @@ class Model:
             case RunTerminal():
                 self.terminal = entry
                 self._nothing_forward()
+            case _:
+                assert_never(entry)
         self.append.append(entry)
         self.revision = entry.revision
 

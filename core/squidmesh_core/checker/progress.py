@@ -60,6 +60,7 @@ class Progress(Family):
     """A1 to A5, P1 to P3."""
 
     def judge(self, entry: Entry) -> None:
+        """Whether a node is entered, or a result taken in, as the definition says."""
         if self.model.terminal is not None and isinstance(entry, _FORWARD):
             self.note("A3", entry.revision, f"the run is {self.model.terminal.status}")
         if self.model.started is None and not isinstance(entry, RunSignalReceived | RunStarted):
@@ -86,11 +87,13 @@ class Progress(Family):
                 pass
 
     def close(self) -> None:
+        """Whether everything that follows from an append is in it."""
         model, spec = self.model, self.spec
         if model.started is None:
             self.note("P1", model.revision, "the first append starts no run")
         for entry in model.append:
-            self._judge_consequence(entry)
+            if isinstance(entry, AttemptCompleted | AttemptFailed):
+                self._judge_consequence(entry)
         if spec is not None and not model.over:
             for step in wanted(spec, model):
                 self.note("P2", model.revision, f"{step} is to be entered and was not")
@@ -132,29 +135,23 @@ class Progress(Family):
             for entry in self.model.append
         )
 
-    def _judge_consequence(self, entry: Entry) -> None:
-        """A4: a settlement's append holds what it leads to."""
-        if not isinstance(entry, AttemptCompleted | AttemptFailed):
-            return
-        attempt = self.model.tries.get(entry.attempt_key)
+    def _judge_consequence(self, entry: AttemptCompleted | AttemptFailed) -> None:
+        """A4: an attempt that ended is applied, goes on, or ends the run, in its append."""
+        model, attempt = self.model, self.model.tries.get(entry.attempt_key)
         if attempt is None or (isinstance(entry, AttemptFailed) and entry.retry is not None):
             return
-        model, visit = self.model, attempt.intent.visit_key
-        led = any(isinstance(e, StepApplied) and e.visit_key == visit for e in model.append)
-        if isinstance(entry, AttemptCompleted) and entry.deferred:
-            led = any(
-                isinstance(e, AttemptScheduled)
-                and e.deferred is not None
-                and e.deferred.from_attempt == entry.attempt_key
-                for e in model.append
-            )
-        elif isinstance(entry, AttemptCompleted) and not is_timeout(entry.attempt_key):
-            led = any(
-                isinstance(e, StepApplied) and e.source == entry.revision for e in model.append
-            )
-            if not led:
-                self.note("A4", entry.revision, f"{visit} is done and not applied")
+        applied = [e for e in model.append if isinstance(e, StepApplied)]
+        brings = isinstance(entry, AttemptCompleted) and not entry.deferred
+        if brings and not is_timeout(entry.attempt_key):
+            if not any(e.source == entry.revision for e in applied):
+                self.note("A4", entry.revision, f"{entry.attempt_key} is done and not applied")
             return
+        visit = attempt.intent.visit_key
+        led = any(e.visit_key == visit for e in applied) or any(
+            e.deferred is not None and e.deferred.from_attempt == entry.attempt_key
+            for e in model.append
+            if isinstance(e, AttemptScheduled)
+        )
         if not led and not model.over:
             self.note("A4", entry.revision, f"{entry.attempt_key} ended, and nothing follows")
 

@@ -88,14 +88,23 @@ def apply_answer(desk: Desk, gate: ManualStepPaused, *, rejected: bool) -> None:
     if gate.visit_key is None or gate.step is None:
         raise RuntimeError("a hold is lifted, not applied")
     on: Outcome = "error" if rejected else "ok"
-    target = gate.targets.get(on)
-    taken = target and Decided(source=gate.step, on=on, target=NodeName(target))
+    taken = _frozen_route(desk, gate, gate.step, on)
     source = desk.draft.revision
-    _apply(
-        desk, gate.visit_key, gate.step, source=source, output=gate.output, transition=taken or None
-    )
-    if rejected and target is None:
+    _apply(desk, gate.visit_key, gate.step, source=source, output=gate.output, transition=taken)
+    if rejected and taken is None:
         fail_run(desk, gate.step, Failure(kind="rejected", message=f"{gate.step} was rejected"))
+
+
+def _frozen_route(
+    desk: Desk, gate: ManualStepPaused, step: NodeName, on: Outcome
+) -> Decided | None:
+    """Where the gate said an answer leads when it opened; readers get the route's marker too."""
+    target = gate.targets.get(on)
+    if target is None:
+        return None
+    routes = desk.spec.routes.get((step, on), ())
+    marker = next((route.recovery for route in routes if route.target == target), None)
+    return Decided(source=step, on=on, target=NodeName(target), recovery=marker)
 
 
 def fail_run(desk: Desk, step: NodeName | None, failure: Failure) -> None:

@@ -106,7 +106,7 @@ def _gate(
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = [str(gate.step if named is None else gate.visit_key) for gate in fitting]
+        names = _told_apart(fitting)
         why = f"several gates are open ({', '.join(names)}); name one"
         return refused(state, "ambiguous_gate", why, nodes=names)
     if meant:
@@ -120,6 +120,12 @@ def _gate(
     if node is not None and _KINDS[type(node)] != kind:
         return _other_kind(state, node.name, _KINDS[type(node)], kind)
     return _closed(state, named)
+
+
+def _told_apart(gates: list[ManualStepPaused]) -> list[str]:
+    """Names that mean one of these gates each: of their nodes, or of the visits of one node."""
+    nodes = [str(gate.step) for gate in gates]
+    return nodes if len({*nodes}) == len(nodes) else [str(gate.visit_key) for gate in gates]
 
 
 def _other_kind(state: RunState, node: str, actual: str, wanted: str) -> Refusal:

@@ -14,12 +14,21 @@ from typing import Final
 from squidmesh_core import canonical
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.members import reader_of, writer_of
 from squidmesh_core.protocol.upcast import upcast
 from squidmesh_core.protocol.wire import VERSIONS, WIRE_TYPES, key_prefix, wire_type
 
-__all__ = ["CODEC_VERSION", "decode", "encode", "entry_from_json", "entry_to_json", "wire_type"]
+__all__ = [
+    "CODEC_VERSION",
+    "decode",
+    "encode",
+    "entries_of",
+    "entry_from_json",
+    "entry_to_json",
+    "wire_type",
+]
 
 #: Raised when any wire form changes; checkpoints name the one they were made under.
 CODEC_VERSION: Final = 1
@@ -66,6 +75,23 @@ def decode(body: str, *, run_id: RunId, first: Revision) -> tuple[Entry, ...]:
     )
 
 
+def entries_of(record: AppendRecord) -> tuple[Entry, ...]:
+    """
+    The entries of a stored append, which have to be as many and as old as its row says.
+
+    Raises:
+        StorageError: `newer_entries` or `run_quarantined`, as for `decode`.
+    """
+    entries = decode(record.body, run_id=record.run_id, first=record.first)
+    if len(entries) != record.last - record.first + 1:
+        why = f"its body holds {len(entries)} entries, its row says otherwise"
+        raise _damaged(record.run_id, record.first, why)
+    if entries[-1].at != record.at:
+        why = "its row says another instant than its last entry"
+        raise _damaged(record.run_id, record.first, why)
+    return entries
+
+
 def entry_to_json(entry: Entry, run_id: RunId) -> dict[str, object]:
     """
     One entry as the body of an append holds it.
@@ -90,7 +116,7 @@ def entry_from_json(data: object, *, run_id: RunId, revision: Revision) -> Entry
     if not isinstance(name, str) or type(version) is not int:
         raise _damaged(run_id, revision, "it has no type and version")
     present = VERSIONS.get(name, 0)
-    if version > present:
+    if version > present or not present:
         raise _newer(run_id, revision, name, version)
     try:
         if version < present:

@@ -373,8 +373,12 @@ class Draft:
 
     def _failed(self, entry: AttemptFailed) -> Reason | None:
         retry = entry.retry
-        if retry is not None and self._known(retry.attempt_key) is not None:
-            return "conflicting_runnable_intent"
+        if retry is not None:
+            if self._known(retry.attempt_key) is not None:
+                return "conflicting_runnable_intent"
+            failing = self._known(entry.attempt_key)
+            if self.saga.started and failing and failing.intent.kind != "compensation":
+                return "compensating"
         reason = self._moved(entry)
         if reason is not None:
             return reason

@@ -85,6 +85,10 @@ class Run:
     error: str | None = None
     #: Whether the verb found that this was done before.
     duplicate: bool = False
+    #: Why nobody works on it: its journal cannot be read; `verify` tells more.
+    quarantined: str | None = None
+    #: Whether a newer squidmesh than this one works on it.
+    newer: bool = False
 
 
 @frozen(kw_only=True)
@@ -180,7 +184,14 @@ class Snapshot:
         return self.run.status
 
 
-def run_view(row: RunRow, head: Head, *, duplicate: bool = False) -> Run:
+def run_view(
+    row: RunRow,
+    head: Head,
+    *,
+    duplicate: bool = False,
+    quarantined: str | None = None,
+    newer: bool = False,
+) -> Run:
     """A run from its index row and the head of its journal."""
     return Run(
         id=row.run_id,
@@ -203,6 +214,8 @@ def run_view(row: RunRow, head: Head, *, duplicate: bool = False) -> Run:
         forked_at=row.forked_at,
         error=row.error,
         duplicate=duplicate,
+        quarantined=quarantined,
+        newer=newer,
     )
 
 

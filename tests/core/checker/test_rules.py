@@ -6,37 +6,40 @@ the rule is found by what the entries say.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from attrs import evolve, frozen
 
-from squidmesh_core.checker import RULES, Rule, check_run, check_store
+from squidmesh_core.checker import RULES, Rule, check_run
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, VisitKey
-from squidmesh_core.protocol.chain import AppendRecord, link
+from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     AttemptCompleted,
     AttemptFailed,
     AttemptHeartbeat,
     AttemptScheduled,
+    CompensationStarted,
+    Decided,
+    Failure,
     InputUndo,
     ManualStepPaused,
     ManualStepResolved,
     MessageAwaited,
-    MessageReceived,
     NextAttempt,
     Reused,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
     StepApplied,
+    Unrecovered,
 )
 from support.journals import families, people, plain, sagas
 from support.journals.changing import Change, cut, drop, earlier, edit, extend, follow, renumbered
 from support.journals.families import COPY
-from support.journals.writing import Writing, bind
-from support.scenario import BOOM, EPOCH, SECOND
+from support.journals.writing import LOST, Writing, bind
+from support.scenario import BOOM, EPOCH, LEASE, SECOND
 
 Story = Callable[[], Writing]
 Harm = Callable[[Sequence[AppendRecord]], Sequence[AppendRecord]]
@@ -73,7 +76,7 @@ def retried(how: Callable[[NextAttempt], NextAttempt]) -> Callable[[AttemptFaile
     return change
 
 
-def leads(**changes: object) -> Callable[[StepApplied], StepApplied]:
+def leads(**changes: Any) -> Callable[[StepApplied], StepApplied]:
     """A visit whose route is another."""
 
     def change(entry: StepApplied) -> StepApplied:
@@ -91,22 +94,33 @@ def with_key(key: str) -> Callable[[RunSignalReceived], RunSignalReceived]:
 # fmt: off
 CASES: Final = (
     breaks("C1", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, attempt_key=AttemptKey(e.attempt_key + "0")))),
+    breaks("C1", plain.cut_short, drop(AttemptScheduled), also=["C7", "P4", "T2"]),
     breaks("C2", plain.chained, cut(6), earlier(SECOND)),
     breaks("C3", plain.taken_over, cut(3), earlier(SECOND)),
     breaks("C4", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, claim_token_hash="secret"))),
     breaks("C6", plain.chained, cut(3), edit(AttemptHeartbeat, lambda e: evolve(e, lease_until=e.at + SECOND))),
+    breaks("C4", plain.taken_over, cut(3), *(edit(AttemptClaimed, lambda e: evolve(e, claim_token_hash="a" * 64), nth) for nth in (0, 1))),
+    breaks("C6", plain.chained, cut(3), earlier(-LEASE)),
+    breaks("C6", plain.chained, cut(3), edit(AttemptHeartbeat, lambda e: evolve(e, lease_until=e.at + 120 * LEASE))),
     breaks("C6", plain.chained, cut(2), edit(AttemptClaimed, lambda e: evolve(e, lease_until=e.at))),
     breaks("C7", plain.chained, cut(4), edit(AttemptCompleted, lambda e: evolve(e, claim_token_hash="0" * 64))),
     breaks("C7", plain.lost, edit(AttemptFailed, lambda e: evolve(e, error=BOOM))),
+    breaks("C7", plain.joined, cut(5), earlier(-LEASE)),
+    breaks("C7", plain.lost, cut(3), earlier(SECOND), also=["P7"]),
+    breaks("C7", plain.taken_over, cut(2), follow(lambda run: run.lost("a:1"), lambda run: run.ended("failed", "a", LOST))),
+    breaks("C8", plain.chained, cut(4), follow(lambda run: run.claimed("a:1"))),
+    breaks("C8", plain.chained, cut(4), follow(lambda run: run.completed("a:1")), also=["A4"]),
     breaks("C8", plain.chained, cut(4), follow(lambda run: run.heartbeat("a:1"))),
     breaks("C9", plain.lost, cut(2), follow(lambda run: run.claimed("a:1"))),
     breaks("C10", plain.chained, edit(RunStarted, lambda e: evolve(e, definition=Fingerprint("0" * 64)))),
     breaks("C12", people.held, cut(4), follow(lambda run: run.claimed("b:1"))),
+    breaks("C12", sagas.given_up, follow(lambda run: run.claimed("compensate:b:1")), also=["T3"]),
     breaks("C12", sagas.with_siblings, cut(3), drop(AttemptClaimed, 2), follow(lambda run: run.claimed("c:1"))),
 
     breaks("A1", plain.joined, cut(5), follow(lambda run: run.applied("pack", back=2)), also=["A2"]),
     breaks("A2", plain.chained, edit(StepApplied, lambda e: evolve(e, output="b"))),
     breaks("A2", plain.held_back, edit(StepApplied, lambda e: evolve(e, source=Revision(5))), also=["A4"]),
+    breaks("A2", plain.joined, cut(5), edit(StepApplied, lambda e: evolve(e, step=NodeName("bill")), 1)),
     breaks("A3", plain.chained, follow(lambda run: run.scheduled("b", "b@2")), also=["T3"]),
     breaks("A4", plain.joined, cut(5), drop(StepApplied, 1)),
     breaks("A4", plain.held_back, cut(3), drop(AttemptScheduled, 1), also=["P8"]),
@@ -114,14 +128,26 @@ CASES: Final = (
 
     breaks("P1", plain.joined, cut(1), drop(RunStarted)),
     breaks("P2", plain.decided, cut(5), edit(StepApplied, leads(target=NodeName("tell")), 1)),
+    breaks("P2", plain.chained, cut(4), edit(StepApplied, leads(target=NodeName("nowhere")))),
+    breaks("P2", plain.met, drop(AttemptScheduled, 3)),
     breaks("P2", plain.exhausted, drop(RunTerminal), extend(lambda run: run.scheduled("a", "a@2")), also=[]),
+    breaks("P2", plain.unprovided, edit(StepApplied, lambda e: evolve(e, error=Failure(kind="invalid_input")), 1)),
+    breaks("P2", plain.stranded, edit(StepApplied, lambda e: evolve(e, transition=Decided(source=e.step, on="ok", target=NodeName("complete")))), also=["T2"]),
     breaks("P3", plain.joined, cut(5), extend(lambda run: run.scheduled("ship"))),
     breaks("P4", plain.chained, cut(1), edit(AttemptScheduled, lambda e: evolve(e, action="do.other"))),
     breaks("P4", people.approved, cut(1), drop(AttemptScheduled)),
     breaks("P4", people.approved, cut(1), edit(ManualStepPaused, lambda e: evolve(e, targets={"ok": "no", "error": "no"}))),
+    breaks("P4", people.approved, cut(1), edit(ManualStepPaused, lambda e: evolve(e, output="another"))),
+    breaks("P4", people.approved, cut(1), drop(AttemptScheduled), follow(lambda run: run.timer("review", 9_000))),
+    breaks("P4", people.turned_down, cut(1), extend(lambda run: run.timer("review", 9_000))),
+    breaks("P4", people.found, edit(MessageAwaited, lambda e: evolve(e, correlation=None))),
+    breaks("P4", people.found, edit(MessageAwaited, lambda e: evolve(e, deadline=None))),
+    breaks("P5", plain.chained, cut(4), extend(lambda run: evolve(run.scheduled("b"), attempt_key=run.key("b:2"), number=2)), follow(lambda run: evolve(run.failed("b:1", retry=SECOND), at=EPOCH + 3 * SECOND)), also=["P6", "P7", "P9"]),
     breaks("P5", plain.chained, cut(1), extend(lambda run: run.scheduled("a"))),
     breaks("P6", plain.chained, cut(5), edit(AttemptFailed, retried(lambda r: evolve(r, visible_at=EPOCH)))),
     breaks("P6", plain.chained, cut(5), edit(AttemptFailed, retried(lambda r: evolve(r, number=3)))),
+    breaks("P6", plain.chained, cut(6), follow(lambda run: run.failed("b:2", retry=SECOND))),
+    breaks("P6", plain.hurried, edit(AttemptFailed, retried(lambda r: evolve(r, deadline=None)))),
     breaks("P7", plain.decided, cut(5), edit(AttemptScheduled, lambda e: evolve(e, visible_at=e.at), 2)),
     breaks("P7", plain.held_back, cut(3), edit(AttemptScheduled, lambda e: evolve(e, visible_at=e.at - SECOND), 1)),
     breaks("P8", plain.chained, drop(RunTerminal)),
@@ -129,45 +155,73 @@ CASES: Final = (
     breaks("P9", plain.chained, cut(1), edit(AttemptScheduled, lambda e: evolve(e, idempotency_key="another"))),
     breaks("P9", people.delivered, cut(1), edit(MessageAwaited, lambda e: evolve(e, visit_key=VisitKey(e.visit_key + "@7")))),
 
+    breaks("P9", plain.held_back, cut(3), edit(AttemptScheduled, lambda e: evolve(e, idempotency_key="another"), 1)),
+
     breaks("T1", plain.chained, extend(lambda run: run.ended("completed")), also=["T3"]),
     breaks("T2", plain.chained, edit(RunTerminal, lambda e: evolve(e, status="cancelled"))),
     breaks("T2", plain.lost, edit(RunTerminal, lambda e: evolve(e, step=NodeName("a")))),
     breaks("T2", people.held, drop(RunTerminal)),
     breaks("T2", plain.unprovided, edit(RunTerminal, lambda e: evolve(e, status="completed", error=None))),
+    breaks("T2", plain.lost, edit(RunTerminal, lambda e: evolve(e, error=None))),
+    breaks("T2", people.rejected, drop(RunTerminal), also=["P8"]),
+    breaks("T2", plain.cut_short, edit(RunTerminal, lambda e: evolve(e, error=Failure(kind="timed_out")))),
+    breaks("T2", sagas.undone, edit(RunTerminal, lambda e: evolve(e, status="completed")), also=["S5"]),
     breaks("T3", plain.chained, follow(lambda run: run.receipt("pause"))),
 
     breaks("M1", people.held, cut(3), follow(lambda run: run.receipt("pause"), lambda run: run.held())),
+    breaks("M1", people.paused, follow(lambda run: run.paused("left", "pause"))),
+    breaks("M1", people.found, follow(lambda run: evolve(run.pages[0][2], at=run.now))),
     breaks("M2", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, action="resumed"))),
     breaks("M2", people.held, cut(2), follow(lambda run: run.receipt("resume"), lambda run: run.released())),
     breaks("M3", people.approved, cut(2), extend(lambda run: run.resolved("review", "approved"), before_last=2), also=["M4"]),
     breaks("M4", people.approved, cut(2), drop(RunSignalReceived, 1)),
     breaks("M4", people.delivered, cut(2), drop(RunSignalReceived, 1)),
+    breaks("M4", people.turned_down, edit(StepApplied, leads(target=NodeName("yes"))), also=["P2"]),
+    breaks("M4", people.held, cut(3), drop(RunSignalReceived, 1)),
     breaks("M5", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, actor=None))),
     breaks("M6", people.timed_out, drop(AttemptClaimed), drop(AttemptCompleted)),
     breaks("M6", people.approved, cut(2), follow(lambda run: evolve(run.claimed("review:timeout"), at=EPOCH + 9 * SECOND, lease_until=EPOCH + 10 * SECOND))),
     breaks("M7", people.delivered, cut(2), drop(StepApplied), drop(AttemptScheduled)),
     breaks("M7", people.delivered, cut(3), follow(lambda run: run.receipt("send"), lambda run: run.message("paid", 3))),
+    breaks("M7", people.delivered, cut(3), follow(lambda run: run.receipt("send"), lambda run: run.message("a", 3))),
+    breaks("M7", people.queued, edit(StepApplied, lambda e: evolve(e, source=Revision(8)), 1)),
 
+    breaks("S1", sagas.undone, cut(6), extend(lambda run: run.undoing("c", BOOM)), also=["P8"]),
+    breaks("S1", sagas.undone, cut(6), edit(CompensationStarted, lambda e: evolve(e, cause="cancel"))),
+    breaks("S1", sagas.undone, cut(6), extend(lambda run: run.receipt("pause"), lambda run: run.held())),
+    breaks("S1", sagas.undone, cut(5), follow(lambda run: run.failed("c:1"), lambda run: run.ended("failed", "c", BOOM))),
+    breaks("S1", sagas.undone, cut(5), extend(lambda run: run.undo("b")), also=[]),
+    breaks("S1", plain.lost, drop(RunTerminal), extend(lambda run: run.undoing("b", BOOM)), also=["P8"]),
+    breaks("S1", sagas.with_siblings, cut(4), follow(lambda run: evolve(run.failed("c:1", retry=SECOND), at=EPOCH)), also=["P6"]),
+    breaks("S1", sagas.called_off, cut(4), edit(StepApplied, lambda e: evolve(e, transition=Decided(source=e.step, on="ok", target=NodeName("b")))), also=["P2"]),
     breaks("S1", sagas.undone, cut(6), extend(lambda run: run.scheduled("a", "a@2"))),
     breaks("S1", sagas.called_off, cut(3), drop(RunSignalReceived, 1)),
     breaks("S2", sagas.with_siblings, cut(5), drop(AttemptScheduled, 3), extend(lambda run: run.undo("c"))),
+    breaks("S2", sagas.partly, drop(AttemptScheduled, 3), extend(lambda run: run.undo("b"))),
+    breaks("S2", sagas.undone, cut(6), follow(lambda run: run.undone("c")), also=["A2"]),
+    breaks("P6", sagas.insisted, cut(7), edit(AttemptFailed, retried(lambda r: evolve(r, visible_at=EPOCH)), 1)),
     breaks("S3", sagas.undone, cut(6), drop(AttemptScheduled, 3), extend(lambda run: run.undo("a"))),
     breaks("S3", sagas.with_siblings, cut(4), extend(lambda run: evolve(run.undo("b"), visible_at=EPOCH))),
     breaks("S4", sagas.undone, cut(6), edit(AttemptScheduled, lambda e: evolve(e, input=InputUndo(visit_key=VisitKey("another"))), 3)),
     breaks("S5", sagas.undone, edit(RunTerminal, lambda e: evolve(e, recovery=()))),
     breaks("S5", sagas.given_up, edit(RunTerminal, lambda e: evolve(e, recovery=e.recovery[:1]))),
-    breaks("S5", sagas.undone, cut(6), follow(lambda run: evolve(run.ended("failed", "c"), error=run.pages[5][0].error))),  # type: ignore[union-attr]  # the failure of c
+    breaks("S5", sagas.undone, cut(6), follow(lambda run: run.ended("failed", "c", BOOM))),
+    breaks("S5", plain.chained, edit(RunTerminal, lambda e: evolve(e, recovery=(Unrecovered(visit_key=VisitKey("v"), step=NodeName("a"), reason="abandoned"),)))),
+    breaks("S5", sagas.undone, edit(RunTerminal, lambda e: evolve(e, error=sagas.STUCK))),
+    breaks("S5", sagas.put_off, edit(RunTerminal, lambda e: evolve(e, recovery=()))),
 
     breaks("I1", families.keyed, edit(RunSignalReceived, with_key("order-2"))),
     breaks("I2", people.held, edit(RunSignalReceived, with_key("once"), 1), edit(RunSignalReceived, with_key("once"), 3)),
     breaks("I3", families.on_schedule, edit(RunStarted, lambda e: evolve(e, schedule=e.schedule and evolve(e.schedule, signal_id="window-2")))),
-    breaks("I4", families.forked, edit(StepApplied, lambda e: evolve(e, reused_from=Reused(run_id=COPY)))),
+    breaks("I4", families.forked, edit(RunSignalReceived, lambda e: evolve(e, command="start"))),
+    breaks("I4", plain.chained, cut(1), extend(lambda run: run.applied("a", back=None, to="b", reused=Reused(run_id=COPY))), extend(lambda run: run.scheduled("b"))),
+    breaks("I4", families.replayed, edit(RunStarted, lambda e: evolve(e, replayed_from=COPY))),
     breaks("I4", families.replayed, edit(RunStarted, lambda e: evolve(e, replayed_from=None))),
     breaks("L1", families.child, edit(RunStarted, lambda e: evolve(e, parent=e.parent and evolve(e.parent, child_key="2")))),
 )
 # fmt: on
 
-STORIES: Final = sorted({case.story for case in CASES}, key=name)
+STORIES: Final = (*plain.STORIES, *people.STORIES, *sagas.STORIES, *families.STORIES)
 
 
 def test_every_rule_has_a_journal_that_breaks_it() -> None:

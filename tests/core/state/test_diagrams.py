@@ -1,19 +1,26 @@
 """The diagrams in specs/states/ are those of the code, and of what runs really do."""
 
 import importlib.util
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, cast, get_args
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 
+from squidmesh_core.definition.spec import Node
+from squidmesh_core.ids import NodeName, visit_key
+from squidmesh_core.protocol.commands import Copied, Undoing
+from squidmesh_core.protocol.entries import Reused
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.attempt import AttemptStatus
 from squidmesh_core.values import Compare
+from support.entries import OTHER_RUN
 from support.plays import plays
-from support.scenario import Scenario
-from support.workflows import chain, log, route, step, workflow
+from support.scenario import BOOM, SECOND, Scenario, a_cancel, a_start
+from support.workflows import chain, log, pause, receive, route, step, workflow
 
 SPECS = Path(__file__).parents[3] / "specs"
 
@@ -79,9 +86,21 @@ def test_runs_move_only_along_the_drawn_lines(run: Scenario) -> None:
 
 def test_every_drawn_line_can_be_walked() -> None:
     """No line of the run's diagram is there for show."""
-    done, broken, stopped = (Scenario(chain(step("charge"))) for _ in range(3))
-    for run in (done, broken, stopped):
-        run.start()
+    walked = [*simple_ones(), *waiting_ones(), *held_ones(), *undoing_ones()]
+
+    assert MOVES == set().union(*map(moves_of, walked))
+
+
+def begun(*nodes: Node) -> Scenario:
+    """A started run of these nodes, one after the other."""
+    run = Scenario(chain(*nodes))
+    run.start()
+    return run
+
+
+def simple_ones() -> Iterator[Scenario]:
+    """Runs that need nobody but workers."""
+    done, broken, stopped = (begun(step("charge")) for _ in range(3))
     done.perform("charge")
     broken.fail(broken.claim("charge"))
     stopped.cancel()
@@ -90,5 +109,58 @@ def test_every_drawn_line_can_be_walked() -> None:
     never = Compare(path=("x",), operator="equals", operand=1)
     lost = Scenario(workflow(log("note"), log("end"), routes=(route("note", "end", when=never),)))
     lost.start(offer=lost.offer())
+    yield from (done, broken, stopped, alone, lost)
 
-    assert MOVES == set().union(*map(moves_of, (done, broken, stopped, alone, lost)))
+
+def waiting_ones() -> Iterator[Scenario]:
+    """Runs that wait for people and for messages, or that nobody cares for."""
+    answered = begun(pause("look"), step("charge"), receive("parcel"), pause("sign"))
+    answered.resume()
+    answered.perform("charge")
+    answered.send("parcel")
+    answered.resume()
+    served = begun(receive("parcel"), step("charge"), pause("look"), receive("bill"))
+    served.send("parcel")
+    served.perform("charge")
+    served.resume()
+    served.send("bill")
+    yield from (answered, served)
+    for node in (pause("look", timeout_ms=1_000), receive("parcel", timeout_ms=1_000)):
+        late, stopped = begun(node), begun(node)
+        late.time_passes(SECOND)
+        late.strike(node.name)
+        stopped.cancel()
+        yield from (late, stopped)
+
+
+def held_ones() -> Iterator[Scenario]:
+    """Runs that an operator held."""
+    run, idle = begun(step("charge")), begun(receive("parcel"), step("charge"))
+    for each in (run, idle):
+        each.hold()
+        each.resume()
+    yield from (run, idle)
+
+
+def undoing_ones() -> Iterator[Scenario]:
+    """Runs that undo what they did."""
+    charge = evolve(step("charge"), compensate="do.refund")
+    for node in (step("ship"), receive("parcel"), pause("look")):
+        run = begun(charge, node)
+        run.perform("charge")
+        run.decides(evolve(a_cancel(), compensate=True))
+        run.decides(evolve(a_cancel(), abandon=True))
+        yield run
+    broken = begun(charge, step("ship"))
+    broken.perform("charge")
+    broken.fail(broken.claim("ship"))
+    broken.perform("charge")
+    again = Scenario(broken.spec, run_id=OTHER_RUN)
+    copied = Copied(
+        visit_key=visit_key(OTHER_RUN, NodeName("charge")),
+        step=NodeName("charge"),
+        reused_from=Reused(run_id=broken.state.run_id, undo_key="k"),
+    )
+    undoing = Undoing(cause="failure", failure=BOOM)
+    again.decides(evolve(a_start(run_id=OTHER_RUN), copied=(copied,), undoing=undoing))
+    yield from (broken, again)

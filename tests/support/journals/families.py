@@ -5,10 +5,9 @@ from typing import Final
 from attrs import evolve
 
 from squidmesh_core.definition.spec import Spec, StepNode
-from squidmesh_core.ids import NodeName, RunId, VisitKey, child_run_id, derived_run_id
+from squidmesh_core.ids import AttemptKey, NodeName, RunId, child_run_id, derived_run_id
 from squidmesh_core.protocol.entries import Parent, Reused, Schedule
-from support.journals.sagas import undoable
-from support.journals.sagas import undone as undone_in_vain
+from support.journals.sagas import undoable, undone
 from support.journals.writing import Writing
 from support.scenario import BOOM, RUN
 from support.workflows import route, step, workflow
@@ -52,7 +51,9 @@ def _final(name: str) -> StepNode:
 
 def finished() -> Writing:
     """A run to be made again; its second step cannot be undone."""
-    run = Writing(workflow(step("a", output="a"), _final("b"), routes=(route("a", "b"),)))
+    run = Writing(
+        workflow(evolve(undoable("a"), output="a"), _final("b"), routes=(route("a", "b"),))
+    )
     run.begin(run.scheduled("a"), amount=5)
     run.page(run.claimed("a:1"))
     run.page(run.completed("a:1", 1), run.applied("a", to="b"), run.scheduled("b"))
@@ -69,6 +70,8 @@ def replayed() -> Writing:
         run.started({"amount": 5}, replayed_from=RUN),
         run.scheduled("a"),
     )
+    run.page(run.claimed("a:1"))
+    run.page(run.completed("a:1", 1), run.applied("a", to="b"), run.scheduled("b"))
     return run
 
 
@@ -86,7 +89,7 @@ def forked() -> Writing:
 
 def undone_again() -> Writing:
     """What could not be undone in `sagas.undone` is tried once more."""
-    source = undone_in_vain()
+    source = undone()
     run = Writing(source.spec, COPY)
     handed = f"{RUN}:compensate:b:1"
     reused = Reused(run_id=RUN, value=2, input={}, undo_key=handed)
@@ -102,15 +105,27 @@ def undone_again() -> Writing:
     return run
 
 
-__all__ = [
-    "COPY",
-    "child",
-    "finished",
-    "forked",
-    "keyed",
-    "on_schedule",
-    "replayed",
-    "undoable",
-    "undone_again",
-    "undone_in_vain",
-]
+def second_child() -> Writing:
+    """A child of a step's second visit, which is part of its id."""
+    spec = _plain()
+    parent = Parent(
+        run_id=RUN,
+        step=NodeName("each"),
+        child_key="1",
+        attempt_key=AttemptKey(f"{RUN}:each@2:1"),
+    )
+    run = Writing(spec, child_run_id(RUN, "each@2", spec.workflow, "placed", "1"))
+    run.page(run.receipt("start"), run.started({}, parent=parent), run.scheduled("a"))
+    return run
+
+
+STORIES: Final = (
+    keyed,
+    on_schedule,
+    child,
+    second_child,
+    finished,
+    replayed,
+    forked,
+    undone_again,
+)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from squidmesh_core.definition.spec import (
     ApprovalNode,
     Node,
@@ -12,7 +14,9 @@ from squidmesh_core.definition.spec import (
     Transition,
 )
 from squidmesh_core.ids import NodeName
-from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.protocol.entries import Deadline, Failure
+from squidmesh_core.values import FromPath
+from support.journals.plain import SOON
 from support.journals.writing import Writing
 from support.scenario import SECOND
 from support.workflows import route, step, workflow
@@ -168,3 +172,56 @@ def delivered() -> Writing:
         run.scheduled("a", "a@2"),
     )
     return run
+
+
+def queued() -> Writing:
+    """Two messages come before anybody waits; the older one is taken first."""
+    spec = workflow(
+        step("a", max_visits=2),
+        receive(max_visits=2),
+        routes=(route("a", "paid"), route("paid", "a")),
+    )
+    run = Writing(spec)
+    run.begin(run.scheduled("a"))
+    run.page(run.claimed("a:1"))
+    for amount in (1, 2):
+        run.page(run.receipt("send", node="paid"), run.message("paid", amount))
+    run.page(
+        run.completed("a:1"),
+        run.applied("a", to="paid"),
+        run.awaited("paid"),
+        run.applied("paid", back=6, to="a"),
+        run.scheduled("a", "a@2"),
+    )
+    return run
+
+
+def found() -> Writing:
+    """A message is waited for under the number of an order, and should come soon."""
+    order = FromPath(path=("order",))
+    run = Writing(workflow(receive(correlation=order, deadline=SOON)))
+    due = Deadline(policy=SOON, started_at=run.now)
+    run.begin(evolve(run.awaited("paid"), correlation="7", deadline=due), order=7)
+    return run
+
+
+def not_to_be_found() -> Writing:
+    """What a message would be found by is no text and no number."""
+    run = Writing(workflow(receive(correlation=FromPath(path=("order",)))))
+    run.begin(run.ended("failed", "paid", Failure(kind="invalid_input")), order=[])
+    return run
+
+
+STORIES: Final = (
+    approved,
+    rejected,
+    turned_down,
+    held,
+    paused,
+    timed_out,
+    given_up,
+    delivered,
+    queued,
+    found,
+    not_to_be_found,
+)

@@ -1,16 +1,18 @@
 """Histories of steps, waits and joins, each as it should be."""
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.protocol.entries import Failure
-from squidmesh_core.values import Compare, Exponential, FromPath, RetryPolicy
+from squidmesh_core.ids import NodeName
+from squidmesh_core.protocol.entries import AttemptFailed, Deadline, Failure
+from squidmesh_core.values import Compare, DeadlinePolicy, Exponential, FromPath, RetryPolicy
 from support.journals.writing import Writing
 from support.scenario import BOOM, LEASE, SECOND
 from support.workflows import diamond, log, route, step, wait, workflow
 
+SOON: Final = DeadlinePolicy(within_ms=1_000)
 RETRY: Final = RetryPolicy(max_attempts=2, backoff=Exponential(min_ms=1_000, max_ms=60_000))
 
 
@@ -98,7 +100,7 @@ def decided() -> Writing:
         routes=(route("a", "a", when=small), route("a", "rest"), route("rest", "tell")),
     )
     run = Writing(spec)
-    again = {"condition": {"path": ["a"], "less_than": 2}}
+    again: dict[str, Any] = {"condition": {"path": ["a"], "less_than": 2}}
     run.begin(run.scheduled("a"))
     run.page(run.claimed("a:1"))
     run.page(
@@ -167,3 +169,59 @@ def cut_short() -> Writing:
     failure = Failure(kind="run_timed_out")
     run.page(run.claimed("timeout"), run.completed("timeout"), run.ended("failed", "", failure))
     return run
+
+
+def stranded() -> Writing:
+    """No condition holds, and there is no other way on."""
+    never = Compare(path=("a", "deep"), operator="equals", operand=7)
+    spec = workflow(step("a", output="a"), step("b"), routes=(route("a", "b", when=never),))
+    run = Writing(spec)
+    run.begin(run.scheduled("a"))
+    run.page(run.claimed("a:1"))
+    failure = Failure(kind="no_matching_transition")
+    run.page(run.completed("a:1", 1), run.applied("a"), run.ended("failed", "a", failure))
+    return run
+
+
+def hurried() -> Writing:
+    """A step with a deadline fails and is tried again, with a deadline of its own."""
+    run = Writing(workflow(step("a", retry=RetryPolicy(max_attempts=2), deadline=SOON)))
+    due = Deadline(policy=SOON, started_at=run.now)
+    run.begin(evolve(run.scheduled("a"), deadline=due))
+    run.page(run.claimed("a:1"))
+    failed = run.failed("a:1", retry=SECOND)
+    assert isinstance(failed, AttemptFailed)
+    assert failed.retry is not None
+    later = Deadline(policy=SOON, started_at=failed.retry.visible_at)
+    run.page(evolve(failed, retry=evolve(failed.retry, deadline=later)))
+    return run
+
+
+def met() -> Writing:
+    """Two strands reach one node at the same moment, which makes two visits."""
+    spec = workflow(log("a"), log("b"), log("c"), routes=(route("a", "c"), route("b", "c")))
+    run = Writing(evolve(spec, entry_steps=(NodeName("a"), NodeName("b"))))
+    run.begin(run.scheduled("a"), run.scheduled("b"))
+    run.page(
+        *(run.claimed("a:1"), run.completed("a:1"), run.applied("a", to="c")),
+        *(run.claimed("b:1"), run.completed("b:1"), run.applied("b", to="c")),
+        run.scheduled("c"),
+        run.scheduled("c", "c@2"),
+    )
+    return run
+
+
+STORIES: Final = (
+    chained,
+    taken_over,
+    lost,
+    held_back,
+    joined,
+    decided,
+    exhausted,
+    unprovided,
+    cut_short,
+    stranded,
+    hurried,
+    met,
+)
