@@ -3,6 +3,7 @@ The shop as an application, with its files in the working directory.
 
     python -m order_fulfilment.app                   take the orders in
     squidmesh work --app order_fulfilment.app:mesh   work them
+    python -m order_fulfilment.bank                  have the bank tell of payments
 """
 
 import sys
@@ -12,12 +13,18 @@ from squidmesh import Mesh
 
 from .gateway import Gateway  # noqa: TID252 - the example is a copy
 from .intake import take_in  # noqa: TID252 - the example is a copy
+from .ledger import Ledger  # noqa: TID252 - the example is a copy
+from .warehouse import Warehouse  # noqa: TID252 - the example is a copy
 from .workflow import OrderFulfilment, connect  # noqa: TID252 - the example is a copy
 
 
 def mesh() -> Mesh:
-    """The shop's mesh: `orders.db` is its journal, `ledger.jsonl` the gateway's ledger."""
-    connect(Gateway(Path("ledger.jsonl")))
+    """
+    The shop's mesh, with its journal in `orders.db`.
+
+    The gateway writes `ledger.jsonl`, the warehouse `stock.jsonl`.
+    """
+    connect(Gateway(Ledger(Path("ledger.jsonl"))), Warehouse(Ledger(Path("stock.jsonl"))))
     return Mesh.open("sqlite:///orders.db", workflows=[OrderFulfilment])
 
 

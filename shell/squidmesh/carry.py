@@ -6,24 +6,26 @@ attempt are one append, so the steady path costs one commit per step.
 """
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, cast
 
 from attrs import frozen
 
 from squidmesh.actions import ActionRegistry
 from squidmesh.claim import Claim, claim_in
-from squidmesh.context import Context
+from squidmesh.context import Context, UndoContext
 from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh.heartbeat import Heartbeats
+from squidmesh.line import StepSignals
 from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
-from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform
-from squidmesh.signals import StepSignals
+from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform, timed_out
+from squidmesh.timelimits import TimeLimits
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Refusal
+from squidmesh_core.definition.spec import StepNode
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.plan.deadline import evaluate
@@ -45,6 +47,8 @@ class Crew:
     queues: frozenset[str]
     run_async: Callable[[Coroutine[Any, Any, object], StepSignals], object]
     heartbeats: Heartbeats | None
+    #: Null: no step is limited.
+    limits: TimeLimits | None = None
     #: The instant that everything is decided at; null: the storage's clock.
     now: datetime | None = None
 
@@ -203,8 +207,10 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
     signals = StepSignals()
     ports = crew.door.ports
     kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else nullcontext()
+    limit_ms = _limit_of(crew, claim)
+    limited = _limited(crew, claim, signals, limit_ms)
     ports.site("perform.before")
-    with kept:
+    with kept, limited:
         outcome = perform(
             action,
             claim,
@@ -212,7 +218,29 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
             lambda coroutine: crew.run_async(coroutine, signals),
         )
     ports.site("perform.after")
+    if limit_ms is not None and signals.timed_out:
+        return timed_out(limit_ms)  # whatever it answered came too late
     return outcome
+
+
+def _limit_of(crew: Crew, claim: Claim) -> int | None:
+    """How long the step may take; callbacks that undo have no limit."""
+    if claim.kind != "step" or crew.limits is None:
+        return None
+    known = crew.door.memory.get(claim.run_id) or crew.door.fresh(claim.run_id)
+    node = known.spec.nodes.get(claim.node)
+    return node.timeout_ms if isinstance(node, StepNode) else None
+
+
+def _limited(
+    crew: Crew, claim: Claim, signals: StepSignals, limit_ms: int | None
+) -> AbstractContextManager[None]:
+    """Fail the attempt when the limit strikes, without waiting for the step."""
+    limits = crew.limits
+    if limits is None or limit_ms is None:
+        return nullcontext()
+    late = Settle(claim=claim, outcome=timed_out(limit_ms), go_on=False)
+    return limits.limiting(signals, limit_ms, lambda: settle_all(crew, [late]))
 
 
 def context_of(door: Door, claim: Claim, signals: StepSignals) -> Context:
@@ -222,19 +250,24 @@ def context_of(door: Door, claim: Claim, signals: StepSignals) -> Context:
     begun = state.started
     attempt = state.attempt(claim.attempt_key)
     deadline = attempt.intent.deadline if attempt else None
-    return Context(
-        run_id=claim.run_id,
-        workflow=claim.workflow,
-        node=claim.node,
-        attempt=claim.attempt,
-        visit=claim.visit,
-        attempt_key=claim.attempt_key,
-        idempotency_key=claim.idempotency_key,
-        claim_id=claim.claim_id,
-        fencing_token=claim.fencing_token,
-        queue=claim.queue,
-        tags=begun.tags if begun else (),
-        due_at=evaluate(deadline, state.at).due_at if deadline and state.at else None,
-        state={name: restore(value) for name, value in state.context.items()},
-        signals=signals,
-    )
+    members: dict[str, Any] = {
+        "run_id": claim.run_id,
+        "workflow": claim.workflow,
+        "node": claim.node,
+        "attempt": claim.attempt,
+        "visit": claim.visit,
+        "attempt_key": claim.attempt_key,
+        "idempotency_key": claim.idempotency_key,
+        "claim_id": claim.claim_id,
+        "fencing_token": claim.fencing_token,
+        "queue": claim.queue,
+        "tags": begun.tags if begun else (),
+        "due_at": evaluate(deadline, state.at).due_at if deadline and state.at else None,
+        "state": {name: restore(value) for name, value in state.context.items()},
+        "signals": signals,
+    }
+    if claim.kind == "compensation":
+        given = cast("Mapping[str, object]", claim.input["input"])
+        failure = cast("Mapping[str, object] | None", claim.input["failure"])
+        return UndoContext(**members, input=given, failure=failure or {})
+    return Context(**members)

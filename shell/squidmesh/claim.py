@@ -16,7 +16,7 @@ from squidmesh_core.ids import (
     visit_number,
 )
 from squidmesh_core.protocol.commands import Held, Offer
-from squidmesh_core.protocol.entries import AttemptClaimed, Entry, InputFrom
+from squidmesh_core.protocol.entries import AttemptClaimed, AttemptKind, Entry, InputFrom
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
 
@@ -29,6 +29,8 @@ class Claim:
     attempt_key: AttemptKey
     workflow: str
     node: NodeName
+    #: What the attempt is: a step, or the callback that undoes one (`compensation`).
+    kind: AttemptKind
     #: The action to perform, by key.
     action: str | None
     input: Mapping[str, object] = field(repr=False)
@@ -80,6 +82,7 @@ def _claim(
         attempt_key=intent.attempt_key,
         workflow=state.started.workflow if state.started else "",
         node=intent.step,
+        kind=intent.kind,
         action=intent.action,
         input={name: restore(value) for name, value in attempt.input.items()},
         whole_context=isinstance(intent.input, InputFrom) and intent.input.bindings is None,

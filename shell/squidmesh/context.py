@@ -36,7 +36,7 @@ class Signals(Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the step should stop: time-out, cancelled run or draining worker."""
+        """Whether the step should stop: its time is over, or its run ended or undoes its steps."""
 
     def progress(self, done: float, of: float | None, note: str | None) -> None:
         """Keep it for the next heartbeat to carry."""
@@ -137,7 +137,7 @@ class Context:
                 "output_not_certain",
                 {"run_id": self.run_id, "node": node.name},
             )
-        return cast("R", reader_for(node._output_hint())(self.state[key]))
+        return cast("R", reader_for(node._context_hint())(self.state[key]))
 
     def progress(self, done: float, *, of: float | None = None, note: str | None = None) -> None:
         """Say how far the step is; rides on the next heartbeat, so it costs no write."""

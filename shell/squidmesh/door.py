@@ -26,7 +26,7 @@ from squidmesh_core.protocol.commands import Command
 from squidmesh_core.protocol.entries import AttemptCompleted, Entry
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_core.state.run import RunState
-from squidmesh_storage.api import Journal
+from squidmesh_storage.api import Journal, Quarantine
 
 LOG: Final = logging.getLogger("squidmesh.workflow")
 _LEVELS: Final = {
@@ -111,23 +111,22 @@ class Door:
         known = self.memory.get(run_id)
         return known if known is not None and known.hash == head.hash else None
 
-    def set_aside(self, run_id: RunId, error: Exception) -> None:
+    def stop(self, run_id: RunId, bug: Exception) -> None:
         """
-        Keep a run that cannot be worked on out of the way of the others.
-
-        A damaged one is marked for everybody; one that a newer squidmesh wrote
-        is left alone by this process.  A storage that is away says nothing of
-        the run.
+        Mark a run that trips over a bug of ours, so that the others go on.
 
         Raises:
             StorageError: The storage failed.
         """
-        code = error.code if isinstance(error, SquidmeshError) else "run_quarantined"
-        if code == "newer_entries":
-            self.memory.left_alone.add(run_id)
-        elif code == "run_quarantined":
-            self.memory.forget(run_id)
-            self.journal.quarantine(run_id, str(error) or type(error).__name__)
+        self.memory.forget(run_id)
+        try:
+            self.fresh(run_id)
+        except SquidmeshError:
+            return  # damage is what it tripped over; reading has told where, and marked it
+        except Exception as again:  # it trips over reading, too
+            bug = again
+        reason = f"{type(bug).__name__}: {bug}"
+        self.journal.quarantine(run_id, Quarantine(revision=None, reason=reason))
 
     def remember(self, known: Known, entries: Sequence[Entry], rows: RowChanges) -> None:
         """Keep a state whose append is durable, and tell what became visible."""

@@ -20,10 +20,11 @@ from squidmesh.duration import Duration, duration_ms
 from squidmesh.eventloop import EventLoop
 from squidmesh.handle import Handled
 from squidmesh.heartbeat import Heartbeats
+from squidmesh.line import StepSignals
 from squidmesh.ports import Ports
-from squidmesh.signals import StepSignals
 from squidmesh.starting import Request
 from squidmesh.taking import Taken, take
+from squidmesh.timelimits import TimeLimits
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Journal
 
@@ -55,6 +56,7 @@ class Engine:
         self._event_loop = EventLoop()
         self._heartbeats: dict[int, Heartbeats] = {}
         self._keepers: tuple[SlotKeeper, ...] = ()
+        self._limits = TimeLimits(ports.monotonic)
 
     def close(self) -> None:
         """Drain the workers, then let go of threads, connections and files."""
@@ -62,6 +64,7 @@ class Engine:
             keeper.stop()
         for heartbeats in self._heartbeats.values():
             heartbeats.stop()
+        self._limits.stop()
         self._event_loop.close()
         self.door.journal.close()
 
@@ -143,6 +146,7 @@ class Engine:
             queues=frozenset(checks.queues("queues", queues)),
             run_async=self.run_async,
             heartbeats=self._beats(lease_ms) if heartbeat else None,
+            limits=self._limits,
             now=checks.instant("now", now),
         )
 

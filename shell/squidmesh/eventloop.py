@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from squidmesh.signals import StepSignals
+from squidmesh.line import StepSignals
 
 if TYPE_CHECKING:
     import asyncio

@@ -16,7 +16,7 @@ from attrs import define
 
 from squidmesh.claim import Claim
 from squidmesh.door import Door
-from squidmesh.signals import StepSignals
+from squidmesh.line import StepSignals
 from squidmesh_core.decide import Refusal
 from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import ClaimId
@@ -111,3 +111,5 @@ class Heartbeats:
         if isinstance(handled.answer, Refusal):
             # Settled in the meantime, or lost: only a running step will ever notice.
             beat.signals.lose(cancelled=handled.state.terminal is not None)
+        elif handled.state.undoing and claim.kind != "compensation":
+            beat.signals.cancel()

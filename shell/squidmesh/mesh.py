@@ -22,6 +22,7 @@ from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.duration import Duration, duration_ms
 from squidmesh.engine import Engine
+from squidmesh.health import Health, health
 from squidmesh.inbox import OpenGate, approvals
 from squidmesh.opening import migrate as migrate_schema
 from squidmesh.opening import open_journal
@@ -34,6 +35,7 @@ from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
 from squidmesh.steering import RunRef, Steering
+from squidmesh.verifying import Report, verify
 from squidmesh.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
@@ -449,6 +451,26 @@ class Mesh(Steering):
             StorageError: That run is unreadable, or the storage failed.
         """
         return reindex(self.door, None if run is None else run_id_of(run))
+
+    def verify(self, run: RunRef | None = None, *, checker: bool = False) -> Report:
+        """
+        Read every stored append of one run, or of all, again; see `Report`.
+
+        A damaged run is quarantined, the mark of one that can be read is lifted.
+
+        Args:
+            run: The run; null: all.
+            checker: Also hold each journal against the rules of specs/invariants.md.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: The storage failed; damage is a finding and no error.
+        """
+        return verify(self.door, None if run is None else run_id_of(run), checker=checker)
+
+    def health(self) -> Health:
+        """How the journal and the work in it stand; a storage that is away is a finding."""
+        return health(self.door, self.actions.performable(), self.door.ports.host_time())
 
     def _claim(self, crew: Crew) -> Claim | None:
         """One claim; what needs nobody is done on the way."""

@@ -16,6 +16,7 @@ from attrs import Factory, evolve, frozen
 from squidmesh.actions import Action
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh.authoring.signature import Signature
 from squidmesh.checks import text, wrong
 from squidmesh.claim import Claim
 from squidmesh.context import Context
@@ -73,13 +74,14 @@ def perform(
 
     Args:
         action: What to call.
-        claim: What it is called for, with the input as the definition bound it.
+        claim: What it is called for, with the input as the definition bound it; of a
+            callback, what its step was given and gave.
         context: Makes the context, if the step asks for one.
         run_async: How coroutines are run to their end.
     """
     signature = action.signature
     try:
-        arguments = signature.bind(claim.input, whole=claim.whole_context)
+        arguments = _arguments(signature, claim)
     except ContractMismatch as mismatch:
         return _mismatch("invalid_input", mismatch)
     except Exception as exc:  # a contract of the host's may check itself, and raise anything
@@ -105,6 +107,26 @@ def perform(
         return _not_storable(refused)
     except Exception as exc:  # a property that raises, a list inside itself
         return evolve(_raised(exc, kind="invalid_output"), retryable=False)
+
+
+def _arguments(signature: Signature, claim: Claim) -> dict[str, object]:
+    """
+    What the function is called with, by name; a callback gets the output of its step first.
+
+    Raises:
+        ContractMismatch: The input does not fit the function.
+    """
+    if claim.kind != "compensation":
+        return signature.bind(claim.input, whole=claim.whole_context)
+    first = next(iter(signature.inputs), None)
+    return signature.bind({} if first is None else {first: claim.input["output"]})
+
+
+def timed_out(limit_ms: int) -> Failed:
+    """The failure of a step that took longer than it may; its policy may try again."""
+    return Failed(
+        error=Failure(kind="timed_out", message=f"the step took longer than {limit_ms} ms")
+    )
 
 
 def succeeded(output: object) -> Succeeded:

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, Literal, get_args
 
 from attrs import frozen
@@ -36,6 +37,10 @@ Site = Literal[
 SITES: Final[tuple[Site, ...]] = get_args(Site)
 
 
+def _host_time() -> datetime:
+    return datetime.now(UTC)
+
+
 def _rest(wakeups: Wakeups, seconds: float) -> bool:
     return wakeups.wait(seconds)
 
@@ -59,6 +64,8 @@ class Ports:
     draw: Callable[[], float] = random.random
     #: Seconds on a clock that never steps back; measures, never judges leases.
     monotonic: Callable[[], float] = time.monotonic
+    #: This host's clock: compared with the storage's, and never believed.
+    host_time: Callable[[], datetime] = _host_time
     #: Wait for a hint of new work, at most so many seconds; whether there was one.
     rest: Callable[[Wakeups, float], bool] = _rest
     #: Wait so many seconds, whatever happens.

@@ -1,4 +1,8 @@
-"""Reading runs: inspection, lists, journals, waiting for an end; none of it writes."""
+"""
+Reading runs: inspection, lists, journals, waiting for an end.
+
+None of it writes, but for the mark on a run that turns out to be damaged.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -13,14 +17,14 @@ from squidmesh.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.errors import RunNotFound, WaitTimeout
 from squidmesh_core.ids import Revision, RunId, is_run_id
-from squidmesh_core.protocol.codec import decode, entry_to_json
+from squidmesh_core.protocol.codec import CODEC_VERSION, decode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views import inspection
 from squidmesh_core.views.inspection import Run, run_of, run_view
-from squidmesh_storage.api import RunFilter
+from squidmesh_storage.api import Listed, RunFilter
 
 #: Seconds between looks at a run that another process may move.
 FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
@@ -114,7 +118,7 @@ def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Pag
     limit = page_limit(limit)
     where = _filter(filters)
     page = door.journal.runs(where, None if cursor is None else read_cursor(cursor), limit)
-    items = tuple(run_view(listed.row, listed.head) for listed in page.items)
+    items = tuple(_listed(door, listed) for listed in page.items)
     return Page(items=items, next=None if page.next is None else cursor_of(*page.next))
 
 
@@ -167,6 +171,17 @@ def run_id_of(ref: object) -> RunId:
     if isinstance(text, str) and is_run_id(text.lower()):
         return RunId(text.lower())
     raise RunNotFound("expected a run id (a UUID), a Run or a Snapshot", "invalid_run_id", {})
+
+
+def _listed(door: Door, listed: Listed) -> Run:
+    mark, run_id = listed.quarantined, listed.row.run_id
+    where = "" if mark is None or mark.revision is None else f"revision {mark.revision}: "
+    return run_view(
+        listed.row,
+        listed.head,
+        quarantined=None if mark is None else f"{where}{mark.reason}",
+        newer=listed.codec > CODEC_VERSION or run_id in door.memory.left_alone,
+    )
 
 
 def _as_data(entry: Entry, run_id: RunId) -> JournalEntry:

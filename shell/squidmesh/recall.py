@@ -3,6 +3,9 @@ Reading a run: from a checkpoint if there is a usable one, then what came after.
 
 Losing, deleting or garbling a checkpoint changes nothing but time: one that
 cannot be read, or that another codec wrote, is passed over.
+
+A journal that does not fit is another matter: whoever finds that marks the run
+for everybody, and nobody works on it until a clean `verify` lifts the mark.
 """
 
 from contextlib import suppress
@@ -10,16 +13,17 @@ from hashlib import sha256
 from typing import Final
 
 from squidmesh.known import Known, Memory
-from squidmesh.requests import Trip, load, put_checkpoint, read_definition
+from squidmesh.requests import Trip, load, put_checkpoint, put_quarantine, read_definition
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import DefinitionError, StorageError
-from squidmesh_core.ids import BEGINNING, RunId
-from squidmesh_core.protocol.codec import CODEC_VERSION, decode
+from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.chain import first_break
+from squidmesh_core.protocol.codec import CODEC_VERSION, entries_of
 from squidmesh_core.protocol.converter import from_json, to_json
 from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import STATE_VERSION, RunState
-from squidmesh_storage.api import Checkpoint, Loaded
+from squidmesh_storage.api import Checkpoint, Loaded, Quarantine
 
 #: A cold start that replays more entries than this leaves a checkpoint behind.
 CHECKPOINT_AFTER: Final = 500
@@ -27,6 +31,8 @@ CHECKPOINT_AFTER: Final = 500
 VERSION: Final = CODEC_VERSION * 1000 + STATE_VERSION
 #: Characters of the digest that a stored state begins with.
 _DIGEST: Final = 64
+#: Why one run cannot be read while the storage itself is well.
+UNREADABLE: Final = frozenset({"run_quarantined", "newer_entries"})
 
 
 def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
@@ -37,17 +43,13 @@ def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
         RunNotFound: There is no such run.
         StorageError: Its journal or its definition is unreadable.
     """
-    loaded = yield from load(run_id, BEGINNING)
-    begin = _thawed(run_id, loaded.checkpoint)
-    if begin is None and loaded.checkpoint is not None:
-        loaded = yield from load(run_id, BEGINNING, whole=True)
-    state = _folded(begin or RunState(run_id=run_id), loaded)
-    spec = yield from definition_of(memory, state)
-    known = Known(state=state, hash=loaded.head.hash, spec=spec)
+    loaded = yield from _unmarked(memory, run_id, BEGINNING)
+    try:
+        known = yield from _read(memory, run_id, loaded)
+    except StorageError as error:
+        yield from set_aside(memory, run_id, error)
+        raise
     memory.put(known)
-    replayed = state.revision - (begin.revision if begin else BEGINNING)
-    if replayed > CHECKPOINT_AFTER and state.terminal is None:
-        yield from _leave_checkpoint(known)
     return known
 
 
@@ -59,15 +61,43 @@ def catch_up(memory: Memory, known: Known) -> Trip[Known]:
         RunNotFound: There is no such run (any more).
         StorageError: Its journal is unreadable.
     """
+    run_id = known.state.run_id
     if known.state.revision == BEGINNING:
-        return (yield from recall(memory, known.state.run_id))
-    loaded = yield from load(known.state.run_id, known.state.revision)
-    if not loaded.records:
-        return known
-    state = _folded(known.state, loaded)
-    newer = Known(state=state, hash=loaded.head.hash, spec=known.spec)
-    memory.put(newer)
+        return (yield from recall(memory, run_id))
+    loaded = yield from _unmarked(memory, run_id, known.state.revision)
+    try:
+        newer = _continued(known, loaded)
+    except StorageError as error:
+        yield from set_aside(memory, run_id, error)
+        raise
+    if newer is not known:
+        memory.put(newer)
     return newer
+
+
+def set_aside(memory: Memory, run_id: RunId, error: StorageError) -> Trip[None]:
+    """
+    Keep a run that turns out unreadable out of the way of the others.
+
+    A damaged one is marked for everybody; one that a newer squidmesh wrote is
+    left alone by this process.  Any other error says nothing of the run.
+    """
+    if error.code == "newer_entries":
+        memory.left_alone.add(run_id)
+    elif error.code == "run_quarantined":
+        memory.forget(run_id)
+        # Whoever reads a run must learn what is wrong with it, also where nobody can write.
+        with suppress(StorageError):
+            yield from put_quarantine(run_id, mark_of(error))
+
+
+def mark_of(error: StorageError) -> Quarantine:
+    """The mark that an error of code `run_quarantined` leads to."""
+    revision = error.details.get("revision")
+    return Quarantine(
+        revision=Revision(revision) if isinstance(revision, int) else None,
+        reason=str(error.details.get("reason", error.message)),
+    )
 
 
 def definition_of(memory: Memory, state: RunState) -> Trip[Spec]:
@@ -77,15 +107,40 @@ def definition_of(memory: Memory, state: RunState) -> Trip[Spec]:
     Raises:
         StorageError: The run never started, or its definition is not stored.
     """
-    if state.started is None:
-        raise _unreadable(state.run_id, "its journal holds no run_started")
-    fingerprint = state.started.definition
+    fingerprint = fingerprint_of(state)
     known = memory.spec(fingerprint)
     if known is not None:
         return known
     text = yield from read_definition(fingerprint)
+    spec = read_spec(state, text)
+    memory.keep_spec(spec)
+    return spec
+
+
+def fingerprint_of(state: RunState) -> Fingerprint:
+    """
+    What names the definition that a run started with.
+
+    Raises:
+        StorageError: The run never started.
+    """
+    if state.started is None:
+        raise unreadable(state.run_id, "the journal holds no run_started", Revision(1))
+    return state.started.definition
+
+
+def read_spec(state: RunState, text: str | None) -> Spec:
+    """
+    The definition of a run from its stored text.
+
+    Raises:
+        StorageError: It is missing, was changed, or is beyond this release; the
+            revision is that of the entry that names it.
+    """
+    fingerprint = fingerprint_of(state)
+    revision = state.started.revision if state.started else Revision(1)
     if text is None:
-        raise _unreadable(state.run_id, f"its definition {fingerprint} is not stored")
+        raise unreadable(state.run_id, f"the definition {fingerprint} is not stored", revision)
     try:
         spec = Spec.from_dict(canonical.decode(text))
     except DefinitionError as error:
@@ -94,25 +149,78 @@ def definition_of(memory: Memory, state: RunState) -> Trip[Spec]:
             f"run {state.run_id} has a definition that this squidmesh cannot read "
             f"({error.code}); the run is left alone",
             "newer_entries",
-            {"run_id": state.run_id, "definition": fingerprint},
+            {"run_id": state.run_id, "revision": revision, "definition": fingerprint},
         ) from error
     except ValueError as error:
-        raise _unreadable(state.run_id, f"its definition {fingerprint} is no JSON") from error
+        why = f"the definition {fingerprint} is no JSON"
+        raise unreadable(state.run_id, why, revision) from error
     if spec.fingerprint != fingerprint:
-        raise _unreadable(state.run_id, f"its definition {fingerprint} was changed")
-    memory.keep_spec(spec)
+        raise unreadable(state.run_id, f"the definition {fingerprint} was changed", revision)
     return spec
+
+
+def unreadable(run_id: RunId, reason: str, revision: Revision | None) -> StorageError:
+    """A run whose journal, or what belongs to it, does not fit."""
+    where = "" if revision is None else f" at revision {revision}"
+    return StorageError(
+        f"run {run_id} cannot be read{where}: {reason}; nothing was changed, and no other run "
+        "is affected",
+        "run_quarantined",
+        {"run_id": run_id, "revision": revision, "reason": reason},
+    )
+
+
+def _unmarked(memory: Memory, run_id: RunId, after: Revision) -> Trip[Loaded]:
+    """The appends after a revision, of a run that nobody has marked."""
+    try:
+        loaded = yield from load(run_id, after)
+    except StorageError as error:
+        yield from set_aside(memory, run_id, error)
+        raise
+    if loaded.quarantined is not None:
+        # Not `set_aside`: whoever lifts the mark meanwhile must not find it again.
+        memory.forget(run_id)
+        raise unreadable(run_id, loaded.quarantined.reason, loaded.quarantined.revision)
+    return loaded
+
+
+def _read(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[Known]:
+    begin = thawed(run_id, loaded.checkpoint)
+    if begin is None and loaded.checkpoint is not None:
+        loaded = yield from load(run_id, BEGINNING, whole=True)
+    state = _folded(begin or RunState(run_id=run_id), loaded)
+    spec = yield from definition_of(memory, state)
+    known = Known(state=state, hash=loaded.head.hash, spec=spec)
+    replayed = state.revision - (begin.revision if begin else BEGINNING)
+    if replayed > CHECKPOINT_AFTER and state.terminal is None:
+        yield from _leave_checkpoint(known)
+    return known
+
+
+def _continued(known: Known, loaded: Loaded) -> Known:
+    """
+    What is known of a run, and what was appended since.
+
+    Raises:
+        StorageError: The journal is not the one that was read before.
+    """
+    state, head = known.state, loaded.head
+    broken = first_break(loaded.records[:1], previous=known.hash, after=state.revision)
+    if not loaded.records and head.revision < state.revision:
+        broken = Revision(head.revision + 1)
+    elif not loaded.records and head.hash != known.hash:
+        broken = state.revision
+    if broken is not None:
+        raise unreadable(state.run_id, "the journal is not the one that was read before", broken)
+    if not loaded.records:
+        return known
+    return Known(state=_folded(state, loaded), hash=head.hash, spec=known.spec)
 
 
 def _folded(state: RunState, loaded: Loaded) -> RunState:
     draft = Draft(state)
     for record in loaded.records:
-        entries = decode(record.body, run_id=record.run_id, first=record.first)
-        if len(entries) != record.last - record.first + 1:
-            raise _unreadable(
-                state.run_id, f"revision {record.first} holds another number of entries than said"
-            )
-        for entry in entries:
+        for entry in entries_of(record):
             draft.take(entry)
     return draft.state()
 
@@ -131,7 +239,8 @@ def _leave_checkpoint(known: Known) -> Trip[None]:
         yield from put_checkpoint(state.run_id, checkpoint)
 
 
-def _thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
+def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
+    """The state that a checkpoint holds; null: there is none, or it is not usable here."""
     if checkpoint is None or checkpoint.codec_version != VERSION:
         return None
     digest, body = checkpoint.body[:_DIGEST], checkpoint.body[_DIGEST:]
@@ -148,11 +257,3 @@ def _thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
 
 def _digest(body: str) -> str:
     return sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _unreadable(run_id: RunId, why: str) -> StorageError:
-    return StorageError(
-        f"run {run_id} cannot be read: {why}; nothing was changed",
-        "run_quarantined",
-        {"run_id": run_id, "reason": why},
-    )

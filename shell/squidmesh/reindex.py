@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from squidmesh.door import Door
-from squidmesh_core.errors import SquidmeshError
+from squidmesh.recall import UNREADABLE
+from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import RunId
-from squidmesh_core.views.index import attempt_rows, run_row
+from squidmesh_core.views.index import rows_of
+from squidmesh_storage.api import Journal
 
 #: Run ids read at once.
 _PAGE: Final = 500
@@ -21,7 +23,8 @@ def reindex(door: Door, run_id: RunId | None = None) -> int:
     """
     Rebuild the rows of one run, or of all that can be read; how many there were.
 
-    A run that cannot be read is set aside; the others go on.
+    A run that cannot be read is set aside, and one that is quarantined stays as it
+    is; the others go on.
 
     Raises:
         RunNotFound: There is no such run.
@@ -32,12 +35,15 @@ def reindex(door: Door, run_id: RunId | None = None) -> int:
         reindex_run(door, run_id)
         return 1
     rebuilt = 0
-    for one in _every_run(door):
+    for one in every_run(door.journal):
         door.memory.forget(one)  # what is rebuilt comes from the journal alone
         try:
             reindex_run(door, one)
-        except SquidmeshError as error:
-            door.set_aside(one, error)
+        except RunNotFound:
+            continue
+        except StorageError as error:
+            if error.code not in UNREADABLE:
+                raise
         else:
             rebuilt += 1
     return rebuilt
@@ -52,15 +58,16 @@ def reindex_run(door: Door, run_id: RunId) -> None:
         StorageError: The storage failed, or the run is unreadable.
     """
     while True:
-        state = door.fresh(run_id).state
-        run = run_row(state)
+        known = door.fresh(run_id)
+        rows = rows_of(known.state, known.spec)
         # Somebody who appends in between has changed the rows himself: look again.
-        if run is None or door.journal.index(run_id, state.revision, run, attempt_rows(state)):
+        if door.journal.index(run_id, known.state.revision, rows):
             return
 
 
-def _every_run(door: Door) -> Iterator[RunId]:
+def every_run(journal: Journal) -> Iterator[RunId]:
+    """The ids of all runs that have a journal, a page at a time."""
     after: RunId | None = None
-    while page := door.journal.run_ids(after, _PAGE):
+    while page := journal.run_ids(after, _PAGE):
         yield from page
         after = page[-1]

@@ -22,6 +22,7 @@ from squidmesh_storage.api import (
     Journal,
     Loaded,
     Outcome,
+    Quarantine,
     Unknown,
 )
 
@@ -71,7 +72,15 @@ class PutCheckpoint:
     checkpoint: Checkpoint
 
 
-Request = Load | Write | Find | ReadClock | ReadDefinition | PutCheckpoint
+@frozen(kw_only=True)
+class PutQuarantine:
+    """Mark a run whose journal cannot be read."""
+
+    run_id: RunId
+    mark: Quarantine
+
+
+Request = Load | Write | Find | ReadClock | ReadDefinition | PutCheckpoint | PutQuarantine
 Reply = Loaded | Outcome | Revision | datetime | str | None
 Result = TypeVar("Result")
 Trip = Generator[Request, Reply, Result]
@@ -118,6 +127,11 @@ def read_definition(fingerprint: Fingerprint) -> Trip[str | None]:
 def put_checkpoint(run_id: RunId, checkpoint: Checkpoint) -> Trip[None]:
     """Store a state."""
     yield PutCheckpoint(run_id=run_id, checkpoint=checkpoint)
+
+
+def put_quarantine(run_id: RunId, mark: Quarantine) -> Trip[None]:
+    """Mark a run as unreadable."""
+    yield PutQuarantine(run_id=run_id, mark=mark)
 
 
 def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
@@ -219,5 +233,8 @@ def _answer(request: Request, journal: Journal, ports: Ports) -> Reply:
             ports.site("checkpoint.before")
             journal.put_checkpoint(run_id, checkpoint)
             ports.site("checkpoint.after")
+            return None
+        case PutQuarantine(run_id=run_id, mark=mark):
+            journal.quarantine(run_id, mark)
             return None
     assert_never(request)

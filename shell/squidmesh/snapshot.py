@@ -39,7 +39,7 @@ class Snapshot(inspection.Snapshot):
                 "output_not_certain",
                 {"run_id": self.id, "node": node.name, "status": self.status},
             )
-        read = reader_for(cast("Any", node._output_hint()))
+        read = reader_for(cast("Any", node._context_hint()))
         return cast("R", read(restore(self.context[key])))
 
     def payload(self, trigger: "Trigger[P]") -> P:

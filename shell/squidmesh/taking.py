@@ -7,8 +7,8 @@ every other command (specs/protocol.md §8.10).
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -19,7 +19,7 @@ from squidmesh.handle import batch_of
 from squidmesh.known import Known
 from squidmesh.reindex import reindex_run
 from squidmesh_core.decide import Decision, claim_row, decide
-from squidmesh_core.errors import SquidmeshError, StorageError, StorageUnavailable
+from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol import commands
 from squidmesh_core.protocol.commands import Offer
@@ -128,9 +128,11 @@ class _Round:
         for candidate in wanted[: self._limit]:
             by_run.setdefault(candidate.row.run_id, []).append(candidate)
         for run_id, of_run in by_run.items():
-            plan = self._fresh(of_run, now)
-            if plan is None:
-                plan = self._by_state(run_id, of_run[0], now)
+            try:
+                plan = self._fresh(of_run, now) or self._by_state(run_id, of_run[0], now)
+            except Exception as bug:  # whatever it is, it must not stop the other runs
+                self._broken[run_id] = bug
+                continue
             if plan is not None:
                 self.plans.append(plan)
         return [plan.batch for plan in self.plans]
@@ -143,30 +145,32 @@ class _Round:
             StorageError: The storage failed.
         """
         for run_id in self._unread:
-            try:
-                self.door.fresh(run_id)
-            except StorageUnavailable:
-                raise
-            except SquidmeshError as error:
-                self.door.set_aside(run_id, error)
-        for run_id, bug in self._broken.items():
-            self.door.set_aside(run_id, bug)
+            self._attend(run_id, self.door.fresh)
         for run_id in self._misleading:
-            reindex_run(self.door, run_id)
+            self._attend(run_id, partial(reindex_run, self.door))
+        for run_id, bug in self._broken.items():
+            self.door.stop(run_id, bug)
         return bool(self._unread or self._broken or self._misleading)
 
     def claims_of(self, plan: _Plan) -> list[Claim]:
         """The claims that a committed batch made; the run is known from here on."""
-        run_id = plan.batch.record.run_id
         try:
             state = self._remembered(plan).state
-        except SquidmeshError as error:
+        except SquidmeshError:
             # Nobody performs it, its lease runs out; the other claims are made by now.
-            with suppress(StorageError):
-                self.door.set_aside(run_id, error)
             return []
         claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
         return [claim for claim in claims if claim is not None]
+
+    def _attend(self, run_id: RunId, see_to: Callable[[RunId], object]) -> None:
+        try:
+            see_to(run_id)
+        except StorageUnavailable:
+            raise
+        except SquidmeshError:
+            return  # set aside by now, or gone
+        except Exception as bug:  # whatever it is, it must not stop the other runs
+            self._broken[run_id] = bug
 
     def _fresh(self, candidates: Sequence[Candidate], now: datetime) -> _Plan | None:
         """The claim of unclaimed attempts, from their rows alone; null if any is not."""
@@ -199,11 +203,7 @@ class _Round:
         if known is None:
             self._unread.append(run_id)
             return None
-        try:
-            answer = decide(known.state, known.spec, command, now)
-        except Exception as bug:  # whatever it is, it must not stop the other runs
-            self._broken[run_id] = bug
-            return None
+        answer = decide(known.state, known.spec, command, now)
         if not isinstance(answer, Decision):
             self._misleading.append(run_id)
             return None

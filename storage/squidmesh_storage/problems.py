@@ -62,7 +62,11 @@ def broken_chain(run_id: RunId, revision: Revision) -> StorageError:
         f"the journal of run {run_id} is damaged: what is stored at revision {revision} does not "
         f"follow what comes before it; no other run is affected",
         "run_quarantined",
-        {"run_id": run_id, "revision": revision},
+        {
+            "run_id": run_id,
+            "revision": revision,
+            "reason": "it does not follow what comes before it",
+        },
     )
 
 

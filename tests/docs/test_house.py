@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-FRAGMENT = re.compile(r"\d+\.(added|changed|deprecated|removed|fixed)\.md")
+FRAGMENT = re.compile(r"\d+(-[a-z]+)*\.(added|changed|deprecated|removed|fixed)\.md")
 
 
 def test_ci_types_the_commands_of_the_readme() -> None:

@@ -19,7 +19,16 @@ from hypothesis.stateful import (
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import Revision, RunId
 from squidmesh_core.protocol.chain import origin
-from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.rows import (
+    AttemptRow,
+    CorrelationRow,
+    Head,
+    IndexRows,
+    RowChanges,
+    RunRow,
+    RunStatus,
+)
 from squidmesh_storage.api import (
     Batch,
     Candidate,
@@ -27,9 +36,19 @@ from squidmesh_storage.api import (
     Claimed,
     Journal,
     Loaded,
+    Quarantine,
     RunFilter,
 )
-from squidmesh_storage.conformance.kit import EPOCH, Clock, attempt, key, on, run_id, run_row
+from squidmesh_storage.conformance.kit import (
+    EPOCH,
+    Clock,
+    attempt,
+    correlation,
+    key,
+    on,
+    run_id,
+    run_row,
+)
 from squidmesh_storage.memory import MemoryJournal
 from squidmesh_storage.sqlite import SqliteJournal
 
@@ -38,6 +57,7 @@ STEPS = ["a", "b"]
 QUEUES = ["default", "mail"]
 STATUSES: list[RunStatus] = ["running", "paused", "completed"]
 TAGS = ["red", "blue"]
+TEXTS = ["order-7", "order-8"]
 
 runs = st.sampled_from(RUNS)
 #: Seconds around the instants that rows name.
@@ -85,6 +105,8 @@ listed = st.builds(
     tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
     created_at=moments.map(lambda delay: EPOCH + delay),
 )
+correlations = st.dictionaries(st.sampled_from(TEXTS), st.booleans(), max_size=2)
+marks = st.builds(Quarantine, revision=st.none() | st.just(Revision(2)), reason=st.just("damaged"))
 filters = st.builds(
     RunFilter,
     workflow=st.none() | st.sampled_from(["orders", "mail"]),
@@ -117,6 +139,8 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         run_row=st.none() | listed,
         put=st.lists(attempts, max_size=2, unique_by=lambda one: one.step),
         drop=st.lists(st.sampled_from(STEPS), max_size=2, unique=True),
+        found_by=st.none() | correlations,
+        newer=st.sampled_from([0, 0, 0, 1]),
     )
     def somebody_appends(
         self,
@@ -127,8 +151,13 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         run_row: RunRow | None,
         put: list[Attempt],
         drop: list[str],
+        found_by: dict[str, bool] | None,
+        newer: int,
     ) -> None:
         batch = self.batch(run, late=late, entries=entries, run_row=run_row, put=put, drop=drop)
+        found = None if found_by is None else _correlations(run, found_by)
+        rows = evolve(batch.rows, correlations=found)
+        batch = evolve(batch, rows=rows, codec=CODEC_VERSION + newer)
         self.all_answer(lambda journal: journal.append((batch,)))
 
     @rule(
@@ -179,15 +208,39 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
 
         self.all_answer(ask)
 
-    @rule(run=runs, row=listed, put=st.lists(attempts, max_size=2, unique_by=lambda a: a.step))
-    def somebody_rebuilds_the_index(self, run: RunId, row: RunRow, put: list[Attempt]) -> None:
-        rows = [one.row(run, self.clock.time) for one in put]
+    @rule(
+        run=runs,
+        row=listed,
+        put=st.lists(attempts, max_size=2, unique_by=lambda a: a.step),
+        found_by=correlations,
+    )
+    def somebody_rebuilds_the_index(
+        self, run: RunId, row: RunRow, put: list[Attempt], found_by: dict[str, bool]
+    ) -> None:
+        attempts = sorted(put, key=lambda one: one.step)
+        rows = IndexRows(
+            run=evolve(row, run_id=run),
+            attempts=tuple(one.row(run, self.clock.time) for one in attempts),
+            correlations=_correlations(run, found_by),
+        )
         head = self.head(run).revision
-        self.all_answer(lambda journal: journal.index(run, head, evolve(row, run_id=run), rows))
+        self.all_answer(lambda journal: journal.index(run, head, rows))
 
-    @rule(run=runs, reason=st.none() | st.just("damaged"))
-    def somebody_quarantines(self, run: RunId, reason: str | None) -> None:
-        self.all_answer(lambda journal: journal.quarantine(run, reason))
+    @rule(run=runs, mark=st.none() | marks)
+    def somebody_quarantines(self, run: RunId, mark: Quarantine | None) -> None:
+        self.all_answer(lambda journal: journal.quarantine(run, mark))
+
+    @rule(text=st.sampled_from(TEXTS), limit=st.sampled_from([1, 2, 9]))
+    def a_message_comes(self, text: str, limit: int) -> None:
+        self.all_answer(lambda journal: journal.correlated("orders", "settled", text, limit))
+
+    @rule(run=runs, after=st.sampled_from([0, 1, 3]), limit=st.sampled_from([1, 9]))
+    def somebody_walks_a_journal(self, run: RunId, after: int, limit: int) -> None:
+        self.all_answer(lambda journal: journal.stored(run, Revision(after), limit))
+
+    @rule()
+    def somebody_asks_how_things_stand(self) -> None:
+        self.all_answer(lambda journal: evolve(journal.survey(), schema=None, facts={}))
 
     @rule(run=runs, behind=st.sampled_from([0, 0, 1]), garbled=st.booleans())
     def somebody_stores_a_checkpoint(self, run: RunId, behind: int, garbled: bool) -> None:
@@ -277,6 +330,10 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         for journal in self.others:
             journal.close()
         self.folder.cleanup()
+
+
+def _correlations(run: RunId, found_by: dict[str, bool]) -> tuple[CorrelationRow, ...]:
+    return tuple(correlation(run, text, open=open_) for text, open_ in sorted(found_by.items()))
 
 
 def _loaded(journal: Journal, run: RunId) -> Loaded | None:

@@ -8,7 +8,7 @@ import pytest
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
 from squidmesh_core.ids import Fingerprint, Revision
-from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.protocol.rows import IndexRows, RowChanges
 from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
 from squidmesh_storage.conformance.kit import (
     EPOCH,
@@ -155,7 +155,9 @@ def test_an_index_changed_outside_the_append_is_caught(file: Path) -> None:
     with pytest.raises(ValueError, match="too many values"):
         _check_one_transaction(planted)
 
-    assert IndexRows(run=run_row(run_id(1)), attempts=(attempt(run_id(1)),)) == planted.rows_of(run_id(1))
+    assert IndexRows(run=run_row(run_id(1)), attempts=(attempt(run_id(1)),)) == planted.rows_of(
+        run_id(1)
+    )
     planted.close()
 
 

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from squidmesh_core.errors import StorageError
-from squidmesh_storage.conformance.kit import commit, first, records_of, run_id
+from squidmesh_storage.api import Quarantine
+from squidmesh_storage.conformance.kit import (
+    attempt,
+    commit,
+    first,
+    key,
+    keys_of,
+    look,
+    puts,
+    records_of,
+    run_id,
+)
 from squidmesh_storage.sqlite import (
     MIGRATIONS,
     Migration,
@@ -16,16 +27,18 @@ from squidmesh_storage.sqlite import (
     plan,
     schema,
 )
+from squidmesh_storage.sqlite.rows import attempt_values, record_values
 
+NEWEST = MIGRATIONS[-1].number
 EXTRA = Migration(
-    number=2,
+    number=NEWEST + 1,
     kind="expand",
     title="a remark on each run",
     sql="alter table squidmesh_runs add column remark text;\n"
     "create index squidmesh_runs_remark on squidmesh_runs (remark);\n",
 )
 BROKEN = Migration(
-    number=2,
+    number=NEWEST + 1,
     kind="contract",
     title="one statement that works and one that does not",
     sql="drop table squidmesh_tags;\nselect nonsense;\n",
@@ -49,7 +62,7 @@ def test_a_new_file_has_the_newest_schema(tmp_path: Path) -> None:
     file = tmp_path / "journal.db"
     SqliteJournal(file).close()
 
-    assert Plan(found=1, wanted=1, steps=()) == plan(file) == migrate(file)
+    assert Plan(found=NEWEST, wanted=NEWEST, steps=()) == plan(file) == migrate(file)
 
 
 def test_an_older_schema_is_refused_with_the_command_to_run(
@@ -66,7 +79,7 @@ def test_an_older_schema_is_refused_with_the_command_to_run(
 
     command = f"squidmesh migrate sqlite:///{file}"
     assert "schema_behind" == caught.value.code
-    assert {"found": 1, "wanted": 2, "command": command} == caught.value.details
+    assert {"found": NEWEST, "wanted": NEWEST + 1, "command": command} == caught.value.details
     assert command in str(caught.value)
     assert before == _tables(file)
 
@@ -84,8 +97,33 @@ def test_an_older_schema_is_migrated_when_asked_at_open(
 
     journal = SqliteJournal(file, migrate=True)
 
-    assert Plan(found=2, wanted=2, steps=()) == plan(file, schema.MIGRATIONS)
+    assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == plan(file, schema.MIGRATIONS)
     assert records_of(begun) == journal.load(run_id(1)).records
+    journal.close()
+
+
+def test_a_file_of_the_first_schema_keeps_what_it_has(tmp_path: Path) -> None:
+    """Its journals, its marks and its attempts, which everybody can read and claim."""
+    file = tmp_path / "journal.db"
+    sqlite3.connect(file).close()
+    migrate(file, MIGRATIONS[:1])
+    begun = first(run_id(1), rows=puts(attempt(run_id(1))))
+    row = attempt_values(attempt(run_id(1)))
+    with sqlite3.connect(file) as old:
+        for record in records_of(begun, first(run_id(2))):
+            old.execute(
+                "insert into squidmesh_journal values (?, ?, ?, ?, ?, ?, ?, ?)",
+                record_values(record, 0),
+            )
+        old.execute("insert into squidmesh_waiting values (?, ?, ?, ?, ?, ?, ?, 1)", row)
+        old.execute("insert into squidmesh_quarantine values (?, 'torn')", (run_id(2),))
+    old.close()
+
+    journal = SqliteJournal(file, migrate=True)
+
+    assert records_of(begun) == journal.load(run_id(1)).records
+    assert (key(run_id(1)),) == keys_of(look(journal))
+    assert Quarantine(revision=None, reason="torn") == journal.load(run_id(2)).quarantined
     journal.close()
 
 
@@ -94,11 +132,11 @@ def test_migrate_says_what_it_does_and_what_it_did(tmp_path: Path) -> None:
     file = tmp_path / "journal.db"
     SqliteJournal(file).close()
     both = (*MIGRATIONS, EXTRA)
-    expected = Plan(found=1, wanted=2, steps=(EXTRA,))
+    expected = Plan(found=NEWEST, wanted=NEWEST + 1, steps=(EXTRA,))
 
     assert expected == plan(file, both) == plan(file, both)
     assert expected == migrate(file, both)
-    assert Plan(found=2, wanted=2, steps=()) == migrate(file, both)
+    assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == migrate(file, both)
 
 
 def test_a_schema_from_zero_equals_one_that_grew(tmp_path: Path) -> None:
@@ -136,7 +174,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StorageError) as caught:
             use(file)
         assert "schema_ahead" == caught.value.code
-        assert {"found": 2, "wanted": 1} == caught.value.details
+        assert {"found": NEWEST + 1, "wanted": NEWEST} == caught.value.details
     assert before == _tables(file)
 
 

@@ -208,10 +208,19 @@ def early_message_lost(patch: pytest.MonkeyPatch) -> None:
 
 def message_kept_though_taken(patch: pytest.MonkeyPatch) -> None:
     """A message that was taken can be taken again by the next visit."""
+    honest = Draft._applied
+
+    def applied(draft: Draft, entry: StepApplied) -> Reason | None:
+        output = draft.unapplied.get(entry.source or Revision(0))
+        reason = honest(draft, entry)
+        if entry.source is not None and reason is None:
+            draft.unapplied[entry.source] = output
+        return reason
 
     def taken(self: Mail, visit: VisitKey, source: Revision | None) -> Mail:
         return evolve(self, awaited={k: e for k, e in self.awaited.items() if k != visit})
 
+    patch.setattr(Draft, "_applied", applied)
     patch.setattr(Mail, "taken", taken)
 
 

@@ -27,6 +27,7 @@ from squidmesh_core.protocol.entries import (
     AttemptFailed,
     AttemptHeartbeat,
     AttemptScheduled,
+    CompensationStarted,
     Deadline,
     Decided,
     Deferred,
@@ -43,11 +44,13 @@ from squidmesh_core.protocol.entries import (
     MessageReceived,
     NextAttempt,
     Parent,
+    Reused,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
     Schedule,
     StepApplied,
+    Unrecovered,
 )
 from squidmesh_core.values import (
     Binding,
@@ -105,8 +108,9 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def visit_keys(run_id: RunId = RUN) -> st.SearchStrategy[VisitKey]:
     """Keys of a few visits of a run, sometimes of another run, or what stands for the run."""
     visits = st.builds(
-        lambda run, step, visit: VisitKey(f"{run}:{step}{visit}"),
+        lambda run, undoes, step, visit: VisitKey(f"{run}:{undoes}{step}{visit}"),
         st.sampled_from([run_id, run_id, run_id, OTHER_RUN]),
+        st.sampled_from(["", "", "", "compensate:"]),
         words,
         st.sampled_from(["", "@2"]),
     )
@@ -195,17 +199,12 @@ def entries(run_id: RunId = RUN) -> st.SearchStrategy[Entry]:
             output=optional(words),
             transition=optional(decisions),
             error=optional(failures),
+            reused_from=optional(_reused()),
             **visit,
             **at,
         ),
         *_waiting(at, visit),
-        st.builds(
-            RunTerminal,
-            status=st.sampled_from(["completed", "failed", "cancelled"]),
-            error=optional(failures),
-            step=optional(nodes),
-            **at,
-        ),
+        *_ending(at, visit),
     )
 
 
@@ -303,6 +302,43 @@ def _waiting(at: _Fields, visit: _Fields) -> list[st.SearchStrategy[Entry]]:
             **at,
         ),
         st.builds(MessageReceived, step=visit["step"], payload=values, **at),
+    ]
+
+
+def _reused() -> st.SearchStrategy[Reused]:
+    return st.builds(
+        Reused,
+        run_id=st.just(OTHER_RUN),
+        value=values,
+        input=optional(objects),
+        undo_key=optional(texts),
+    )
+
+
+def _ending(at: _Fields, visit: _Fields) -> list[st.SearchStrategy[Entry]]:
+    """The turn, and the end with what is left."""
+    left = st.builds(
+        Unrecovered,
+        reason=st.sampled_from(["compensation_failed", "effect_unknown", "abandoned"]),
+        error=optional(failures),
+        **visit,
+    )
+    return [
+        st.builds(
+            CompensationStarted,
+            cause=st.sampled_from(["failure", "cancel"]),
+            failure=optional(failures),
+            step=optional(nodes),
+            **at,
+        ),
+        st.builds(
+            RunTerminal,
+            status=st.sampled_from(["completed", "failed", "cancelled"]),
+            error=optional(failures),
+            recovery=st.lists(left, max_size=2).map(tuple),
+            step=optional(nodes),
+            **at,
+        ),
     ]
 
 

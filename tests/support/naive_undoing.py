@@ -29,6 +29,15 @@ from squidmesh_core.protocol.entries import (
 Journal = Sequence[Entry]
 
 
+def every_rule_holds(journal: Journal, spec: Spec) -> None:
+    """All of the rules below."""
+    effects_are_undone_backwards(journal, spec)
+    one_callback_at_a_time(journal)
+    nothing_goes_forward_while_undoing(journal)
+    everything_is_accounted_for(journal, spec)
+    first_failure_stays_the_error(journal)
+
+
 def started(journal: Journal) -> CompensationStarted | None:
     """Where undoing begins; it does so once at most."""
     found = [entry for entry in journal if isinstance(entry, CompensationStarted)]

@@ -92,7 +92,7 @@ def _make(move: Move, run: Scenario, held: list[Held]) -> None:
     if move.verb == "pause":
         run.time_passes(move.pause)
     elif move.verb == "cancel":
-        run.ask(a_cancel())
+        run.ask(a_cancel(compensate=move.output == 1, abandon=move.which == 5))
     elif move.verb in {"claim", "strike"}:
         _claim(move, run, held)
     elif move.verb in {"hold", "resume", "approve", "reject", "send"}:

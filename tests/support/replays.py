@@ -43,9 +43,9 @@ def a_replay(
     )
 
 
-def a_retry(run: Scenario, *, key: str | None = None, actor: object = "olga") -> RetryRequest:
+def a_retry(run: Scenario, *, key: str | None = None) -> RetryRequest:
     """The wish to undo what a run has left."""
-    return RetryRequest(run_id=run.state.run_id, said=Receipted(actor=actor, key=key))
+    return RetryRequest(run_id=run.state.run_id, said=Receipted(actor="olga", key=key))
 
 
 def asked(run: Scenario, ask: ReplayRequest, spec: Spec | None = None) -> Start | Refusal:
@@ -87,9 +87,9 @@ def replayed(
     return begun(run, asked(run, ask, spec), spec)
 
 
-def retry_start(run: Scenario, *, key: str | None = None, actor: object = "olga") -> Start:
+def retry_start(run: Scenario, *, key: str | None = None) -> Start:
     """The start of a run that undoes what this one has left, which must be possible."""
-    ask = a_retry(run, key=key, actor=actor)
+    ask = a_retry(run, key=key)
     start = retry_compensation(source_of(run), ask, run_id=next_run_id(run))
     assert isinstance(start, Start), start
     return start

@@ -1,4 +1,4 @@
-"""Bugs to plant in undoing and in replays: mistakes that somebody could make there."""
+"""Bugs to plant in undoing: each is a mistake that somebody could make there."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -30,7 +30,6 @@ from support.planted import Plant
 #: The package's attributes of these names are functions.
 decide_package = import_module("squidmesh_core.decide")
 cancel_module = import_module("squidmesh_core.decide.cancel")
-replay_module = import_module("squidmesh_core.decide.replay")
 waiting_module = import_module("squidmesh_core.views.waiting")
 
 

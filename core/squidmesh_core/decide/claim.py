@@ -79,9 +79,8 @@ def heartbeat(state: RunState, spec: Spec, command: Heartbeat, now: datetime) ->
     held = fence(state, command.held, now)
     if isinstance(held, Refusal):
         return held
-    lease_until = now + timedelta(milliseconds=command.lease_ms)
-    if held.lease_until is not None:
-        lease_until = max(lease_until, held.lease_until)
+    wanted = now + timedelta(milliseconds=command.lease_ms)
+    lease_until = max(wanted, held.lease_until or wanted)
     desk = Desk(state, spec, now, None)
     desk.write(
         AttemptHeartbeat(

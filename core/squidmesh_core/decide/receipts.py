@@ -7,7 +7,7 @@ is refused.  A refusal is not stored and leaves the key free (specs/protocol.md 
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from squidmesh_core.decide.answer import Already, Refusal
 from squidmesh_core.decide.desk import Desk
@@ -40,6 +40,7 @@ def verb_of(command: Operating) -> Verb:
             return _REVIEWS[decision]
         case Send():
             return "send"
+    assert_never(command)
 
 
 def not_now(state: RunState, command: Operating) -> Already | Refusal | None:

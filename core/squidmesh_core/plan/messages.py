@@ -47,6 +47,8 @@ def correlations(state: RunState, spec: Spec) -> Mapping[tuple[NodeName, str], b
 
     A correlation is open from the moment it can be known until no visit can
     take a message any more, so a message may come before its node is reached.
+    While a visit of the node waits, only what that is found by is open: the
+    next message is its, whatever the context says by now.
     One that was waited under stays, closed, so that a repetition is known.
     """
     found = {(visit_node(visit), text): False for visit, text in state.mail.found_by.items()}
@@ -55,8 +57,10 @@ def correlations(state: RunState, spec: Spec) -> Mapping[tuple[NodeName, str], b
     for entry in state.mail.awaited.values():
         if entry.correlation is not None:
             found[entry.step, entry.correlation] = True
+    waiting = {entry.step for entry in state.mail.awaited.values()}
     for node in spec.receivers:
-        if node.correlation is not None and room_for(state, spec, node):
+        to_come = node.name not in waiting and room_for(state, spec, node)
+        if node.correlation is not None and to_come:
             text = correlation_of(node, state.context)
             if isinstance(text, str):
                 found[node.name, text] = True

@@ -343,7 +343,10 @@ def _step_status(state: RunState, name: NodeName) -> StepStatus:
     applied = state.applied.get(last)
     if applied is not None and applied.succeeded:
         return "completed"
-    return "failed" if last in state.failures else "waiting"
+    # A time-out or a missing input that ends the run is told by the end alone.
+    end = state.saga.started or state.terminal
+    blamed = end is not None and end.step == name
+    return "failed" if blamed or last in state.failures else "waiting"
 
 
 def _attempt(attempt: Attempt, now: datetime, *, history: bool) -> AttemptView:

@@ -149,6 +149,11 @@ class Approval(Gate[Decision[F]], Generic[F]):
     def _output_hint(self) -> object:
         return Decision[self._form]  # type: ignore[name-defined]  # a class at run time
 
+    def _context_hint(self) -> object:
+        form: Any = self._form
+        optional = None if form is None else form | None
+        return Decision[optional]  # type: ignore[valid-type]  # a class at run time
+
     def _spec(self, wiring: Wiring) -> ApprovalNode:
         options = self._options
         return ApprovalNode(

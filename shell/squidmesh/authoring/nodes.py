@@ -139,8 +139,12 @@ class BaseNode(Source, Target):
         return None
 
     def _output_hint(self) -> object:
-        """The type of the output."""
+        """The type of the output, as it is wired to other nodes."""
         return type(None)
+
+    def _context_hint(self) -> object:
+        """The type of what may lie in the run context; a rejection brings no form."""
+        return self._output_hint()
 
     def _spec(self, wiring: Wiring) -> SpecNode:
         """The node of the spec; called once, when everything has its name."""

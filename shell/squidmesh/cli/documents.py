@@ -6,7 +6,9 @@ from squidmesh.cli.masking import Mask
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.state.run import Receipt
 from squidmesh_core.views.inspection import AttemptView, CommandView, Run
+from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
 
 Document = dict[str, object]
 
@@ -39,6 +41,8 @@ def run_document(run: Run, mask: Mask | None = None) -> Document:
         "forked_at": run.forked_at,
         "error": mask.text(run.error) if mask and run.error else run.error,
         "duplicate": run.duplicate,
+        "quarantined": run.quarantined,
+        "newer": run.newer,
     }
 
 
@@ -73,7 +77,10 @@ def snapshot_document(snapshot: Snapshot, *, history: bool) -> Document:
         "expired_claims": list(snapshot.expired_claims),
         "next_visible_at": snapshot.next_visible_at,
         "applied": list(snapshot.applied),
-        "commands": [_command_document(command, mask) for command in snapshot.command_history],
+        "gates": [gate_document(gate) for gate in snapshot.gates],
+        "awaited": [_awaited_document(awaited, mask) for awaited in snapshot.awaited],
+        "compensation": _compensation_document(snapshot.compensation, mask),
+        "commands": [command_document(command, mask) for command in snapshot.command_history],
         "anomalies": [
             {
                 "reason": anomaly.reason,
@@ -117,10 +124,18 @@ def _attempt_document(attempt: AttemptView, mask: Mask, *, history: bool) -> Doc
         "deadline": _deadline_document(attempt.deadline),
     }
     if history:
-        document["input"] = mask.input(attempt.node, attempt.input or {})
+        document["input"] = taken_in(attempt, mask)
         document["output"] = mask.output(attempt.node, attempt.output)
         document["error"] = failure_document(attempt.error, mask)
     return document
+
+
+def taken_in(attempt: AttemptView, mask: Mask) -> object:
+    """What an attempt took in, of a step or of a callback that undoes one."""
+    given = attempt.input or {}
+    if attempt.kind == "compensation":
+        return mask.undoing(attempt.node, given)
+    return mask.input(attempt.node, given)
 
 
 def _deadline_document(due: Due | None) -> Document | None:
@@ -136,7 +151,59 @@ def _deadline_document(due: Due | None) -> Document | None:
     }
 
 
-def _command_document(command: CommandView, mask: Mask) -> Document:
+def gate_document(gate: GateView) -> Document:
+    """A person is waited for."""
+    return {
+        "kind": gate.kind,
+        "node": gate.node,
+        "visit_key": gate.visit_key,
+        "question": gate.question,
+        "opened_at": gate.opened_at,
+        "targets": dict(gate.targets),
+        "form": list(gate.form),
+        "deadline": _deadline_document(gate.deadline),
+        "times_out_at": gate.times_out_at,
+    }
+
+
+def _awaited_document(awaited: AwaitedView, mask: Mask) -> Document:
+    found_by = awaited.correlation
+    return {
+        "node": awaited.node,
+        "visit_key": awaited.visit_key,
+        "since": awaited.since,
+        "correlation": None if found_by is None else mask.correlation(awaited.node, found_by),
+        "deadline": _deadline_document(awaited.deadline),
+        "times_out_at": awaited.times_out_at,
+    }
+
+
+def _compensation_document(undoing: CompensationView | None, mask: Mask) -> Document | None:
+    if undoing is None:
+        return None
+    return {
+        "cause": undoing.cause,
+        "started_at": undoing.started_at,
+        "failure": failure_document(undoing.failure, mask),
+        "node": undoing.node,
+        "steps": [
+            {"node": step.node, "visit_key": step.visit_key, "status": step.status}
+            for step in undoing.steps
+        ],
+        "recovery": [
+            {
+                "node": left.step,
+                "visit_key": left.visit_key,
+                "reason": left.reason,
+                "error": failure_document(left.error, mask),
+            }
+            for left in undoing.recovery
+        ],
+    }
+
+
+def command_document(command: CommandView | Receipt, mask: Mask) -> Document:
+    """A command that reached a run."""
     return {
         "revision": command.revision,
         "command": command.command,

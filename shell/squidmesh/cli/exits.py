@@ -50,6 +50,11 @@ _HINTS: Final[Mapping[str, str]] = {
     "storage_unavailable": "try again when the database answers",
     "wait_timeout": "the run goes on; look at it with `squidmesh show`",
     "terminal_run": "look at it with `squidmesh show`",
+    "run_quarantined": "`squidmesh verify` says what is wrong, and lifts the mark once it is right",
+    "newer_entries": "use the squidmesh that wrote it, or a newer one",
+    "ambiguous_gate": "name one with --node",
+    "compensating": "`squidmesh show` tells how far it is; `squidmesh cancel --abandon` ends it",
+    "unsafe_replay": "--dry-run shows what it would do; --allow-irreversible does it",
 }
 
 
@@ -66,4 +71,6 @@ def hint_for(error: SquidmeshError) -> str:
     command = error.details.get("command")
     if error.code == "schema_behind" and isinstance(command, str):
         return f"type: {command}"
+    if error.code == "invalid_review" and error.details.get("field") == "actor":
+        return "say who decides with --by NAME"
     return _HINTS.get(error.code, "")

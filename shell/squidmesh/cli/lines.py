@@ -5,8 +5,9 @@ from typing import Final
 
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import json_text
+from squidmesh.cli.words import actor_name
 from squidmesh.reading import JournalEntry
-from squidmesh_core.ids import NodeName, RunId
+from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
 
 #: Entries that tell a follower nothing that another one does not.
 _QUIET: Final = frozenset({"run_signal_received", "attempt_heartbeat", "attempt_claimed"})
@@ -21,6 +22,14 @@ def masked(entry: JournalEntry, mask: Mask, run_id: RunId) -> Mapping[str, objec
                 data[name] = mask.context(value)
             case "attempt_completed", "output", _:
                 data[name] = mask.output(node_of(entry.data, run_id), value)
+            case "manual_step_resolved", "result", _:
+                data[name] = mask.output(node_of(entry.data, run_id), value)
+            case "message_received", "payload", _:
+                data[name] = mask.output(node_of(entry.data, run_id), value)
+            case "message_awaited", "correlation", str():
+                data[name] = mask.correlation(node_of(entry.data, run_id), value)
+            case "step_applied", "reused_from", Mapping() as reused:
+                data[name] = _reused(reused, node_of(entry.data, run_id), mask)
             case "step_applied", "transition", {"values": Mapping() as values, **rest}:
                 data[name] = {**_members(mask.value(rest)), "values": mask.decisive(values)}
             case _:
@@ -33,7 +42,9 @@ def node_of(data: Mapping[str, object], run_id: RunId) -> NodeName:
     if isinstance(data.get("step"), str):
         return NodeName(str(data["step"]))
     key = str(data.get("attempt_key") or data.get("visit_key") or "").removeprefix(f"{run_id}")
-    visit = key.removeprefix(":").split(":")[0]
+    visit = key.removeprefix(":compensate").removeprefix(":").split(":")[0]
+    if visit == "timeout":  # of the run itself
+        return NodeName("")
     return NodeName(visit.partition("@")[0])
 
 
@@ -54,7 +65,7 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
         case "run_started":
             return f"{data.get('workflow')} {json_text(data.get('input', {}))}"
         case "attempt_scheduled":
-            return f"visible at {data['visible_at']}" if data.get("visible_at") else ""
+            return _scheduled(data)
         case "attempt_claimed":
             return f"by {data.get('owner')}, lease until {data.get('lease_until')}"
         case "attempt_heartbeat":
@@ -67,11 +78,54 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
         case "step_applied":
             taken = data.get("transition")
             return f"→ {taken.get('to')}" if isinstance(taken, Mapping) else ""
+        case "manual_step_paused":
+            return str(data.get("kind"))
+        case "manual_step_resolved":
+            return _resolved(data)
+        case "message_awaited":
+            return f"correlation {data['correlation']}" if data.get("correlation") else ""
+        case "message_received":
+            return json_text(data.get("payload"))
+        case "compensation_started":
+            failure = _failure(data.get("failure"))
+            return f"{data.get('cause')}{f': {failure}' if failure else ''}"
         case "run_terminal":
-            error = _failure(data.get("error"))
-            return f"{data.get('status')}{f': {error}' if error else ''}"
+            return _ended(data)
         case _:
             return json_text(data)
+
+
+def _scheduled(data: Mapping[str, object]) -> str:
+    what = "undo" if data.get("kind") == "compensation" else ""
+    what = "time-out" if is_timeout(AttemptKey(str(data.get("attempt_key")))) else what
+    when = f"visible at {data['visible_at']}" if data.get("visible_at") else ""
+    return ", ".join(part for part in (what, when) if part)
+
+
+def _resolved(data: Mapping[str, object]) -> str:
+    by = f" by {actor_name(data['actor'])}" if data.get("actor") is not None else ""
+    note = f": {data['comment']}" if data.get("comment") else ""
+    return f"{data.get('action')}{by}{note}"
+
+
+def _ended(data: Mapping[str, object]) -> str:
+    error = _failure(data.get("error"))
+    said = f"{data.get('status')}{f': {error}' if error else ''}"
+    left = data.get("recovery")
+    if not isinstance(left, list):
+        return said
+    names = [str(one["step"]) for one in left if isinstance(one, Mapping)]
+    return f"{said}; left: {', '.join(names)}" if names else said
+
+
+def _reused(reused: Mapping[str, object], node: NodeName, mask: Mask) -> Mapping[str, object]:
+    """A result that another run brought: as sensitive as one of this run."""
+    shown: dict[str, object] = dict(_members(mask.value(reused)))
+    shown["value"] = mask.output(node, reused.get("value"))
+    given = reused.get("input")
+    if isinstance(given, Mapping):
+        shown["input"] = mask.input(node, given)
+    return shown
 
 
 def _failure(error: object) -> str:

@@ -9,7 +9,7 @@ input that was wired from it, in details that a step kept.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from squidmesh_core.definition.spec import Spec, StepNode
+from squidmesh_core.definition.spec import ReceiveNode, Spec, StepNode
 from squidmesh_core.definition.validate.steps import output_key
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import FromPath
@@ -81,6 +81,19 @@ class Mask:
         if bindings is None:
             return self.context(values)
         return {name: self._bound(bindings.get(name), value) for name, value in values.items()}
+
+    def undoing(self, node: NodeName, values: Mapping[str, object]) -> object:
+        """What a callback took in: what its step took in and gave out, and why it is called."""
+        given = values.get("input")
+        inner = self.input(node, given) if isinstance(given, Mapping) else self.value(given)
+        rest = {name: self.value(value) for name, value in values.items()}
+        return {**rest, "input": inner, "output": self.output(node, values.get("output"))}
+
+    def correlation(self, node: NodeName, text: str) -> str:
+        """What a message is found by: as sensitive as the path it comes from."""
+        declared = self._spec.nodes.get(node)
+        binding = declared.correlation if isinstance(declared, ReceiveNode) else None
+        return str(self._bound(binding, text))
 
     def decisive(self, values: Mapping[str, object]) -> object:
         """The values that decided a route, by dotted path."""

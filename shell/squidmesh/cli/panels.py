@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from squidmesh.cli.documents import mask_of
+from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.text import one_line, printable, span
+from squidmesh.cli.waits import Waits
 from squidmesh.snapshot import Snapshot
+from squidmesh_core.ids import is_timeout
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.views.inspection import AttemptView, Reason, StepView
 
@@ -25,28 +27,35 @@ _SIGNS: Final[Mapping[str, str]] = {
     "retrying": "↻",
     "deferred": "…",
     "pending": "○",
+    "paused": "‖",
     "waiting": "·",
 }
 _REASONS: Final[Mapping[Reason, str]] = {
     "terminal": "it is over",
+    "compensating": "what was done is being undone",
+    "manual_intervention_required": "a person is waited for",
     "expired_claim": "a worker's lease ran out; another worker will take over",
     "attempt_visible": "work is ready; a worker is waited for",
     "waiting_for_join": "one dependency is done, another is not",
     "deferred_continuation": "a step asked to be continued later",
     "attempt_claimed": "a worker is at it",
     "attempt_scheduled_for_later": "the next attempt comes later",
+    "waiting_for_message": "a message is waited for",
     "idle": "nothing is scheduled",
     "run_started": "nothing is scheduled yet",
 }
 _BAR: Final = 16
 
 
-#: Columns of the attempts that must stay readable when the others are long.
-_LEAST: Final = {"attempt": 14, "status": 9}
+def run_panel(snapshot: Snapshot, screen: Screen, *, commands: bool = True) -> "Group":
+    """
+    A run as `show` and the live tree draw it.
 
-
-def run_panel(snapshot: Snapshot, screen: Screen) -> "Group":
-    """A run as `show` and the live tree draw it."""
+    Args:
+        snapshot: The run.
+        screen: How instants are shown.
+        commands: Whether to say what to type at its gates.
+    """
     from rich.console import Group
 
     mask = mask_of(snapshot)
@@ -57,7 +66,8 @@ def run_panel(snapshot: Snapshot, screen: Screen) -> "Group":
     ]
     if snapshot.error is not None:
         parts.append(_error(snapshot.error, snapshot.failed_step, mask))
-    return Group(*parts)
+    waits = Waits(snapshot, screen, mask, commands=commands)
+    return Group(*parts, *waits.lines())
 
 
 def history_table(snapshot: Snapshot) -> "Table":
@@ -66,16 +76,18 @@ def history_table(snapshot: Snapshot) -> "Table":
     from rich.text import Text
 
     mask = mask_of(snapshot)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in ("attempt", "status", "took in", "gave out"):
-        least = _LEAST.get(heading, 6)
-        table.add_column(heading, overflow="ellipsis", no_wrap=True, min_width=least)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
+    for heading in ("attempt", "status"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("took in", "gave out"):
+        # What they say may be long: they share what the others leave.
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, ratio=1)
     for attempt in snapshot.attempts:
         if attempt.error is not None:
             gave = _failure_line(attempt.error, mask)
         else:
             gave = json_text(mask.output(attempt.node, attempt.output))
-        took = json_text(mask.input(attempt.node, attempt.input or {}))
+        took = json_text(taken_in(attempt, mask))
         table.add_row(
             Text(_attempt_name(attempt)),
             Text(attempt.status, style=STYLES.get(attempt.status, "")),
@@ -129,7 +141,7 @@ def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    newest = {attempt.node: attempt for attempt in snapshot.attempts}
+    newest = {a.node: a for a in snapshot.attempts if a.kind != "compensation"}
     for step in snapshot.steps:
         status = _shown_status(step, snapshot)
         style = STYLES.get(status, "")
@@ -145,7 +157,8 @@ def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
 
 def _shown_status(step: StepView, snapshot: Snapshot) -> str:
     """A step that will never be reached is not waiting for anything."""
-    return "not taken" if step.status == "waiting" and snapshot.terminal else step.status
+    forward = not snapshot.terminal and snapshot.compensation is None
+    return "not taken" if step.status == "waiting" and not forward else step.status
 
 
 def _note(step: StepView, attempt: AttemptView | None, mask: Mask) -> str:
@@ -186,4 +199,7 @@ def _failure_line(error: Failure, mask: Mask) -> str:
 
 def _attempt_name(attempt: AttemptView) -> str:
     visit = f"@{attempt.visit}" if attempt.visit > 1 else ""
-    return f"{attempt.node}{visit} #{attempt.number}"
+    if is_timeout(attempt.key):
+        return f"{attempt.node or 'run'}{visit} time-out"
+    undo = "undo " if attempt.kind == "compensation" else ""
+    return f"{undo}{attempt.node}{visit} #{attempt.number}"

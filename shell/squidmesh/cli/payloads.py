@@ -7,6 +7,7 @@ from typing import TypeVar
 import click
 
 from squidmesh_core.canonical import decode_strict
+from squidmesh_core.definition.payload import What
 from squidmesh_core.definition.spec import Field
 from squidmesh_core.errors import ConfigError, PayloadError
 
@@ -15,18 +16,27 @@ C = TypeVar("C", bound=Callable[..., object])
 
 def payload_options(command: C) -> C:
     """Give a command the options that say a payload."""
+    return options_for("payload")(command)
+
+
+def options_for(what: What) -> Callable[[C], C]:
+    """Give a command the options that say a payload, a form or a message."""
     pairs = click.option(
         "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="One field; may be repeated."
     )
-    data = click.option("--data", metavar="JSON|@FILE", help="The whole payload as JSON.")
-    return data(pairs(command))
+    data = click.option("--data", metavar="JSON|@FILE", help=f"The whole {what} as JSON.")
+
+    def give(command: C) -> C:
+        return data(pairs(command))
+
+    return give
 
 
 def read_payload(
-    data: str | None, pairs: Sequence[str], fields: Sequence[Field]
+    data: str | None, pairs: Sequence[str], fields: Sequence[Field], what: What = "payload"
 ) -> dict[str, object]:
     """
-    The payload that the options say, as JSON values.
+    The payload, form or message that the options say, as JSON values.
 
     A value of `--set` is JSON, unless the field is a text: then it is taken as it
     stands.  Pairs win over `--data`.
@@ -35,7 +45,7 @@ def read_payload(
         ConfigError: A pair has no `=`.
         PayloadError: The data is no JSON object.
     """
-    payload = {} if data is None else _object(data)
+    payload = {} if data is None else _object(data, what)
     texts = {field.name for field in fields if field.type == "string"}
     for pair in pairs:
         name, separator, value = pair.partition("=")
@@ -46,20 +56,20 @@ def read_payload(
     return payload
 
 
-def _object(data: str) -> dict[str, object]:
+def _object(data: str, what: What) -> dict[str, object]:
     text = data
     if data.startswith("@"):
         try:
             text = Path(data[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise _no_payload(f"the file {data[1:]} cannot be read: {exc}") from None
+        except (OSError, UnicodeDecodeError, ValueError) as exc:
+            raise _unreadable(f"the file {data[1:]} cannot be read: {exc}", what) from None
     try:
         value = decode_strict(text)
     except ValueError as exc:
-        raise _no_payload(f"--data is no JSON: {exc}") from None
+        raise _unreadable(f"--data is no JSON: {exc}", what) from None
     if isinstance(value, dict):
         return value
-    raise _no_payload(f"--data: expected a JSON object, not {type(value).__name__}")
+    raise _unreadable(f"--data: expected a JSON object, not {type(value).__name__}", what)
 
 
 def _json_or_text(value: str) -> object:
@@ -69,5 +79,5 @@ def _json_or_text(value: str) -> object:
         return value
 
 
-def _no_payload(message: str) -> PayloadError:
-    return PayloadError(f"{message}; no run was started", "invalid_payload", {})
+def _unreadable(message: str, what: What) -> PayloadError:
+    return PayloadError(f"{message}; nothing was written", f"invalid_{what}", {})

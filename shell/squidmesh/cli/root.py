@@ -29,7 +29,18 @@ COMMANDS: Final[Mapping[str, str]] = {
     "runs": "List runs, newest first.",
     "show": "Show one run: status, steps, attempts, context.",
     "journal": "List the entries of one run.",
-    "cancel": "End a run where it is.",
+    "approvals": "List who is waited for, and for what.",
+    "approve": "Say yes at an approval.",
+    "reject": "Say no at an approval.",
+    "pause": "Hold a whole run.",
+    "resume": "Lift a hold, or say go on at a pause.",
+    "send": "Hand a message to a run.",
+    "cancel": "End a run where it is, or have it undone first.",
+    "replay": "Do again, in a new run, what a finished one did.",
+    "retry-compensation": "Undo, in a new run, what an ended one has left.",
+    "signal": "Carry out a command that came as data.",
+    "verify": "Read every stored append again, and say what does not fit.",
+    "doctor": "Say how this installation, the journal and the work in it stand.",
     "check": "Report everything that is wrong with the workflows.",
     "migrate": "Bring a journal's tables up to date.",
 }
@@ -46,7 +57,7 @@ class Commands(click.Group):
         """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"squidmesh.cli.commands.{cmd_name}").command
+        command = import_module(f"squidmesh.cli.commands.{cmd_name.replace('-', '_')}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
@@ -64,8 +75,8 @@ def root() -> None:
     Durable workflows in your own database.
 
     Exit codes: 0 done, 1 the run failed or was cancelled, 2 usage, 3 not found
-    or ambiguous, 4 refused in this state, 6 definitions invalid, 7 storage,
-    8 wait timed out, 130 interrupted.
+    or ambiguous, 4 refused in this state, 5 unsafe replay, 6 definitions invalid,
+    7 storage, 8 wait timed out, 130 interrupted.
     """
 
 

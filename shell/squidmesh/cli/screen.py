@@ -39,6 +39,10 @@ STYLES: Final[Mapping[str, Style]] = {
     "deferred": "yellow",
     "pending": "cyan",
     "started": "cyan",
+    "paused": "magenta",
+    "compensating": "yellow",
+    "compensated": "green",
+    "effect unknown": "red",
     "waiting": "dim",
 }
 #: Width of a terminal that does not tell.
@@ -117,7 +121,8 @@ class Screen:
         if self.form == "human":
             from rich.text import Text
 
-            self.console.print(Text(printable(text), style=style))
+            # A terminal that wraps a line itself lets it be copied whole.
+            self.console.print(Text(printable(text), style=style), soft_wrap=True)
         else:
             write(printable(text))
 
@@ -127,7 +132,7 @@ class Screen:
 
     def render(self, renderable: "RenderableType") -> None:
         """Something of rich's own making, for people."""
-        self.console.print(renderable)
+        self.console.print(renderable, crop=False)
 
     def when(self, at: datetime | None, now: datetime | None = None) -> Cell:
         """An instant, in the style that was asked for or that suits the reader."""
@@ -136,6 +141,14 @@ class Screen:
         style = self._time or ("relative" if self.form == "human" else "iso")
         text = instant(at, style, now or datetime.now(UTC))
         return Cell(human=text, plain=text)
+
+    def at(self, at: datetime) -> str:
+        """An instant inside a sentence: `just now`, `5 min ago`, `at 2026-11-20 14:40:00`."""
+        shown = self.when(at)
+        text = shown.human if self.form == "human" else shown.plain
+        if text == "now":
+            return "just now"
+        return f"at {text}" if text.endswith("Z") or text[-1].isdigit() else text
 
 
 def status_cell(status: str) -> Cell:

@@ -1,7 +1,8 @@
 """
 The demonstration: a shop's orders, from a spreadsheet's export to the carrier.
 
-`workflow`, `gateway`, `orders`, `intake` and `app` are what a host application would
-write; `examples/order_fulfilment/` in the repository holds equal copies to play with.
+`workflow`, `orders`, `intake`, `app`, and the outside world to practise on (`ledger`,
+`gateway`, `warehouse`, `bank`) are what a host application would have;
+`examples/order_fulfilment/` in the repository holds equal copies to play with.
 The other modules are the machinery of `squidmesh demo`.
 """

@@ -1,8 +1,9 @@
 """
 The demonstration with murder: workers are killed between an effect and its record.
 
-The victim says on its standard output that it has charged a card and not yet
-recorded it; then, and only then, it gets SIGKILL.  No timing is involved.
+The victim says on its standard output what it has done and not yet recorded: a
+charge, or the refund of one; then, and only then, it gets SIGKILL.  No timing is
+involved.
 """
 
 import subprocess
@@ -14,12 +15,13 @@ from typing import Final
 from squidmesh.demo.books import read_books
 from squidmesh.demo.driver import Kill, Progress, Told, await_all, open_shop, seconds_since
 from squidmesh.demo.folder import Folder
-from squidmesh.demo.gateway import Gateway
 from squidmesh.demo.intake import take_in
+from squidmesh.demo.ledger import Kind, Ledger
+from squidmesh.demo.standins import StandIns
 from squidmesh_core.errors import SquidmeshError
 
-#: Charges in the ledger at which the first, second and third worker are killed.
-KILL_AT: Final = (10, 75, 140)
+#: When each worker is killed: as soon as the ledger holds so many lines of a kind.
+KILL_AT: Final[tuple[tuple[Kind, int], ...]] = (("charged", 10), ("charged", 75), ("refunded", 1))
 #: Short, so that the dead are taken over from within a second.
 LEASE: Final = "1s"
 
@@ -32,33 +34,34 @@ def demonstrate_crashes(folder: Folder, progress: Progress) -> Told:
         WaitTimeout: A run did not end in time.
         SquidmeshError: A worker ended before it could be killed.
     """
+    ledger = Ledger(folder.ledger)
     with open_shop(folder.url) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
-        kills = tuple(_kill_a_worker(folder, charges) for charges in KILL_AT)
-        with _worker(folder, charges=0):
-            await_all(mesh, intake.started, progress)
-        ledger = Gateway(folder.ledger).lines()
-        books = read_books(mesh, intake.started, ledger)
+        with StandIns(mesh, ledger).acting():
+            kills = tuple(_kill_a_worker(folder, kind, lines) for kind, lines in KILL_AT)
+            with _worker(folder):
+                await_all(mesh, intake.started, progress)
+        lines = ledger.lines() + Ledger(folder.stock).lines()
+        books = read_books(mesh, intake.started, lines)
         seconds = seconds_since(began, mesh)
     return Told(folder=folder, intake=intake, books=books, seconds=seconds, kills=kills)
 
 
-def _kill_a_worker(folder: Folder, charges: int) -> Kill:
-    with _worker(folder, charges=charges) as worker:
+def _kill_a_worker(folder: Folder, kind: Kind, lines: int) -> Kill:
+    with _worker(folder, kind, str(lines)) as worker:
         order_id = worker.stdout.readline().strip() if worker.stdout is not None else ""
         if not order_id:
             message = f"the worker ended by itself, with exit code {worker.wait()}"
             raise SquidmeshError(message, "worker_lost")
         worker.kill()
-        return Kill(worker=worker.pid, order_id=order_id, exit_code=worker.wait())
+        return Kill(worker=worker.pid, effect=kind, order_id=order_id, exit_code=worker.wait())
 
 
 @contextmanager
-def _worker(folder: Folder, *, charges: int) -> Iterator[subprocess.Popen[str]]:
+def _worker(folder: Folder, *doom: str) -> Iterator[subprocess.Popen[str]]:
     # -P: a file in the working directory must not pass for a module.
-    command = [sys.executable, "-P", "-m", "squidmesh.demo.doomed"]
-    command += [folder.url, str(folder.ledger), str(charges), LEASE]
+    command = [sys.executable, "-P", "-m", "squidmesh.demo.doomed", str(folder.path), LEASE, *doom]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # our own module
         try:
             yield worker

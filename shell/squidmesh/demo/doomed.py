@@ -1,11 +1,12 @@
 """
 A worker process that can be told when to wait for its death.
 
-    python -m squidmesh.demo.doomed URL LEDGER CHARGES LEASE
+    python -m squidmesh.demo.doomed FOLDER LEASE [KIND LINES]
 
-With CHARGES above 0 it stops dead as soon as the ledger holds so many charges: the
-money is taken and written down there, and the journal knows nothing of it.  It says
-so on standard output, and only SIGKILL ends it.  With 0 it works until SIGTERM.
+With KIND and LINES it stops dead as soon as the gateway's ledger holds so many lines
+of that kind: the money was moved and that is written down there, and the journal
+knows nothing of it.  It says so on standard output, and only SIGKILL ends it.
+Without them it works until SIGTERM.
 """
 
 import sys
@@ -13,25 +14,30 @@ import threading
 from pathlib import Path
 
 from squidmesh.demo.driver import CONCURRENCY, open_shop
-from squidmesh.demo.gateway import Gateway, Line
+from squidmesh.demo.folder import Folder
+from squidmesh.demo.gateway import Gateway
+from squidmesh.demo.ledger import Ledger, Line
+from squidmesh.demo.warehouse import Warehouse
 from squidmesh.demo.workflow import connect
 
 
-def main(url: str, ledger: str, charges: int, lease: str) -> None:
+def main(path: str, lease: str, kind: str = "", lines: str = "0") -> None:
     """Work until killed, or until told to stop."""
-    gateway = Gateway(Path(ledger))
+    folder = Folder(path=Path(path))
+    ledger = Ledger(folder.ledger)
 
     def stop_dead(line: Line) -> None:
-        written = sum(one.kind == "charged" for one in gateway.lines())
-        if written >= charges:
+        written = sum(one.kind == kind for one in ledger.lines())
+        if line.kind == kind and written >= int(lines):
             sys.stdout.write(f"{line.order_id}\n")
             sys.stdout.flush()
             threading.Event().wait()
 
-    connect(Gateway(Path(ledger), taken=stop_dead) if charges else gateway)
-    with open_shop(url) as mesh:
+    gateway = Gateway(Ledger(folder.ledger, taken=stop_dead) if kind else ledger)
+    connect(gateway, Warehouse(Ledger(folder.stock)))
+    with open_shop(folder.url) as mesh:
         mesh.worker(concurrency=CONCURRENCY, lease=lease).run()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    main(*sys.argv[1:])

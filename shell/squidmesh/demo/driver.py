@@ -11,12 +11,15 @@ from squidmesh.demo.books import Books, read_books
 from squidmesh.demo.folder import Folder
 from squidmesh.demo.gateway import Gateway
 from squidmesh.demo.intake import Intake, take_in
+from squidmesh.demo.ledger import Kind, Ledger
+from squidmesh.demo.standins import People, StandIns
+from squidmesh.demo.warehouse import Warehouse
 from squidmesh.demo.workflow import OrderFulfilment, connect
 from squidmesh.mesh import Mesh
 
 #: Steps at once.
 CONCURRENCY: Final = 8
-#: How long one run may keep everybody waiting.
+#: How long one run may keep everybody waiting, where no person is waited for.
 PATIENCE: Final = "120s"
 
 #: (runs that are over, runs there are)
@@ -28,7 +31,8 @@ class Kill:
     """A worker that was killed between an effect and its record."""
 
     worker: int
-    #: The order whose card it had charged, and had not recorded.
+    #: What it had done, and had not recorded.
+    effect: Kind
     order_id: str
     #: Minus the signal's number, as the operating system reports it.
     exit_code: int
@@ -56,21 +60,26 @@ class Told:
         )
 
 
-def demonstrate(folder: Folder, progress: Progress) -> Told:
+def demonstrate(folder: Folder, progress: Progress, people: People | None) -> Told:
     """
     Work the shop's orders in this process.
 
+    Args:
+        folder: Where.
+        progress: Told how many runs are over.
+        people: Who answers; null: a stand-in does.
+
     Raises:
-        WaitTimeout: A run did not end in time.
+        WaitTimeout: A run did not end in time, and no person was waited for.
     """
-    gateway = Gateway(folder.ledger)
-    connect(gateway)
+    ledger, stock = Ledger(folder.ledger), Ledger(folder.stock)
+    connect(Gateway(ledger), Warehouse(stock))
     with open_shop(folder.url) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
-        with mesh.worker(concurrency=CONCURRENCY):
-            await_all(mesh, intake.started, progress)
-        books = read_books(mesh, intake.started, gateway.lines())
+        with mesh.worker(concurrency=CONCURRENCY), StandIns(mesh, ledger, people).acting():
+            await_all(mesh, intake.started, progress, PATIENCE if people is None else None)
+        books = read_books(mesh, intake.started, ledger.lines() + stock.lines())
         seconds = seconds_since(began, mesh)
     return Told(folder=folder, intake=intake, books=books, seconds=seconds)
 
@@ -81,7 +90,9 @@ def open_shop(url: str) -> Mesh:
     return Mesh.open(url, workflows=[OrderFulfilment])
 
 
-def await_all(mesh: Mesh, runs: Iterable[str], progress: Progress) -> None:
+def await_all(
+    mesh: Mesh, runs: Iterable[str], progress: Progress, patience: str | None = PATIENCE
+) -> None:
     """
     Wait until each run is over, in the order they were started.
 
@@ -91,7 +102,7 @@ def await_all(mesh: Mesh, runs: Iterable[str], progress: Progress) -> None:
     waited_for = tuple(runs)
     progress(0, len(waited_for))
     for over, run_id in enumerate(waited_for, start=1):
-        mesh.wait_for(run_id, timeout=PATIENCE)
+        mesh.wait_for(run_id, timeout=patience)
         progress(over, len(waited_for))
 
 

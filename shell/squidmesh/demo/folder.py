@@ -11,6 +11,8 @@ from attrs import frozen
 from squidmesh_core.errors import ConfigError
 
 EXPORT: Final = "orders.csv"
+#: An export that a person has the patience for.
+FEW: Final = "a_few_orders.csv"
 
 
 @frozen(kw_only=True)
@@ -35,24 +37,30 @@ class Folder:
         return self.path / "ledger.jsonl"
 
     @property
+    def stock(self) -> Path:
+        """What the warehouse writes down."""
+        return self.path / "stock.jsonl"
+
+    @property
     def export(self) -> Path:
         """The shop's orders."""
         return self.path / EXPORT
 
 
-def fresh_folder(asked: Path | None) -> Folder:
+def fresh_folder(asked: Path | None, *, few: bool = False) -> Folder:
     """
     A folder that holds nothing but the shop's orders.
 
     Args:
         asked: Where; it must be new or empty.  Null: a new temporary folder.
+        few: Take `FEW` instead of the whole export.
 
     Raises:
         ConfigError: The place is in use, or cannot be written.
     """
     try:
         path = _made(asked)
-        with as_file(files("squidmesh.demo") / EXPORT) as packaged:
+        with as_file(files("squidmesh.demo") / (FEW if few else EXPORT)) as packaged:
             shutil.copyfile(packaged, path / EXPORT)
     except OSError as exc:
         raise _wrong(f"{exc.filename}: {exc.strerror}") from None

@@ -1,4 +1,4 @@
-"""What a demonstration prints when it is over."""
+"""What a demonstration prints: when it needs a person, and when it is over."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -6,8 +6,10 @@ from typing import Final
 
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.text import span
-from squidmesh.demo.books import Ending, How, groups, money
+from squidmesh.cli.words import actor_name
+from squidmesh.demo.books import Account, Ending, How, groups, money
 from squidmesh.demo.driver import Told
+from squidmesh.demo.standins import Answer, Review
 
 #: Orders that are named for one reason before the rest is counted.
 _MOST_NAMED: Final = 4
@@ -43,6 +45,23 @@ def next_commands(told: Told) -> tuple[str, ...]:
     )
 
 
+def ask(review: Review, told_by: Screen, url: str) -> None:
+    """Say which order waits for a person, and what to type."""
+    order = f"{review.order_id} of {review.customer}, {money(review.total_cents)}"
+    told_by.line(f"{order}, score {review.score}: {review.question}", "magenta")
+    told_by.line("answer on another terminal, with one of")
+    for verb, option in (("approve", " --set waive_fee=true"), ("reject", " --note 'not again'")):
+        where = f"--url {shlex.quote(url)}"
+        told_by.line(f"  squidmesh {verb} {review.run_id} --by you{option} {where}")
+
+
+def tell_answer(answer: Answer, told_by: Screen) -> None:
+    """Say what was decided about an order that was waited for."""
+    decision = answer.decision or "ended without an answer"
+    by = f" by {actor_name(answer.actor)}" if answer.actor is not None else ""
+    told_by.line(f"{answer.order_id} was {decision}{by}", "magenta")
+
+
 def _tell_people(told: Told, screen: Screen) -> None:
     intake, books = told.intake, told.books
     screen.line(
@@ -52,26 +71,32 @@ def _tell_people(told: Told, screen: Screen) -> None:
     )
     for kill in told.kills:
         screen.line(
-            f"  ✖ worker {kill.worker} charged {kill.order_id} and got SIGKILL before it could "
-            "record that",
+            f"  ✖ worker {kill.worker} {kill.effect} {kill.order_id} and got SIGKILL before it "
+            "could record that",
             "red",
         )
     if told.kills:
         taken_over = sum(ending.taken_over for ending in books.endings)
         screen.line(f"  ↻ other workers took over {taken_over} attempts of theirs", "yellow")
+    undone = [ending.order_id for ending in books.endings if ending.undone]
+    if undone:
+        screen.line(f"  ↶ undone, refund and goods: {', '.join(undone)}", "yellow")
     screen.line()
     screen.table(("ended", "orders", "why"), _ended(told))
     screen.line()
     screen.table(("refused row", "order", "field", "why"), _refused(told))
     screen.line()
-    screen.table(("books", "charges", "amount"), _balance(told))
+    screen.table(("books", "orders", "journal", "ledger"), _balance(told))
     if not told.differences:
-        screen.line("balanced: no order was charged twice, and every run ended", "green")
+        screen.line(
+            "balanced: nothing was done twice, nobody paid for nothing, and every run ended",
+            "green",
+        )
     for difference in told.differences:
         screen.line(f"✖ {difference}", "red")
     screen.line()
-    screen.line(f"journal  {told.folder.journal}")
-    screen.line(f"ledger   {told.folder.ledger}")
+    for name, path in _files(told):
+        screen.line(f"{name:<8} {path}")
     screen.line("go on with", "dim")
     for command in next_commands(told):
         screen.line(f"  {command}")
@@ -84,17 +109,20 @@ def _tell_lines(told: Told, screen: Screen) -> None:
     for repeated in intake.repeated:
         screen.fields("repeated", str(repeated))
     for kill in told.kills:
-        screen.fields("killed", str(kill.worker), kill.order_id, str(kill.exit_code))
+        screen.fields("killed", str(kill.worker), kill.effect, kill.order_id, str(kill.exit_code))
     for how, why, orders in _reasons(told):
         screen.fields("ended", how, str(len(orders)), why, ",".join(orders) if why else "")
+    for ending in told.books.endings:
+        if ending.undone:
+            screen.fields("undone", ending.order_id, ",".join(ending.undone))
     for row in _refused(told):
         screen.fields("refused", *(cell.plain for cell in row))
     for row in _balance(told):
         screen.fields("books", *(cell.plain for cell in row))
     for difference in told.differences:
         screen.fields("difference", difference)
-    screen.fields("journal", str(told.folder.journal))
-    screen.fields("ledger", str(told.folder.ledger))
+    for name, path in _files(told):
+        screen.fields(name, path)
     for command in next_commands(told):
         screen.fields("next", command)
 
@@ -129,12 +157,24 @@ def _refused(told: Told) -> list[tuple[Cell, ...]]:
 
 
 def _balance(told: Told) -> list[tuple[Cell, ...]]:
-    books = told.books
-    in_journal = sum(ending.charged_cents is not None for ending in books.endings)
     return [
-        (Cell.of("journal"), Cell.of(str(in_journal)), Cell.of(money(books.journal_cents))),
-        (Cell.of("ledger"), Cell.of(str(len(books.charges))), Cell.of(money(books.ledger_cents))),
+        (
+            Cell.of(account.kind),
+            Cell.of(str(account.lines)),
+            Cell.of(account.shown(sum(account.journal.values()))),
+            Cell.of(account.shown(account.total)),
+        )
+        for account in told.books.accounts
     ]
+
+
+def _files(told: Told) -> tuple[tuple[str, str], ...]:
+    folder = told.folder
+    return (
+        ("journal", str(folder.journal)),
+        ("ledger", str(folder.ledger)),
+        ("stock", str(folder.stock)),
+    )
 
 
 def _document(told: Told) -> dict[str, object]:
@@ -156,15 +196,18 @@ def _document(told: Told) -> dict[str, object]:
         ],
         "endings": [_ending(ending) for ending in books.endings],
         "kills": [
-            {"worker": kill.worker, "order_id": kill.order_id, "exit_code": kill.exit_code}
+            {
+                "worker": kill.worker,
+                "effect": kill.effect,
+                "order_id": kill.order_id,
+                "exit_code": kill.exit_code,
+            }
             for kill in told.kills
         ],
         "differences": list(told.differences),
-        "journal_cents": books.journal_cents,
-        "ledger_cents": books.ledger_cents,
+        "books": [_account(account) for account in books.accounts],
         "seconds": told.seconds,
-        "journal": str(told.folder.journal),
-        "ledger": str(told.folder.ledger),
+        **dict(_files(told)),
         "next": list(next_commands(told)),
     }
 
@@ -175,6 +218,17 @@ def _ending(ending: Ending) -> dict[str, object]:
         "run": ending.run_id,
         "how": ending.how,
         "why": ending.why,
-        "charged_cents": ending.charged_cents,
+        "moved": dict(ending.moved),
+        "undone": list(ending.undone),
+        "left": list(ending.left),
         "taken_over": ending.taken_over,
+    }
+
+
+def _account(account: Account) -> dict[str, object]:
+    return {
+        "kind": account.kind,
+        "lines": account.lines,
+        "journal": sum(account.journal.values()),
+        "ledger": account.total,
     }

@@ -15,8 +15,8 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
         for module in (
-            "appending", "chain", "claiming", "concurrency", "indexing",
-            "keeping", "kit", "listing", "loading", "waking",
+            "appending", "chain", "claiming", "concurrency", "finding", "indexing",
+            "keeping", "kit", "listing", "loading", "surveying", "waking",
         )
     )
 )  # fmt: skip
@@ -25,11 +25,13 @@ from squidmesh_storage.conformance.appending import AppendPromises  # noqa: E402
 from squidmesh_storage.conformance.chain import ChainPromises  # noqa: E402
 from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
 from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
+from squidmesh_storage.conformance.finding import FindingPromises  # noqa: E402
 from squidmesh_storage.conformance.indexing import IndexPromises  # noqa: E402
 from squidmesh_storage.conformance.keeping import KeepingPromises  # noqa: E402
 from squidmesh_storage.conformance.kit import Clock  # noqa: E402
 from squidmesh_storage.conformance.listing import ListPromises  # noqa: E402
 from squidmesh_storage.conformance.loading import LoadPromises  # noqa: E402
+from squidmesh_storage.conformance.surveying import SurveyPromises  # noqa: E402
 from squidmesh_storage.conformance.waking import WakePromises  # noqa: E402
 
 
@@ -39,8 +41,10 @@ class JournalConformance(
     ChainPromises,
     ClaimPromises,
     IndexPromises,
+    FindingPromises,
     ListPromises,
     KeepingPromises,
+    SurveyPromises,
     WakePromises,
     ConcurrencyPromises,
 ):

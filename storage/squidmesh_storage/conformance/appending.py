@@ -8,7 +8,7 @@ from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import BEGINNING, Revision
-from squidmesh_core.protocol.rows import Head, RowChanges
+from squidmesh_core.protocol.rows import Head, IndexRows, RowChanges
 from squidmesh_storage.api import Batch, Committed, Conflict, Journal
 from squidmesh_storage.conformance.kit import (
     EPOCH,
@@ -165,7 +165,7 @@ class AppendPromises(Promises):
         )
         commit(journal, first(run_id(1), rows=rows))
 
-        expected = (rows.run, (rows.put[1], rows.put[0]))
+        expected = IndexRows(run=rows.run, attempts=(rows.put[1], rows.put[0]))
 
         assert expected == journal.rows_of(run_id(1))
 

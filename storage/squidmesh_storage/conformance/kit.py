@@ -21,7 +21,15 @@ from squidmesh_core.ids import (
     RunId,
 )
 from squidmesh_core.protocol.chain import AppendRecord, link, origin
-from squidmesh_core.protocol.rows import AttemptRow, Head, RowChanges, RunRow, RunStatus
+from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.rows import (
+    AttemptRow,
+    CorrelationRow,
+    Head,
+    RowChanges,
+    RunRow,
+    RunStatus,
+)
 from squidmesh_storage.api import Batch, Candidate, Claimed, Committed, Journal
 
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -91,10 +99,11 @@ def first(
     rows: RowChanges = NO_ROWS,
     at: datetime = EPOCH,
     group: str | None = None,
+    codec: int = CODEC_VERSION,
 ) -> Batch:
     """A run's first append."""
     start = Head(revision=BEGINNING, hash=origin(run), at=at)
-    return on(run, start, entries=entries, body=body, rows=rows, at=at, group=group)
+    return on(run, start, entries=entries, body=body, rows=rows, at=at, group=group, codec=codec)
 
 
 def then(
@@ -105,11 +114,14 @@ def then(
     rows: RowChanges = NO_ROWS,
     at: datetime = EPOCH,
     group: str | None = None,
+    codec: int = CODEC_VERSION,
 ) -> Batch:
     """The append that follows another."""
     record = before.record
     head = Head(revision=record.last, hash=record.hash, at=record.at)
-    return on(record.run_id, head, entries=entries, body=body, rows=rows, at=at, group=group)
+    return on(
+        record.run_id, head, entries=entries, body=body, rows=rows, at=at, group=group, codec=codec
+    )
 
 
 def on(
@@ -121,6 +133,7 @@ def on(
     rows: RowChanges = NO_ROWS,
     at: datetime = EPOCH,
     group: str | None = None,
+    codec: int = CODEC_VERSION,
 ) -> Batch:
     """An append that follows a head."""
     record = AppendRecord(
@@ -132,7 +145,7 @@ def on(
         body=body,
         hash=link(head.hash, body),
     )
-    return Batch(record=record, expected=head.revision, rows=rows, group=group)
+    return Batch(record=record, expected=head.revision, rows=rows, group=group, codec=codec)
 
 
 def key(run: RunId, step: str = "work") -> AttemptKey:
@@ -198,6 +211,13 @@ def run_row(
         forked_at=NodeName("pay"),
         error=error,
     )
+
+
+def correlation(
+    run: RunId, text: str = "order-7", *, node: str = "settled", open: bool = True
+) -> CorrelationRow:
+    """Something that a message finds a run by."""
+    return CorrelationRow(run_id=run, workflow="orders", node=node, correlation=text, open=open)
 
 
 def puts(*rows: AttemptRow) -> RowChanges:

@@ -2,6 +2,7 @@
 """What `load`, `find` and `run_ids` promise."""
 
 import pytest
+from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision
@@ -72,6 +73,30 @@ class LoadPromises(Promises):
         with pytest.raises(StorageError) as caught:
             journal.load(run_id(1), Revision(2))
         assert caught.value.code == "run_quarantined"
+
+    def test_stored_appends_come_a_page_at_a_time(self, journal: Journal) -> None:
+        """In order, after a revision; none of a run that is not there."""
+        one = first(run_id(1), entries=2)
+        two = then(one, entries=3)
+        three = then(two)
+        for batch in (one, two, three):
+            commit(journal, batch)
+
+        assert records_of(one, two) == journal.stored(run_id(1), Revision(0), 2)
+        assert records_of(three) == journal.stored(run_id(1), Revision(5), 2)
+        assert journal.stored(run_id(1), Revision(6), 2) == ()
+        assert journal.stored(run_id(2), Revision(0), 2) == ()
+
+    def test_stored_appends_are_not_judged(self, journal: Journal) -> None:
+        """Whoever looks for damage wants to see it."""
+        one = first(run_id(1))
+        two = then(one)
+        for batch in (one, two):
+            commit(journal, batch)
+        torn = (one.record, evolve(two.record, body="torn", hash="00" * 32))
+        self.rewrite(journal, run_id(1), torn)
+
+        assert torn == journal.stored(run_id(1), Revision(0), 9)
 
     def test_find_returns_the_last_revision_of_an_append(self, journal: Journal) -> None:
         """By run and append id; null if the run has no such append."""

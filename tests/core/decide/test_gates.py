@@ -3,7 +3,9 @@
 import pytest
 from attrs import evolve
 
-from squidmesh_core.definition.spec import Default, Field, Spec
+from squidmesh_core.decide.apply import apply_answer
+from squidmesh_core.decide.desk import Desk
+from squidmesh_core.definition.spec import ChildrenNode, Default, Field, Spec
 from squidmesh_core.ids import NodeName, visit_key
 from squidmesh_core.protocol.commands import Claim, Complete
 from squidmesh_core.protocol.entries import (
@@ -17,7 +19,7 @@ from squidmesh_core.protocol.entries import (
     RunTerminal,
     StepApplied,
 )
-from squidmesh_core.values import DeadlinePolicy
+from squidmesh_core.values import DeadlinePolicy, FromPath
 from support.scenario import (
     BOOM,
     EPOCH,
@@ -543,6 +545,26 @@ def test_resume_with_a_name_leaves_the_hold() -> None:
 
     assert run.state.gates.hold is not None
     assert ["pick"] == run.steps
+
+
+def test_hold_is_lifted_and_not_applied() -> None:
+    """No route follows it; a decider that thinks so has a bug."""
+    run = held()
+    desk = Desk(run.state, run.spec, run.now, None)
+
+    with pytest.raises(RuntimeError, match="lifted"):
+        apply_answer(desk, run.entries(ManualStepPaused)[0], rejected=False)
+
+
+def test_node_without_a_runtime_is_not_passed_over() -> None:
+    """It is refused when it is registered; a run that meets one all the same stops loudly."""
+    children = ChildrenNode(
+        name=NodeName("fan"), workflow="w", trigger="t", over=FromPath(path=("x",)), key="id"
+    )
+    run = Scenario(chain(children, step("ship")))
+
+    with pytest.raises(RuntimeError, match="cannot run a ChildrenNode"):
+        run.start()
 
 
 def test_run_can_be_held_again() -> None:

@@ -410,6 +410,20 @@ def test_start_ends_with_the_first_node_that_fails_it() -> None:
     assert ("failed", {}) == (run.state.status, run.state.live)
 
 
+def test_nothing_is_entered_beside_a_node_that_fails_the_run() -> None:
+    """Of several nodes that are ready at once the first may end it."""
+    spec = workflow(
+        step("pick"),
+        receive("parcel", correlation=FromPath(path=("order",)), after=("pick",)),
+        step("ship", after=("pick",)),
+    )
+    run = Scenario(spec)
+    run.start()
+    run.perform("pick")
+
+    assert ("failed", {}) == (run.state.status, run.state.live)
+
+
 def test_message_stays_kept_when_its_visit_failed_on_the_way_in() -> None:
     """Only a visit that waits takes one."""
     run = Scenario(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from squidmesh_core.definition.payload import resolve_payload
+from squidmesh_core.definition.payload import What, resolve_payload
 from squidmesh_core.definition.spec import Default, Field, FieldType
 from squidmesh_core.errors import PayloadError
 
@@ -143,6 +143,45 @@ def test_the_callers_payload_is_not_shared() -> None:
 def test_a_key_that_is_no_text_is_an_unknown_field() -> None:
     """Keys of other types cannot name a field."""
     with pytest.raises(PayloadError) as caught:
-        resolve_payload([], {1: "x"}, now=NOW)  # type: ignore[dict-item]  # the point of the test
+        resolve_payload([], {1: "x"}, now=NOW)
 
     assert ["1"] == caught.value.details["unknown_fields"]
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "sm"),
+    [
+        ("payload", "invalid_payload", 501),
+        ("message", "invalid_message", 502),
+        ("form", "invalid_form", 503),
+    ],
+)
+def test_forms_and_messages_are_judged_like_payloads(what: What, code: str, sm: int) -> None:
+    """The same fields, the same words; the code and the text say which of them it was."""
+    with pytest.raises(PayloadError) as caught:
+        resolve_payload(ORDER, {"total": "9"}, now=NOW, what=what)
+
+    assert (code, sm) == (caught.value.code, caught.value.sm)
+    assert caught.value.message.startswith(f"The {what} does not fit its contract")
+    assert (["order_id"], {"total": "integer"}) == (
+        caught.value.details["missing_fields"],
+        caught.value.details["invalid_types"],
+    )
+
+
+@pytest.mark.parametrize("given", [None, [], [("order_id", "A-1")], "A-1", 5, True])
+@pytest.mark.parametrize("what", ["payload", "form", "message"])
+def test_what_is_no_object_has_no_fields(given: object, what: What) -> None:
+    """Callers of other systems may hand in anything."""
+    with pytest.raises(PayloadError) as caught:
+        resolve_payload((), given, now=NOW, what=what)
+
+    expected = f"an object with fields, not {type(given).__name__}"
+    assert {"problems": [{"path": [], "expected": expected}]} == caught.value.details
+
+
+def test_a_contract_without_fields_takes_an_empty_object() -> None:
+    """And nothing else."""
+    assert {} == resolve_payload((), {}, now=NOW, what="message")
+    with pytest.raises(PayloadError):
+        resolve_payload((), {"x": 1}, now=NOW, what="message")

@@ -126,9 +126,7 @@ def test_forward_work_is_not_claimed_after_the_turn() -> None:
 
 def test_forward_work_is_not_retried_after_the_turn() -> None:
     """A failure that brings a retry does not fit; as a callback's it does."""
-    run = Scenario(
-        workflow(step("a", compensate=True), step("b"), step("end", after=("a", "b")))
-    )
+    run = Scenario(workflow(step("a", compensate=True), step("b"), step("end", after=("a", "b"))))
     run.start()
     held = run.claim("a")
     run.fail(run.claim("b"))
@@ -251,3 +249,33 @@ def test_undoing_without_a_result_is_malformed() -> None:
 
     assert ["malformed_entry"] == reasons(run.state, never)
     assert ["malformed_entry"] == reasons(fold(run.state, [applied]), empty)
+
+
+def test_callback_of_no_visit_undoes_none() -> None:
+    """A damaged journal may hold an attempt that undoes nothing; its failure is nobody's."""
+    run = turned()
+    [callback] = [a for a in run.entries(AttemptScheduled) if a.kind == "compensation"]
+    stray = evolve(
+        callback,
+        attempt_key=AttemptKey(f"{RUN}:stray:1"),
+        visit_key=VisitKey(f"{RUN}:stray"),
+        max_deliveries=1,
+    )
+    claim = AttemptClaimed(
+        at=EPOCH,
+        attempt_key=stray.attempt_key,
+        claim_id=ClaimId("c"),
+        claim_token_hash="0" * 64,
+        owner="ana",
+        lease_until=EPOCH + LEASE,
+    )
+    failed = AttemptFailed(
+        at=EPOCH,
+        attempt_key=stray.attempt_key,
+        claim_id=claim.claim_id,
+        claim_token_hash=claim.claim_token_hash,
+        error=BOOM,
+    )
+    state = fold(run.state, [stray, claim, failed])
+
+    assert (run.state.saga, ()) == (state.saga, state.anomalies)

@@ -5,17 +5,25 @@ from itertools import pairwise
 from attrs import evolve
 from hypothesis import given
 
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import AttemptKey, Fingerprint
 from squidmesh_core.protocol.entries import Entry
-from squidmesh_core.protocol.rows import AttemptRow, RowChanges, RunRow
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RowChanges, RunRow
 from squidmesh_core.state.fold import fold, fold_run
 from squidmesh_core.state.run import RunState
-from squidmesh_core.values import RetryPolicy
-from squidmesh_core.views.index import attempt_rows, changes, run_row
+from squidmesh_core.values import Constant, FromPath, RetryPolicy
+from squidmesh_core.views.index import (
+    attempt_rows,
+    changes,
+    correlation_rows,
+    differing,
+    rows_of,
+    run_row,
+)
 from support.entries import histories
 from support.plays import plays
 from support.scenario import EPOCH, LEASE, RUN, SECOND, Scenario, a_start
-from support.workflows import chain, diamond, step, wait
+from support.workflows import chain, diamond, receive, step, wait, workflow
 
 
 class Index:
@@ -24,6 +32,7 @@ class Index:
     def __init__(self) -> None:
         self.run: RunRow | None = None
         self.attempts: dict[AttemptKey, AttemptRow] = {}
+        self.correlations: tuple[CorrelationRow, ...] = ()
 
     def store(self, changed: RowChanges) -> None:
         """Take the changes of one append in."""
@@ -31,9 +40,12 @@ class Index:
         for key in changed.drop:
             del self.attempts[key]
         self.attempts.update((row.attempt_key, row) for row in changed.put)
+        if changed.correlations is not None:
+            self.correlations = changed.correlations
 
-    def assert_is_of(self, state: RunState) -> None:
+    def assert_is_of(self, state: RunState, spec: Spec) -> None:
         """Reindexing finds nothing to mend."""
+        assert correlation_rows(state, spec) == self.correlations
         assert run_row(state) == self.run
         assert {row.attempt_key: row for row in attempt_rows(state)} == self.attempts
 
@@ -52,17 +64,18 @@ def test_changes_of_each_append_add_up_to_the_rows(run: Scenario) -> None:
     index = Index()
     for before, after in pairwise(run.states):
         index.store(changes(before, after, run.spec))
-        index.assert_is_of(after)
+        index.assert_is_of(after, run.spec)
 
 
 @given(histories())
 def test_rows_follow_any_history(history: tuple[Entry, ...]) -> None:
     """So they do in a journal that should not be."""
+    spec = chain(receive("charge", correlation=FromPath(path=("ship",))), step("ship"))
     index, state = Index(), RunState(run_id=RUN)
     for entry in history:
         after = fold(state, [entry])
-        index.store(changes(state, after, chain(step("a"))))
-        index.assert_is_of(after)
+        index.store(changes(state, after, spec))
+        index.assert_is_of(after, spec)
         state = after
 
 
@@ -207,3 +220,63 @@ def test_run_row_is_written_only_when_a_listed_fact_changes() -> None:
     written = [changes(*pair, run.spec).run is not None for pair in pairwise(run.states)]
 
     assert [True, False, False, False, True] == written
+
+
+# --- comparing
+
+
+def test_rows_of_a_run_are_all_that_the_index_holds() -> None:
+    """Its own row, its attempts by key, and what it is found by."""
+    run = Scenario(chain(step("a"), receive("parcel", correlation=Constant(value="A-1"))))
+    run.start()
+    rows = rows_of(run.state, run.spec)
+
+    assert run_row(run.state) == rows.run
+    assert (f"{RUN}:a:1",) == tuple(row.attempt_key for row in rows.attempts)
+    assert [("parcel", "A-1")] == [(row.node, row.correlation) for row in rows.correlations]
+    assert () == differing(rows, rows)
+
+
+def test_each_row_that_differs_is_named() -> None:
+    """Missing ones, wrong ones, and ones that should not be there."""
+    run = Scenario(
+        workflow(
+            step("a"),
+            step("b"),
+            receive("parcel", correlation=Constant(value="A-1")),
+            step("end", after=("a", "b")),
+        )
+    )
+    run.start()
+    rows = rows_of(run.state, run.spec)
+    a, b = rows.attempts
+    stored = evolve(
+        rows,
+        run=None,
+        attempts=(evolve(a, queue="other"), evolve(b, attempt_key=AttemptKey(f"{RUN}:c:1"))),
+        correlations=(),
+    )
+    expected = ("run", f"{RUN}:a:1", f"{RUN}:b:1", f"{RUN}:c:1", "parcel: A-1")
+
+    assert expected == differing(stored, rows)
+
+
+def test_row_of_a_held_attempt_may_lag() -> None:
+    """Its lease is a lower bound: heartbeats need not move it, and nothing else may differ."""
+    run = Scenario(chain(step("a")))
+    run.start()
+    held = run.claim("a")
+    stored = rows_of(run.state, run.spec)
+    run.time_passes(SECOND)
+    run.heartbeat(held)
+    implied = rows_of(run.state, run.spec)
+    [row] = stored.attempts
+
+    assert () == differing(stored, implied)
+    assert (row.attempt_key,) == differing(implied, stored)
+    assert (row.attempt_key,) == differing(
+        evolve(stored, attempts=(evolve(row, priority=5),)), implied
+    )
+    assert (row.attempt_key,) == differing(
+        evolve(stored, attempts=(evolve(row, held_until=None),)), implied
+    )

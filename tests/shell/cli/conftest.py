@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
 from squidmesh.cli.root import run
 from support.commands import Said, Typed
+from support.shop import Shop, Stands
 
 GREETINGS = """
 from dataclasses import dataclass
@@ -54,8 +56,9 @@ def mesh() -> Mesh:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory with `greetings.py`, and a URL in the environment."""
+    """A working directory with `greetings.py` and `shop.py`, and a URL in the environment."""
     (tmp_path / "greetings.py").write_text(GREETINGS, encoding="utf-8")
+    copyfile(Path(__file__).with_name("shop.py"), tmp_path / "shop.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SQUIDMESH_URL", "sqlite:///greetings.db")
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -116,3 +119,26 @@ def worked(started: Callable[..., str], squidmesh: Typed) -> Callable[..., str]:
         return run_id
 
     return start_and_work
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Be somebody at the terminal who answers every question so."""
+
+    def answers(text: str) -> None:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: text)
+
+    return answers
+
+
+@pytest.fixture(scope="session")
+def stands() -> Stands:
+    """Orders that were brought somewhere once."""
+    return {}
+
+
+@pytest.fixture
+def shop(squidmesh: Typed, stands: Stands) -> Shop:
+    """The shop of `shop.py`, and orders in it."""
+    return Shop(squidmesh, stands)

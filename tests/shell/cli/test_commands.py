@@ -329,9 +329,13 @@ def test_cancel_ends_a_run(squidmesh: Typed, started: Start) -> None:
 
     first, again = squidmesh(*arguments), squidmesh(*arguments)
 
-    assert [(0, f"{run_id} cancelled\n"), (0, f"{run_id} was already cancelled (same key)\n")] == [
-        (said.code, said.out) for said in (first, again)
-    ]
+    assert (0, [[run_id, "cancelled", "running", "cancelled"]]) == (first.code, first.records)
+    assert (0, run_id, ["cancelled", "cancelled"]) == (
+        again.code,
+        again.records[0][0],
+        again.records[0][2:],
+    )
+    assert re.fullmatch(r"already cancelled by ana at \S+Z \(same key\)", again.records[0][1])
     commands = squidmesh("show", run_id, "--json").document["commands"]
     assert isinstance(commands, list)
     assert ("cancel", "ana", "wrong order") == tuple(

@@ -33,7 +33,15 @@ SPEC = Spec.from_dict(
                     "note": {"value": "tok_1234"},
                 },
                 "output": "payment",
-            }
+            },
+            {
+                "name": "settled",
+                "kind": "receive",
+                "after": ["pay"],
+                "message": [{"name": "cents", "type": "integer", "required": True}],
+                "correlation": ["card", "token"],
+                "output": "settled",
+            },
         ],
         "sensitive": [["card", "token"], ["pin"], ["payment", "secret"]],
     }
@@ -88,6 +96,30 @@ def test_an_input_is_as_sensitive_as_the_path_it_is_wired_from() -> None:
 def test_an_output_is_masked_by_its_place_in_the_context() -> None:
     """A node's output key may differ from its name."""
     assert {"id": "pay-1", "secret": MASK} == mask.output(PAY, CONTEXT["payment"])
+
+
+def test_what_a_callback_takes_in_is_as_sensitive_as_what_its_step_did() -> None:
+    """It is given the step's input and output again, and the failure that called it."""
+    taken = {
+        "input": {"pin": 4711, "note": "plain"},
+        "output": {"id": "pay-1", "secret": 7},
+        "failure": {"kind": "Boom", "message": "tok_1234 declined"},
+    }
+
+    assert {
+        "input": {"pin": MASK, "note": "plain"},
+        "output": {"id": "pay-1", "secret": MASK},
+        "failure": {"kind": "Boom", "message": f"{MASK} declined"},
+    } == mask.undoing(PAY, taken)
+    assert {"input": None, "output": None} == mask.undoing(PAY, {})
+
+
+def test_a_correlation_is_as_sensitive_as_the_path_it_comes_from() -> None:
+    """Also where it is too short to be looked for elsewhere."""
+    short = Mask(SPEC, {**CONTEXT, "card": {"token": "a"}})
+
+    assert MASK == short.correlation(NodeName("settled"), "a")
+    assert "a" == short.correlation(PAY, "a")
 
 
 def test_the_values_that_decided_a_route_are_masked_too() -> None:

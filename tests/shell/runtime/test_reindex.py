@@ -14,7 +14,7 @@ from squidmesh.reindex import reindex
 from squidmesh_core.ids import AppendId, Fingerprint
 from squidmesh_core.protocol.chain import origin
 from squidmesh_core.protocol.entries import Entry, RunStarted
-from squidmesh_core.protocol.rows import AttemptRow, Head, RunRow
+from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import changes
@@ -26,7 +26,6 @@ from support.scenario import RUN, Scenario
 from support.stage import EPOCH, Stage, begin, claimed, does
 from support.workflows import chain, step
 
-Rows = tuple[RunRow | None, tuple[AttemptRow, ...]]
 SPEC = chain(step("a", output="a"), step("b"))
 
 
@@ -86,11 +85,12 @@ def named(entry: Entry, run: Scenario) -> Entry:
 
 def garble(journal: Journal) -> None:
     """Drop what can be dropped, and put nonsense in the place of the rest."""
-    run, _ = journal.rows_of(RUN)
+    run = journal.rows_of(RUN).run
     assert run is not None
     nonsense = evolve(run, status="paused", queue="nowhere", tags=("none",), ended_at=EPOCH)
+    found_by = CorrelationRow(run_id=RUN, workflow="none", node="none", correlation="none")
     head = journal.load(RUN, whole=True).head
-    assert journal.index(RUN, head.revision, nonsense, ())
+    assert journal.index(RUN, head.revision, IndexRows(run=nonsense, correlations=(found_by,)))
     journal.put_checkpoint(
         RUN, Checkpoint(revision=head.revision, hash=head.hash, codec_version=1, body="garbled")
     )
@@ -103,10 +103,9 @@ def test_all_runs_are_rebuilt_and_work_goes_on(stage: Stage) -> None:
     runs = [mesh.start_spec(SPEC, "placed", {}, actions=actions) for _ in range(3)]
     claim = claimed(mesh)
     before = [mesh.door.journal.rows_of(run.id) for run in runs]
-    for run, (row, _) in zip(runs, before, strict=True):
-        assert row is not None
+    for run, rows in zip(runs, before, strict=True):
         head = mesh.door.journal.load(run.id).head
-        assert mesh.door.journal.index(run.id, head.revision, evolve(row, queue="x"), ())
+        assert mesh.door.journal.index(run.id, head.revision, evolve(rows, attempts=()))
     assert mesh.claim(owner="ben") is None
 
     assert 3 == stage.mesh().reindex()
@@ -130,20 +129,19 @@ def test_a_row_that_promises_too_much_is_mended_by_whoever_meets_it(stage: Stage
     mesh = stage.mesh()
     actions = does(a=nothing, b=nothing)
     first = mesh.start_spec(SPEC, "placed", {}, actions=actions, priority=-1)
-    _, stale = mesh.door.journal.rows_of(first.id)
+    stale = mesh.door.journal.rows_of(first.id).attempts
     mesh.execute_next()
     mesh.execute_next()
-    ended, _ = mesh.door.journal.rows_of(first.id)
+    ended = mesh.door.journal.rows_of(first.id)
     head = mesh.door.journal.load(first.id).head
-    assert ended is not None
     held = tuple(evolve(row, held_until=EPOCH) for row in stale)
-    assert mesh.door.journal.index(first.id, head.revision, ended, held)
+    assert mesh.door.journal.index(first.id, head.revision, evolve(ended, attempts=held))
     second = mesh.start_spec(SPEC, "placed", {}, actions=actions)
 
     claim = claimed(stage.mesh(actions=actions), owner="ben")
 
     assert second.id == claim.run_id
-    assert (ended, ()) == mesh.door.journal.rows_of(first.id)
+    assert ended == mesh.door.journal.rows_of(first.id)
 
 
 def test_a_row_of_an_attempt_that_was_settled_is_never_performed_again(stage: Stage) -> None:
@@ -152,11 +150,10 @@ def test_a_row_of_an_attempt_that_was_settled_is_never_performed_again(stage: St
     mesh = stage.mesh()
     actions = does(a=lambda: performed.append("a"), b=nothing)
     run = mesh.start_spec(SPEC, "placed", {}, actions=actions)
-    row, stale = mesh.door.journal.rows_of(run.id)
+    stale = mesh.door.journal.rows_of(run.id)
     mesh.execute_next()
-    assert row is not None
     head = mesh.door.journal.load(run.id).head
-    assert mesh.door.journal.index(run.id, head.revision, row, stale)
+    assert mesh.door.journal.index(run.id, head.revision, stale)
 
     stage.mesh(actions=actions).drain()
 

@@ -13,8 +13,8 @@ import pytest
 
 from squidmesh import Context, Mesh, StorageError, Worker
 from squidmesh.heartbeat import Heartbeats
+from squidmesh.line import StepSignals
 from squidmesh.ports import Ports, Site
-from squidmesh.signals import StepSignals
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Journal, Wakeups
 from squidmesh_storage.memory import MemoryJournal

@@ -1,8 +1,10 @@
 """`squidmesh demo`: a shop's orders, worked before your eyes; with --crash, under fire."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,22 +12,30 @@ from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
-from squidmesh.demo.driver import Progress
+
+if TYPE_CHECKING:
+    from squidmesh.demo.driver import Progress
+    from squidmesh.demo.standins import People
 
 
 @click.command("demo")
 @click.option("--crash", is_flag=True, help="Kill workers with SIGKILL, then compare the books.")
+@click.option("--yes", is_flag=True, help="Ask nobody: work the whole export unattended.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     help="A new or empty folder for the files; else a temporary one.",
 )
 @common
-def command(session: Session, /, *, crash: bool, folder: Path | None) -> int:
+def command(session: Session, /, *, crash: bool, yes: bool, folder: Path | None) -> int:
     """
     Work a shop's orders on a fresh SQLite journal.
 
-    Exits with 0 only if the gateway's ledger and the journal agree.
+    On a terminal it takes a few orders, and waits until the one of high risk is
+    approved or rejected on another terminal.  With --yes, with --crash, or in a pipe
+    it takes many orders and answers by itself.
+
+    Exits with 0 only if the ledgers of card gateway and warehouse agree with the journal.
     """
     from squidmesh.demo.crash import demonstrate_crashes
     from squidmesh.demo.driver import demonstrate
@@ -33,15 +43,30 @@ def command(session: Session, /, *, crash: bool, folder: Path | None) -> int:
     from squidmesh.demo.telling import tell
 
     screen = session.screen
-    place = fresh_folder(folder)
+    attended = screen.form == "human" and sys.stdin.isatty() and not (yes or crash)
+    place = fresh_folder(folder, few=attended)
+    people = _at_the_terminal(screen, place.url) if attended else None
     with _progress(screen, "working, killing workers" if crash else "working") as progress:
-        told = (demonstrate_crashes if crash else demonstrate)(place, progress)
+        if crash:
+            told = demonstrate_crashes(place, progress)
+        else:
+            told = demonstrate(place, progress, people)
     tell(told, screen)
     return RUN_FAILED if told.differences else DONE
 
 
+def _at_the_terminal(screen: Screen, url: str) -> "People":
+    from squidmesh.demo.standins import People
+    from squidmesh.demo.telling import ask, tell_answer
+
+    return People(
+        ask=lambda review: ask(review, screen, url),
+        tell=lambda answer: tell_answer(answer, screen),
+    )
+
+
 @contextmanager
-def _progress(screen: Screen, what: str) -> Iterator[Progress]:
+def _progress(screen: Screen, what: str) -> Iterator["Progress"]:
     """A bar on a terminal, nothing elsewhere; gone when the work is done."""
     if screen.form != "human":
         yield _unseen

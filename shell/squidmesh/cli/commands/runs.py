@@ -85,7 +85,7 @@ def command(
 
 def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cell, ...]:
     took = None if run.ended_at is None else span((run.ended_at - run.created_at).total_seconds())
-    error = mask.text(run.error) if mask and run.error else run.error
+    error = _error(run, mask)
     return (
         Cell(human=short, plain=run.id),
         Cell.of(run.workflow),
@@ -93,5 +93,13 @@ def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cel
         Cell.of(run.key),
         screen.when(run.created_at),
         Cell(human=took or "", plain=iso(run.ended_at) if run.ended_at else ""),
-        Cell(human=one_line(error or "", 200), plain=error or "", style="red"),
+        Cell(human=one_line(error, 200), plain=error, style="red"),
     )
+
+
+def _error(run: Run, mask: "Mask | None") -> str:
+    if run.quarantined is not None:
+        return f"quarantined: {run.quarantined}"
+    if run.newer:
+        return "left to a newer squidmesh"
+    return mask.text(run.error) if mask and run.error else run.error or ""

@@ -1,14 +1,21 @@
 """`squidmesh show`: one run, now or as it was at a revision."""
 
+from typing import Final
+
 import click
 
-from squidmesh.cli.documents import failure_document, mask_of, snapshot_document
+from squidmesh.cli.documents import failure_document, mask_of, snapshot_document, taken_in
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.masking import Mask
 from squidmesh.cli.options import common
 from squidmesh.cli.panels import context_text, history_table, run_panel
 from squidmesh.cli.screen import Screen, json_text
 from squidmesh.cli.session import Session, find_run
 from squidmesh.snapshot import Snapshot
+from squidmesh_core.ids import is_timeout
+
+#: Attempts that are not a try at a step.
+_WORDS: Final = {"compensation": "undo"}
 
 
 @click.command("show")
@@ -57,12 +64,35 @@ def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
         screen.fields("error", json_text(failure_document(snapshot.error, mask)))
     for step in snapshot.steps:
         screen.fields("step", step.name, step.status)
+    _print_waits(snapshot, screen, mask)
     for attempt in snapshot.attempts:
-        cells = ["attempt", attempt.node, str(attempt.number), attempt.status]
+        word = "timeout" if is_timeout(attempt.key) else _WORDS.get(attempt.kind, "attempt")
+        cells = [word, attempt.node, str(attempt.number), attempt.status]
         if history:
-            took = json_text(mask.input(attempt.node, attempt.input or {}))
+            took = json_text(taken_in(attempt, mask))
             gave = json_text(mask.output(attempt.node, attempt.output))
             failed = json_text(failure_document(attempt.error, mask))
             cells += [took, gave, failed]
         screen.fields(*cells)
     screen.fields("context", json_text(mask.context(snapshot.context)))
+
+
+def _print_waits(snapshot: Snapshot, screen: Screen, mask: Mask) -> None:
+    """What is waited for outside, and what is being undone."""
+    for gate in snapshot.gates:
+        due = gate.deadline.due_at if gate.deadline else None
+        until = screen.when(due).plain, screen.when(gate.times_out_at).plain
+        since = screen.when(gate.opened_at).plain
+        screen.fields(gate.kind, gate.node or "", since, *until, gate.question or "")
+    for awaited in snapshot.awaited:
+        due = awaited.deadline.due_at if awaited.deadline else None
+        until = screen.when(due).plain, screen.when(awaited.times_out_at).plain
+        found_by = awaited.correlation or ""
+        shown = mask.correlation(awaited.node, found_by) if found_by else ""
+        screen.fields("message", awaited.node, screen.when(awaited.since).plain, *until, shown)
+    if snapshot.compensation is not None:
+        for step in snapshot.compensation.steps:
+            screen.fields("undone", step.node, step.status)
+        for left in snapshot.compensation.recovery:
+            error = json_text(failure_document(left.error, mask)) if left.error else ""
+            screen.fields("left", left.step, left.reason, error)

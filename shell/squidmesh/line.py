@@ -16,8 +16,10 @@ class StepSignals:
     def __init__(self) -> None:
         #: The lease is gone: whatever the step returns will be refused.
         self.lost = False
-        #: The step should stop: its run ended.
+        #: The step should stop: its run ended or undoes its steps, or its time is over.
         self.cancelled = False
+        #: It took longer than it may: whatever it returns, the attempt has failed.
+        self.timed_out = False
         self._progress: Mapping[str, object] | None = None
         self._interrupt: Callable[[], object] | None = None
 
@@ -28,10 +30,20 @@ class StepSignals:
         if self._interrupt is not None:
             self._interrupt()
 
+    def cancel(self) -> None:
+        """Tell the step that its run wants nothing more of it; its result still counts."""
+        self.cancelled = True
+
+    def time_out(self) -> None:
+        """Tell the step that its time is over; an async step is interrupted."""
+        self.timed_out = self.cancelled = True
+        if self._interrupt is not None:
+            self._interrupt()
+
     def interruptible(self, interrupt: Callable[[], object]) -> None:
-        """Interrupt the step like this from now on, and at once if it is lost already."""
+        """Interrupt the step like this from now on, and at once if it is over already."""
         self._interrupt = interrupt
-        if self.lost:
+        if self.lost or self.timed_out:
             interrupt()
 
     def progress(self, done: float, of: float | None, note: str | None) -> None:

@@ -1,0 +1,83 @@
+"""`squidmesh approvals`: the inbox of everybody who may answer."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import click
+
+from squidmesh.cli.documents import gate_document, run_document
+from squidmesh.cli.exits import DONE
+from squidmesh.cli.options import common
+from squidmesh.cli.screen import Cell, Screen
+from squidmesh.cli.session import Session
+from squidmesh.cli.text import iso, short_ids, span
+from squidmesh.inbox import OpenGate
+from squidmesh_core.plan.deadline import Due
+
+T = TypeVar("T")
+
+#: The question comes last, where it may take several lines.
+_HEADINGS: Final = ("run", "workflow", "node", "kind", "age", "due", "times out", "question")
+
+
+@click.command("approvals")
+@click.option("--cursor", help="Go on where the last page ended.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@common
+def command(session: Session, /, *, cursor: str | None, limit: int) -> int:
+    """List every gate and hold that waits for a person, the newest run first."""
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        page = mesh.approvals(cursor=cursor, limit=limit)
+    if screen.form == "json":
+        waiting = [
+            {"run": run_document(one.run), "gate": gate_document(one.gate)} for one in page.items
+        ]
+        screen.document("approvals/1", approvals=waiting, next=page.next)
+        return DONE
+    short = short_ids(one.run.id for one in page.items)
+    rows = [_row(one, short[one.run.id], screen) for one in page.items]
+    if screen.form == "plain":
+        screen.table(_HEADINGS, rows)
+    elif not rows:
+        screen.line("nobody is waited for", "dim")
+    else:
+        used = [i for i in range(len(_HEADINGS)) if any(row[i].human for row in rows)]
+        screen.table(_only(used, _HEADINGS), [_only(used, row) for row in rows])
+        screen.line("`squidmesh show RUN` says what each answer does, and what to type", "dim")
+    if page.next is not None and screen.form == "human":
+        screen.line(f"there are more: --cursor {page.next}", "dim")
+    return DONE
+
+
+def _only(wanted: Sequence[int], members: Sequence[T]) -> list[T]:
+    return [members[i] for i in wanted]
+
+
+def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:
+    gate = one.gate
+    age = span((datetime.now(UTC) - gate.opened_at).total_seconds())
+    return (
+        Cell(human=short, plain=one.run.id),
+        Cell.of(one.run.workflow),
+        Cell.of(gate.node, "bold"),
+        Cell.of(gate.kind),
+        Cell(human=age, plain=iso(gate.opened_at)),
+        _due(gate.deadline, screen),
+        screen.when(gate.times_out_at),
+        Cell.of(gate.question),
+    )
+
+
+def _due(due: Due | None, screen: Screen) -> Cell:
+    if due is None:
+        return Cell.of("")
+    when = screen.when(due.due_at)
+    match due.status:
+        case "on_time":
+            return when
+        case "due_soon":
+            return Cell(human=f"soon, {when.human}", plain=when.plain, style="yellow")
+        case "overdue" | "escalated":
+            return Cell(human=f"overdue, {when.human}", plain=when.plain, style="red")

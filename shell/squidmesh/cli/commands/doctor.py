@@ -1,0 +1,129 @@
+"""`squidmesh doctor`: the installation, the journal, and the work in it, at a glance."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Final, Literal
+
+import click
+from attrs import frozen
+
+from squidmesh.cli.documents import Document
+from squidmesh.cli.exits import DONE, STORAGE
+from squidmesh.cli.options import common
+from squidmesh.cli.screen import Cell, Screen
+from squidmesh.cli.session import Session
+from squidmesh.cli.text import span
+from squidmesh.health import Health
+
+#: Milliseconds between two clocks that nobody has to care about.
+SKEW: Final = 2_000
+#: Milliseconds after which waiting work means that workers are few, busy or gone.
+LONG: Final = 300_000
+#: Bytes of a log that is written back too seldom.
+LARGE_LOG: Final = 64 * 2**20
+
+Mark = Literal["ok", "look", "wrong"]
+_STYLES: Final[dict[Mark, str]] = {"ok": "green", "look": "yellow", "wrong": "red"}
+
+
+@frozen(kw_only=True)
+class _Fact:
+    """One line of what the doctor says."""
+
+    name: str
+    value: str
+    mark: Mark = "ok"
+
+
+@click.command("doctor")
+@common
+def command(session: Session, /) -> int:
+    """
+    Say how this installation, the journal and the work in it stand.
+
+    Exit code 7 if the storage does not answer or a run is quarantined.
+    """
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        health = mesh.health()
+        has_actions = bool(mesh.actions.performable())
+    here = {"squidmesh": version("squidmesh"), "python": platform.python_version()}
+    if screen.form == "json":
+        screen.document("doctor/1", **here, **_document(health))
+    else:
+        facts = [_Fact(name=name, value=value) for name, value in here.items()]
+        facts += _facts(health, has_actions=has_actions)
+        _print(facts, screen)
+    return DONE if health.ok else STORAGE
+
+
+def _print(facts: list[_Fact], screen: Screen) -> None:
+    rows = [
+        (Cell.of(fact.mark, _STYLES[fact.mark]), Cell.of(fact.name), Cell.of(fact.value))
+        for fact in facts
+    ]
+    screen.table(("", "what", "how it stands"), rows)
+
+
+def _facts(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
+    yield _Fact(name="journal", value=health.url)
+    if health.problem is not None:
+        yield _Fact(name="storage", value=health.problem, mark="wrong")
+        return
+    if health.schema is not None:
+        yield _Fact(name="schema", value=str(health.schema))
+    for name, value in health.facts.items():
+        large = name == "log_bytes" and int(value) > LARGE_LOG
+        yield _Fact(name=name, value=str(value), mark="look" if large else "ok")
+    skew = abs(health.clock_ms)
+    ahead = "ahead of" if health.clock_ms > 0 else "behind"
+    yield _Fact(
+        name="clock",
+        value=f"{span(skew / 1000)} {ahead} this host's" if skew else "that of this host",
+        mark="look" if skew > SKEW else "ok",
+    )
+    yield from _work(health, has_actions=has_actions)
+
+
+def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(health.runs.items()))
+    yield _Fact(name="runs", value=counts or "none")
+    if health.oldest_ms is None:
+        yield _Fact(name="waiting", value="nothing waits for a worker")
+    else:
+        yield _Fact(
+            name="waiting",
+            value=f"the oldest attempt for {span(health.oldest_ms / 1000)}",
+            mark="look" if health.oldest_ms > LONG else "ok",
+        )
+    for run_id, mark in health.quarantined.items():
+        where = "" if mark.revision is None else f"revision {mark.revision}: "
+        yield _Fact(name="quarantined", value=f"{run_id} {where}{mark.reason}", mark="wrong")
+    for run_id in health.newer:
+        value = f"{run_id} is left to a newer squidmesh"
+        yield _Fact(name="newer", value=value, mark="look")
+    # Without an application nothing is performed here, and nobody expects it.
+    for action, count in health.unperformable.items() if has_actions else ():
+        waiting = f"{count} attempt{'' if count == 1 else 's'}"
+        value = f"{waiting} of {action}, which this application does not perform"
+        yield _Fact(name="actions", value=value, mark="look")
+
+
+def _document(health: Health) -> Document:
+    return {
+        "ok": health.ok,
+        "url": health.url,
+        "problem": health.problem,
+        "schema_version": health.schema,
+        "clock_ms": health.clock_ms,
+        "runs": dict(health.runs),
+        "oldest_waiting_ms": health.oldest_ms,
+        "quarantined": [
+            {"run_id": run_id, "revision": mark.revision, "reason": mark.reason}
+            for run_id, mark in health.quarantined.items()
+        ],
+        "newer": list(health.newer),
+        "unperformable": dict(health.unperformable),
+        "storage": dict(health.facts),
+    }

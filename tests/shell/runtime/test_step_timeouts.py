@@ -1,0 +1,215 @@
+"""Time limits of steps: kept by the worker that runs them."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from attrs import evolve
+
+from squidmesh import Context, Fail, Mesh, Run
+from squidmesh.line import StepSignals
+from squidmesh.timelimits import TimeLimits
+from squidmesh_core.ids import NodeName
+from squidmesh_core.values import RetryPolicy
+from support.stage import Stage, begin
+from support.workflows import chain
+from support.workflows import step as node
+
+#: Milliseconds; a step that keeps to the limit takes far less, one that does not never ends.
+LIMIT = 40
+SPEC = chain(evolve(node("work", output="work"), timeout_ms=LIMIT))
+TWICE = chain(
+    evolve(node("work", output="work", retry=RetryPolicy(max_attempts=2)), timeout_ms=LIMIT)
+)
+
+
+def driven(mesh: Mesh, run: Run, how: str) -> None:
+    """Perform what there is, in one of the three ways."""
+    match how:
+        case "execute_next":
+            while mesh.execute_next() is not None:
+                pass
+        case "drain":
+            mesh.drain()
+        case _:
+            with mesh.worker(concurrency=2):
+                mesh.wait_for(run, timeout="20s")
+
+
+@pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])
+def test_an_async_step_is_cancelled(stage: Stage, how: str) -> None:
+    """The attempt fails as `timed_out`, and the step has seen its cancellation."""
+    seen: list[bool] = []
+
+    async def work(ctx: Context) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append(ctx.cancelled)
+
+    mesh = stage.mesh()
+    run = begin(mesh, SPEC, work=work)
+    driven(mesh, run, how)
+
+    error = mesh.inspect(run).error
+    assert error is not None
+    assert ("timed_out", [True]) == (error.kind, seen)
+    assert f"{LIMIT} ms" in error.message
+
+
+@pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])
+def test_a_sync_step_is_told_and_its_late_result_refused(stage: Stage, how: str) -> None:
+    """The failure is there before the function returns, and what it returns counts no more."""
+    failed: list[str] = []
+    mesh = stage.mesh()
+
+    def work(ctx: Context) -> str:
+        while not ctx.cancelled:
+            pass
+        while mesh.inspect(ctx.run_id).status != "failed":
+            pass
+        failed.append(mesh.inspect(ctx.run_id).attempts[0].status)
+        return "late"
+
+    run = begin(mesh, SPEC, work=work)
+    driven(mesh, run, how)
+
+    snapshot = mesh.inspect(run)
+    assert ["failed"] == failed
+    assert {} == snapshot.context
+    assert snapshot.error is not None
+    assert "timed_out" == snapshot.error.kind
+
+
+def test_the_policy_may_try_again(stage: Stage) -> None:
+    """The second attempt keeps to its time."""
+
+    async def work(ctx: Context) -> int:
+        if ctx.attempt == 1:
+            await asyncio.Event().wait()
+        return ctx.attempt
+
+    mesh = stage.mesh()
+    run = begin(mesh, TWICE, work=work)
+    mesh.drain()
+
+    assert ("completed", {"work": 2}) == (mesh.inspect(run).status, mesh.inspect(run).context)
+
+
+def test_a_step_that_ignores_its_cancellation_has_failed_all_the_same(stage: Stage) -> None:
+    """An async step that catches it and returns something is too late, too."""
+
+    async def work() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "as if nothing had been"
+        return "never"
+
+    mesh = stage.mesh()
+    run = begin(mesh, SPEC, work=work)
+    mesh.drain()
+
+    error = mesh.inspect(run).error
+    assert error is not None
+    assert "timed_out" == error.kind
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "kind"),
+    [(lambda: "in time", "completed", None), (lambda: Fail("of itself"), "failed", "Fail")],
+    ids=["completes", "fails"],
+)
+def test_a_step_in_time_is_left_alone(
+    stage: Stage, ends: Callable[[], object], status: str, kind: str | None
+) -> None:
+    """Its own result is recorded, whatever the limit is."""
+    spec = chain(evolve(node("work", output="work"), timeout_ms=3_600_000))
+    mesh = stage.mesh()
+    run = begin(mesh, spec, work=ends)
+    mesh.drain()
+
+    snapshot = mesh.inspect(run)
+    assert (status, kind) == (snapshot.status, snapshot.error and snapshot.error.kind)
+
+
+# --- the clockwork itself
+
+
+@dataclass
+class Hands:
+    """A clock moved by hand."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def by_hand() -> tuple[TimeLimits, Hands]:
+    """Limits without a thread of their own, and their clock."""
+    hands = Hands()
+    limits = TimeLimits(hands)
+    limits.stop()
+    return limits, hands
+
+
+def test_limits_strike_in_their_turn_and_once() -> None:
+    """Those that ended before are forgotten."""
+    struck: list[str] = []
+    limits, hands = by_hand()
+    quick, slow, gone = StepSignals(), StepSignals(), StepSignals()
+    with limits.limiting(gone, 500, lambda: struck.append("gone")):
+        pass
+    with (
+        limits.limiting(quick, 1_000, lambda: struck.append("quick")),
+        limits.limiting(slow, 3_000, lambda: struck.append("slow")),
+    ):
+        for instant in (0.9, 1.0, 1.0, 2.9, 3.5, 9.0):
+            hands.now = instant
+            limits.strike_due()
+            assert (instant >= 1.0, instant >= 3.0) == (quick.timed_out, slow.timed_out)
+
+    assert (["quick", "slow"], False) == (struck, gone.cancelled)
+
+
+def test_a_strike_that_fails_spares_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """The storage may be away for one of them."""
+    struck: list[str] = []
+    limits, hands = by_hand()
+
+    def breaks() -> None:
+        raise OSError("away")
+
+    with (
+        limits.limiting(StepSignals(), 1, breaks),
+        limits.limiting(StepSignals(), 1, lambda: struck.append("other")),
+    ):
+        hands.now = 1.0
+        limits.strike_due()
+
+    assert ["other"] == struck
+    assert "could not be failed" in caplog.text
+
+
+def test_a_shorter_limit_that_comes_later_strikes_first(stage: Stage) -> None:
+    """The thread that waits for a long limit is woken for a short one."""
+    ended = threading.Event()
+    limits = TimeLimits(stage.mesh().door.ports.monotonic)
+    with (
+        limits.limiting(StepSignals(), 3_600_000, lambda: None),
+        limits.limiting(StepSignals(), 1, ended.set),
+    ):
+        assert ended.wait(20)
+    limits.stop()
+
+
+def test_a_node_without_a_limit_costs_no_thread(stage: Stage) -> None:
+    """Nor does a callback that undoes."""
+    mesh = stage.mesh()
+    begin(mesh, chain(node(NodeName("work"))), work=lambda: None)
+    mesh.drain()
+
+    assert not [one for one in threading.enumerate() if one.name == "squidmesh-time-limits"]
