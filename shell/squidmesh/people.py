@@ -5,7 +5,7 @@ A review needs an actor; what is wrong with one, or with an answer to a pause,
 has a code of its own (reference §9.7).  Metadata is redacted before it is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, TypedDict, cast
 
@@ -18,12 +18,16 @@ from squidmesh_core.protocol.commands import Receipted, Verb
 from squidmesh_core.values.redaction import redact_map
 
 
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @frozen
 class Actor:
     """Who gives a command, and in which roles."""
 
     id: str
-    roles: tuple[str, ...] = field(default=(), converter=tuple)
+    roles: tuple[str, ...] = field(default=(), converter=_texts)
 
 
 #: A name, facts about somebody, or an `Actor`.
@@ -78,12 +82,16 @@ def said(verb: Verb, options: CommandOptions) -> Receipted:
     return Receipted(actor=actor, comment=note, metadata=metadata, key=key)
 
 
-def _actor(by: object) -> object:
+def plain_actor(by: By | None) -> object:
+    """An actor as plain data; nothing of it is checked."""
+    return {"id": by.id, "roles": list(by.roles)} if isinstance(by, Actor) else by
+
+
+def _actor(by: By | None) -> object:
     """The stored form of an actor; null for none, and for what is none."""
-    if isinstance(by, Actor):
-        by = {"id": by.id, "roles": list(by.roles)}
-        if not checks.is_text(by["id"]):
-            return None
+    if isinstance(by, Actor) and not checks.is_text(by.id):
+        return None
+    by = cast("str | Mapping[str, object] | None", plain_actor(by))
     if isinstance(by, str):
         return by if checks.is_text(by) else None
     return _stored(by) or None

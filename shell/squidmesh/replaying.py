@@ -7,10 +7,11 @@ from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh.outcomes import refusal
 from squidmesh_core.decide import Refusal, replay
+from squidmesh_core.decide.receipts import again
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.decide.source import Source
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import Refused
+from squidmesh_core.errors import Refused, RunNotFound
 from squidmesh_core.ids import BEGINNING, RunId, derived_run_id
 from squidmesh_core.protocol.codec import decode
 from squidmesh_core.protocol.commands import Start
@@ -33,15 +34,14 @@ def replayed(
         IdempotencyConflict: The key belongs to another replay.
         StorageError: Its journal is unreadable.
     """
+    key = ask.said.key
+    keyed = None if key is None else derived_run_id(_KIND, f"replay:{ask.run_id}", key)
+    if keyed is not None and (there := _there(door, keyed, ask)) is not None:
+        return there
     source = _source(door, ask.run_id)
     spec = _definition(source, ask, registered)
     instant = now or door.journal.now()
-    key = ask.said.key
-    run_id = (
-        door.mint.run_id(instant)
-        if key is None
-        else derived_run_id(_KIND, f"replay:{ask.run_id}", key)
-    )
+    run_id = keyed or door.mint.run_id(instant)
     start = replay.replay(source, ask, run_id=run_id, spec=spec, instant=instant)
     return _begin(door, start, spec, now)
 
@@ -75,6 +75,15 @@ def recompensated(door: Door, ask: RetryRequest, now: datetime | None) -> Handle
     run_id = derived_run_id(_KIND, f"retry_compensation:{ask.run_id}")
     start = replay.retry_compensation(source, ask, run_id=run_id)
     return _begin(door, start, source.spec, now)
+
+
+def _there(door: Door, run_id: RunId, ask: ReplayRequest) -> Handled | None:
+    """The run that this key began, whatever has become of its source and definition since."""
+    try:
+        state = door.fresh(run_id).state
+    except RunNotFound:
+        return None
+    return Handled(answer=again(state, "replay", ask.digest, ask.said.key), state=state)
 
 
 def _begin(door: Door, start: Start | Refusal, spec: Spec, now: datetime | None) -> Handled:

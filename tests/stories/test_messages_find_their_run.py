@@ -84,7 +84,7 @@ def test_a_delivery_finds_its_run_among_others(stage: Stage) -> None:
     mesh.drain()
 
     assert ("not_awaited", runs["B-2"].id) == (caught.value.code, found.id)
-    assert ["running", "completed", "running"] == [
+    assert ["idle", "completed", "idle"] == [
         mesh.inspect(run).status for run in runs.values()
     ]
 
@@ -138,4 +138,4 @@ def test_the_bank_never_writes_and_the_order_fails(stage: Stage) -> None:
     assert ("failed", "timed_out") == (ended.status, ended.error.kind)
     with pytest.raises(Refused) as caught:
         mesh.send(run, Order.settled, Settlement("pay-A-5", 1))
-    assert "terminal_run" == caught.value.code
+    assert "invalid_transition" == caught.value.code

@@ -62,10 +62,10 @@ def refund(ctx: UndoContext, paid: Payment) -> None:
     keys.append(ctx.idempotency_key)
     if "bank" in silent:
         raise ConnectionError("the bank does not answer")
-    done.append(f"refund {paid.payment_id}: {ctx.failure['message']}")
+    done.append(f"refund {paid.payment_id}: {ctx.failure.get('message', 'cancelled')}")
 
 
-def ship(order_id: str) -> Fail:
+def ship(order_id: str) -> str | Fail:
     """No van takes it."""
     return Fail("no van is big enough")
 

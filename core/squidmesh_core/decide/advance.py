@@ -122,7 +122,6 @@ def _callback(desk: Desk, undo: Undo) -> AttemptScheduled:
         visible_at=desk.now,
         idempotency_key=undo.key or key,
         retry=undo.retry,
-        max_deliveries=undo.node.max_deliveries,
     )
 
 

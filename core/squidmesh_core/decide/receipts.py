@@ -22,6 +22,7 @@ from squidmesh_core.protocol.commands import (
     Verb,
 )
 from squidmesh_core.protocol.entries import RunSignalReceived
+from squidmesh_core.protocol.wire import instant_to_text
 from squidmesh_core.state.run import RunState
 
 _REVIEWS: Final[Mapping[str, Verb]] = {"approved": "approve", "rejected": "reject"}
@@ -58,8 +59,37 @@ def not_now(state: RunState, command: Operating) -> Already | Refusal | None:
             details={"run_id": state.run_id},
         )
     if state.terminal is not None:
-        return refused(state, "invalid_transition", f"the run is {state.status} already")
+        answered = last_answer(state) if isinstance(command, Resume | Review) else {}
+        why = f"the run is {state.status} already"
+        return refused(state, "invalid_transition", why, **answered)
     return None
+
+
+def last_answer(state: RunState) -> dict[str, object]:
+    """Who answered a gate of this run last, when and how; empty: nobody did."""
+    if not state.gates.answers:
+        return {}
+    said = state.gates.answers[-1]
+    return {
+        "node": said.step,
+        "reason": said.action,
+        "actor": said.actor,
+        "at": instant_to_text(said.at),
+    }
+
+
+def again(state: RunState, verb: Verb, digest: str, key: str | None) -> Already | Refusal:
+    """The answer to a start of a run that is there: the same one, or a conflict."""
+    for receipt in state.receipts:
+        if receipt.command == verb and receipt.digest == digest:
+            return Already(revision=receipt.revision, state=state)
+    if key is not None:
+        return key_taken(state, verb, key)
+    return Refusal(
+        code="idempotency_conflict",
+        message=f"run id {state.run_id} already belongs to another start; nothing was written",
+        details={"run_id": state.run_id, "command": verb, "key": None},
+    )
 
 
 def key_taken(state: RunState, verb: str, key: str | None) -> Refusal:

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from squidmesh_core.decide.advance import advance
-from squidmesh_core.decide.answer import Already, Answer, Refusal
+from squidmesh_core.decide.answer import Answer, Refusal
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.enter import enter, missing_input, start_clock
-from squidmesh_core.decide.receipts import key_taken, write_receipt
+from squidmesh_core.decide.receipts import again, write_receipt
 from squidmesh_core.definition.spec import Node, ReceiveNode, Spec, StepNode
 from squidmesh_core.ids import NodeName, run_visit
 from squidmesh_core.plan.messages import correlation_of
@@ -31,7 +31,7 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
     start is refused.
     """
     if state.started is not None:
-        return _again(state, command)
+        return again(state, command.verb, command.digest, command.said.key)
     missing = _missing_at_start(spec, command)
     if missing is not None:
         return missing
@@ -52,19 +52,6 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
                 enter(desk, spec.nodes[node], not_before=later)
     advance(desk)
     return desk.decision()
-
-
-def _again(state: RunState, command: Start) -> Answer:
-    for receipt in state.receipts:
-        if receipt.command == command.verb and receipt.digest == command.digest:
-            return Already(revision=receipt.revision, state=state)
-    if command.said.key is not None:
-        return key_taken(state, command.verb, command.said.key)
-    return Refusal(
-        code="idempotency_conflict",
-        message=f"run id {command.run_id} already belongs to another start; nothing was written",
-        details={"run_id": state.run_id, "command": command.verb, "key": None},
-    )
 
 
 def _missing_at_start(spec: Spec, command: Start) -> Refusal | None:

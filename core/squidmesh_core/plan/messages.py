@@ -49,19 +49,21 @@ def correlations(state: RunState, spec: Spec) -> Mapping[tuple[NodeName, str], b
     take a message any more, so a message may come before its node is reached.
     While a visit of the node waits, only what that is found by is open: the
     next message is its, whatever the context says by now.
-    One that was waited under stays, closed, so that a repetition is known.
+    One that was waited under, or that a kept message came under, stays, closed, so that
+    a repetition is known.
     """
     found = {(visit_node(visit), text): False for visit, text in state.mail.found_by.items()}
-    if state.terminal is not None or state.started is None or state.saga.started is not None:
-        return found
-    for entry in state.mail.awaited.values():
-        if entry.correlation is not None:
-            found[entry.step, entry.correlation] = True
+    kept = set(state.mail.kept.values())
     waiting = {entry.step for entry in state.mail.awaited.values()}
+    going = state.terminal is None and state.started is not None and state.saga.started is None
     for node in spec.receivers:
-        to_come = node.name not in waiting and room_for(state, spec, node)
-        if node.correlation is not None and to_come:
+        to_come = going and node.name not in waiting and room_for(state, spec, node)
+        if node.correlation is not None and (to_come or node.name in kept):
             text = correlation_of(node, state.context)
             if isinstance(text, str):
-                found[node.name, text] = True
+                found[node.name, text] = to_come
+    if going:
+        for entry in state.mail.awaited.values():
+            if entry.correlation is not None:
+                found[entry.step, entry.correlation] = True
     return found

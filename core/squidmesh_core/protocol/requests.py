@@ -80,8 +80,8 @@ class RetryRequest:
 
     @property
     def digest(self) -> str:
-        """What makes two of them the same."""
-        return _digest("retry_compensation", self.run_id, self.said, {})
+        """What makes two of them the same: the run alone, whoever asks, for there is one only."""
+        return command_digest("retry_compensation", self.run_id, {})
 
 
 Request = Operation | StartRequest | ReplayRequest | RetryRequest

@@ -1,5 +1,6 @@
 """What gates and children put out."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
@@ -13,7 +14,8 @@ class Decision(Generic[F]):
     """What a person decided at a gate."""
 
     decision: Literal["approved", "rejected", "resumed"]
-    actor: str | None
+    #: A name, or facts about somebody; an `Actor` comes back as its facts.
+    actor: str | Mapping[str, object] | None
     decided_at: datetime
     comment: str | None
     #: Null when a rejection brings none.

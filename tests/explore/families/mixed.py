@@ -5,7 +5,7 @@ from typing import Final
 from explore.world import Family
 from squidmesh_core.values import Exponential, RetryPolicy
 from support.scenario import LEASE, a_cancel, a_hold, a_message, a_resume, a_review, milliseconds
-from support.workflows import approval, chain, log, pause, receive, route, step, wait, workflow
+from support.workflows import approval, log, pause, receive, route, step, wait, workflow
 
 _MINUTE: Final = milliseconds(LEASE)
 _LATER: Final = RetryPolicy(

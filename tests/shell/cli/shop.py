@@ -19,19 +19,26 @@ from squidmesh import (
 class Placed:
     sku: str
     card: Sensitive[str] = "card-4711-0815"
+    limit: Sensitive[int] = 47114711
 
 
 @dataclass(frozen=True)
 class Waiver:
     reason: str
     waive: bool = False
-    pin: Sensitive[str] = "pin-998877"
+    pin: Sensitive[int] = 99887766
 
 
 @dataclass(frozen=True)
 class Settled:
     cents: int
     iban: Sensitive[str] = "iban-5544332211"
+    tan: Sensitive[int] = 33445566
+
+
+@dataclass(frozen=True)
+class Paid:
+    code: Sensitive[int]
 
 
 def reserve(sku: str) -> str:
@@ -42,11 +49,11 @@ def release(done: str) -> None:
     """Nothing can go wrong here."""
 
 
-def charge(card: str) -> str:
-    return "paid"
+def charge(card: str, limit: int) -> Paid:
+    return Paid(code=66006600)
 
 
-def refund(done: str) -> None:
+def refund(done: Paid) -> None:
     raise ConnectionError("the bank is closed")
 
 
@@ -66,9 +73,9 @@ class Order(Workflow, name="Order"):
 
     reserved = step(reserve).takes(order.sku).undo(release)
     review = approval("High risk. Ship anyway?", form=Waiver, deadline=Deadline("2h"), timeout="3d")
-    charged = step(charge).takes(order.card).undo(refund, retry=1)
+    charged = step(charge).takes(order.card, order.limit).undo(refund, retry=1)
     settled = receive(Settled, correlation=order.sku)
-    count = pause("Fragile: count the box by hand")
+    count = pause("Fragile: count the box by hand", timeout="7d")
     shipped = step(ship, irreversible=True).takes(order.sku)
     apology = step(apologise).takes(order.sku)
 

@@ -72,7 +72,9 @@ def test_a_replay_is_a_new_run_of_the_same_input(
     assert again.out.endswith(f" (same key): {new}, running\n")
     assert (new, run_id, True) == tuple(run[name] for name in ("id", "replayed_from", "duplicate"))
     assert {new, run_id} == {record[0] for record in squidmesh("runs").records}
-    assert {"sku": "mug", "card": "•••"} == squidmesh("show", new, "--json").document["input"]
+    assert {"sku": "mug", "card": "•••", "limit": "•••"} == squidmesh(
+        "show", new, "--json"
+    ).document["input"]
 
 
 def test_a_fork_takes_over_what_came_before(squidmesh: Typed, shop: Shop) -> None:
