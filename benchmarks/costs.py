@@ -8,15 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.five_steps import STEPS, FiveSteps, Job
-from benchmarks.tracing import BEGIN, size_of, trace, written
+from benchmarks.tracing import size_of, trace, written
 from squidmesh import Mesh
 
 
 def costs(folder: Path, runs: int) -> dict[str, float]:
     """Costs per step of runs that follow each other."""
     file = folder / "costs.db"
-    traced: Counter[str] = Counter()
-    trace(traced)
+    traced = trace()
     with (
         Mesh.open(f"sqlite:///{file}", workflows=[FiveSteps]) as mesh,
         mesh.worker(concurrency=1),
@@ -32,8 +31,8 @@ def costs(folder: Path, runs: int) -> dict[str, float]:
     return {
         "appends_per_step": (after[0] - before[0]) / steps,
         "entries_per_step": (after[1] - before[1]) / steps,
-        "commits_per_step": seen[BEGIN] / steps,
-        "statements_per_step": seen.total() / steps,
+        "commits_per_step": seen["commits"] / steps,
+        "statements_per_step": seen["statements"] / steps,
         "body_bytes_per_step": (after[2] - before[2]) / steps,
         "file_bytes_per_step": grown / steps,
     }

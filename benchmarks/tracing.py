@@ -3,22 +3,29 @@
 import sqlite3
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Literal
 
-#: What each of our writing transactions begins with.
-BEGIN: Final = "begin immediate"
+#: `statements`, and `commits` among them.
+Traced = Counter[Literal["statements", "commits"]]
 
 
-def trace(traced: "Counter[str]") -> None:
-    """Count the statements of every connection that is opened from now on."""
+def trace() -> Traced:
+    """Counts, kept up to date, of the statements of every connection opened from now on."""
+    traced: Traced = Counter()
     connect = sqlite3.connect
+
+    def note(statement: str) -> None:
+        # Each writing transaction begins with this, and we roll none back.
+        begins = statement == "begin immediate"
+        traced.update(("statements", "commits") if begins else ("statements",))
 
     def connect_traced(*args: Any, **options: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = connect(*args, **options)
-        connection.set_trace_callback(lambda statement: traced.update((statement,)))
+        connection.set_trace_callback(note)
         return connection
 
     setattr(sqlite3, "connect", connect_traced)  # noqa: B010 - mypy takes no other function for it
+    return traced
 
 
 def written(file: Path) -> tuple[int, int, int]:
