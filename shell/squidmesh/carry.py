@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never, cast
 from attrs import frozen
 
 from squidmesh.actions import ActionRegistry
+from squidmesh.authoring.signature import Signature
 from squidmesh.claim import Claim, claim_in
 from squidmesh.context import Context, UndoContext
 from squidmesh.door import Door
@@ -207,7 +208,8 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
     signals = StepSignals()
     ports = crew.door.ports
     kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else nullcontext()
-    limit_ms = _limit_of(crew, claim)
+    node = _node_of(crew.door, claim)
+    limit_ms = node.timeout_ms if node is not None and claim.kind == "step" else None
     limited = _limited(crew, claim, signals, limit_ms)
     ports.site("perform.before")
     with kept, limited:
@@ -216,6 +218,7 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
             claim,
             lambda: context_of(crew.door, claim, signals),
             lambda coroutine: crew.run_async(coroutine, signals),
+            undoes=_undone(crew, claim, node),
         )
     ports.site("perform.after")
     if limit_ms is not None and signals.timed_out:
@@ -223,13 +226,19 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
     return outcome
 
 
-def _limit_of(crew: Crew, claim: Claim) -> int | None:
-    """How long the step may take; callbacks that undo have no limit."""
-    if claim.kind != "step" or crew.limits is None:
-        return None
-    known = crew.door.memory.get(claim.run_id) or crew.door.fresh(claim.run_id)
+def _node_of(door: Door, claim: Claim) -> StepNode | None:
+    """The step of the claim, as the run's own definition has it."""
+    known = door.memory.get(claim.run_id) or door.fresh(claim.run_id)
     node = known.spec.nodes.get(claim.node)
-    return node.timeout_ms if isinstance(node, StepNode) else None
+    return node if isinstance(node, StepNode) else None
+
+
+def _undone(crew: Crew, claim: Claim, node: StepNode | None) -> Signature | None:
+    """What a callback undoes, if that step is performed here too."""
+    if claim.kind != "compensation" or node is None:
+        return None
+    action = crew.actions.resolve(node.action)
+    return action.signature if action is not None else None
 
 
 def _limited(

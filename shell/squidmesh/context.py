@@ -189,5 +189,5 @@ class UndoContext(Context):
 
     #: What the step had been given, by parameter, as JSON values.
     input: Mapping[str, object]
-    #: Why the run is undone.
+    #: Why the run is undone: `kind`, `message`, `code`, `details`; empty when it was cancelled.
     failure: Mapping[str, object]

@@ -14,6 +14,8 @@ from typing import Any, Final
 from attrs import Factory, evolve, frozen
 
 from squidmesh.actions import Action
+from squidmesh.authoring.assignable import assignable
+from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.signature import Signature
@@ -67,7 +69,12 @@ Outcome = Succeeded | Failed | Deferred
 
 
 def perform(
-    action: Action, claim: Claim, context: Callable[[], Context], run_async: Await
+    action: Action,
+    claim: Claim,
+    context: Callable[[], Context],
+    run_async: Await,
+    *,
+    undoes: Signature | None = None,
 ) -> Outcome:
     """
     Call a step and interpret what it answers.
@@ -78,10 +85,11 @@ def perform(
             callback, what its step was given and gave.
         context: Makes the context, if the step asks for one.
         run_async: How coroutines are run to their end.
+        undoes: Of a callback, the step that it undoes, where that is known.
     """
     signature = action.signature
     try:
-        arguments = _arguments(signature, claim)
+        arguments = _arguments(signature, claim, undoes)
     except ContractMismatch as mismatch:
         return _mismatch("invalid_input", mismatch)
     except Exception as exc:  # a contract of the host's may check itself, and raise anything
@@ -99,6 +107,8 @@ def perform(
         return _raised(exc)
     if isinstance(answer, Retry | Defer | Fail):
         return _said(answer)
+    if claim.kind == "compensation":
+        return Succeeded(output=_kept(answer))
     try:
         return Succeeded(output=storable(signature.result(answer), where="the output"))
     except ContractMismatch as mismatch:
@@ -109,7 +119,7 @@ def perform(
         return evolve(_raised(exc, kind="invalid_output"), retryable=False)
 
 
-def _arguments(signature: Signature, claim: Claim) -> dict[str, object]:
+def _arguments(signature: Signature, claim: Claim, undoes: Signature | None) -> dict[str, object]:
     """
     What the function is called with, by name; a callback gets the output of its step first.
 
@@ -118,8 +128,22 @@ def _arguments(signature: Signature, claim: Claim) -> dict[str, object]:
     """
     if claim.kind != "compensation":
         return signature.bind(claim.input, whole=claim.whole_context)
-    first = next(iter(signature.inputs), None)
-    return signature.bind({} if first is None else {first: claim.input["output"]})
+    first = next(iter(signature.inputs.values()), None)
+    if first is None:
+        return signature.bind({})
+    # A lambda, or a callback for a base class, gets what the step returned all the same.
+    if undoes is not None and undoes.output is not Any and assignable(undoes.output, first.hint):
+        first = evolve(first, read=reader_for(undoes.output))
+        signature = evolve(signature, inputs={**signature.inputs, first.name: first})
+    return signature.bind({first.name: claim.input["output"]})
+
+
+def _kept(answer: object) -> object:
+    """What a callback returned, or null: nobody asked for it, and its work is done."""
+    try:
+        return storable(encode(answer, Any), where="the output")
+    except Exception:  # a property that raises, a list inside itself, no JSON form
+        return None
 
 
 def timed_out(limit_ms: int) -> Failed:

@@ -85,6 +85,7 @@ class TimeLimits:
             self._limits = [limit for limit in self._limits if limit.due > now]
         for limit in due:
             limit.signals.time_out()
+        for limit in due:  # settling may take long while the storage is away
             try:
                 limit.strike()
             except Exception:  # the other limits must not end with this one

@@ -85,11 +85,13 @@ class Shelf:
     Args:
         spec: The definition of the run.
         grain: Whether time also stops half-way through a lease, where heartbeats matter.
+        deliveries: How often an attempt is delivered where its node does not say.
     """
 
-    def __init__(self, spec: Spec, *, grain: bool) -> None:
+    def __init__(self, spec: Spec, *, grain: bool, deliveries: int) -> None:
         self.spec = spec
         self._grain = grain
+        self._unseen = Witness(spec, deliveries)
         self.stories: list[Story] = []
         self._by_hash: dict[str, Story] = {}
         self.first = self._begin()
@@ -154,7 +156,7 @@ class Shelf:
         record, rows = batch.record, batch.rows
         entries = decode(record.body, run_id=RUN, first=record.first)
         try:
-            witness = (before.witness if before else Witness(self.spec)).after(entries)
+            witness = (before.witness if before else self._unseen).after(entries)
         except (AssertionError, LookupError) as wrong:
             heard = told(before, entries) if before else ""
             raise Broken(f"{type(wrong).__name__}: {wrong}\n{heard}") from wrong

@@ -31,15 +31,14 @@ from squidmesh_core.protocol.entries import (
 )
 from squidmesh_core.protocol.rows import RunStatus
 
-#: How often an attempt may be claimed where its step does not say.
-_MOST_CLAIMS = 5
-
 
 class Witness:
     """What the entries so far add up to, in plain sets."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, deliveries: int) -> None:
         self.spec = spec
+        #: How often an attempt may be claimed where its node does not say.
+        self.deliveries = deliveries
         #: Attempts that may be claimed or are: key → from when.
         self.open: dict[AttemptKey, datetime] = {}
         self.intents: dict[AttemptKey, AttemptScheduled] = {}
@@ -181,7 +180,7 @@ class Witness:
             assert self.leases[key][1] <= entry.at, f"{key} has two holders"
         self.leases[key] = entry.claim_id, entry.lease_until
         self.claims[key] = self.claims.get(key, 0) + 1
-        most = self.intents[key].max_deliveries or _MOST_CLAIMS
+        most = self.intents[key].max_deliveries or self.deliveries
         assert self.claims[key] <= most, f"{key} is delivered too often"
 
     def _holds(self, entry: AttemptHeartbeat | AttemptCompleted | AttemptFailed) -> datetime:

@@ -83,6 +83,8 @@ class Family:
     slots: int = 1
     #: Per client its commands, given one after the other.
     clients: Sequence[Sequence[Command]] = ()
+    #: Deliveries of an attempt whose node says nothing of them: callbacks.
+    deliveries: int = 1
     #: Faults in all, and of which kinds.
     faults: int = 0
     kinds: frozenset[Fault] = FAULTS
@@ -127,7 +129,7 @@ class World:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        self.shelf = Shelf(family.spec, grain=family.beats)
+        self.shelf = Shelf(family.spec, grain=family.beats, deliveries=family.deliveries)
         self.reached: set[str] = set()
         actions = ActionRegistry()
         for key in _actions(family.spec):

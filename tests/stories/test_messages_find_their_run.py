@@ -84,9 +84,7 @@ def test_a_delivery_finds_its_run_among_others(stage: Stage) -> None:
     mesh.drain()
 
     assert ("not_awaited", runs["B-2"].id) == (caught.value.code, found.id)
-    assert ["idle", "completed", "idle"] == [
-        mesh.inspect(run).status for run in runs.values()
-    ]
+    assert ["idle", "completed", "idle"] == [mesh.inspect(run).status for run in runs.values()]
 
 
 def test_a_message_that_is_sent_twice_counts_once(stage: Stage) -> None:

@@ -87,7 +87,7 @@ def _undo_signature(step: Step[..., Any], undo: Undo, read: Signature) -> Signat
         _refuse_undo(step, undo.location, str(exc))
         return None
     taken = list(callback.inputs.values())
-    if callback.context not in {None, UndoContext} or not taken:
+    if callback.context is TxContext or not taken:
         expected = f"{callback.name}({name_of(read.output)}) or with an UndoContext first"
         _refuse_undo(step, undo.location, f"an undo callback is called as {expected}")
     elif any(declared.required for declared in taken[1:]):

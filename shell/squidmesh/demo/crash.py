@@ -38,10 +38,10 @@ def demonstrate_crashes(folder: Folder, progress: Progress) -> Told:
     with open_shop(folder.url) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
-        with StandIns(mesh, ledger).acting():
+        with StandIns(mesh, ledger).acting() as acting:
             kills = tuple(_kill_a_worker(folder, kind, lines) for kind, lines in KILL_AT)
             with _worker(folder):
-                await_all(mesh, intake.started, progress)
+                await_all(mesh, intake.started, progress, acting)
         lines = ledger.lines() + Ledger(folder.stock).lines()
         books = read_books(mesh, intake.started, lines)
         seconds = seconds_since(began, mesh)

@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from typing import Final
 
 from attrs import frozen
@@ -16,11 +19,12 @@ from squidmesh.demo.standins import People, StandIns
 from squidmesh.demo.warehouse import Warehouse
 from squidmesh.demo.workflow import OrderFulfilment, connect
 from squidmesh.mesh import Mesh
+from squidmesh_core.errors import WaitTimeout
 
 #: Steps at once.
 CONCURRENCY: Final = 8
-#: How long one run may keep everybody waiting, where no person is waited for.
-PATIENCE: Final = "120s"
+#: Seconds that one run may keep everybody waiting, where no person is waited for.
+PATIENCE: Final = 120
 
 #: (runs that are over, runs there are)
 Progress = Callable[[int, int], None]
@@ -77,8 +81,9 @@ def demonstrate(folder: Folder, progress: Progress, people: People | None) -> To
     with open_shop(folder.url) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
-        with mesh.worker(concurrency=CONCURRENCY), StandIns(mesh, ledger, people).acting():
-            await_all(mesh, intake.started, progress, PATIENCE if people is None else None)
+        standins = StandIns(mesh, ledger, people)
+        with mesh.worker(concurrency=CONCURRENCY), standins.acting() as acting:
+            await_all(mesh, intake.started, progress, acting, PATIENCE if people is None else None)
         books = read_books(mesh, intake.started, ledger.lines() + stock.lines())
         seconds = seconds_since(began, mesh)
     return Told(folder=folder, intake=intake, books=books, seconds=seconds)
@@ -91,10 +96,21 @@ def open_shop(url: str) -> Mesh:
 
 
 def await_all(
-    mesh: Mesh, runs: Iterable[str], progress: Progress, patience: str | None = PATIENCE
+    mesh: Mesh,
+    runs: Iterable[str],
+    progress: Progress,
+    acting: Future[None],
+    patience: int | None = PATIENCE,
 ) -> None:
     """
     Wait until each run is over, in the order they were started.
+
+    Args:
+        mesh: Where the runs are.
+        runs: Their ids.
+        progress: Told how many are over.
+        acting: What `StandIns.acting` gave; if it fails, nobody need wait on.
+        patience: See `PATIENCE`; null: as long as it takes.
 
     Raises:
         WaitTimeout: One of them did not end in time.
@@ -102,8 +118,18 @@ def await_all(
     waited_for = tuple(runs)
     progress(0, len(waited_for))
     for over, run_id in enumerate(waited_for, start=1):
-        mesh.wait_for(run_id, timeout=patience)
+        _await(mesh, run_id, acting, count() if patience is None else range(patience))
         progress(over, len(waited_for))
+
+
+def _await(mesh: Mesh, run_id: str, acting: Future[None], seconds: Iterable[int]) -> None:
+    for _ in seconds:
+        with suppress(WaitTimeout):
+            mesh.wait_for(run_id, timeout="1s")
+            return
+        if acting.done():
+            acting.result()
+    mesh.wait_for(run_id, timeout="1ms")
 
 
 def seconds_since(began: datetime, mesh: Mesh) -> float:

@@ -8,7 +8,7 @@ type, and waited for.
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -90,12 +90,12 @@ class StandIns:
                     pass  # a hold, or people know of it: theirs to answer
 
     @contextmanager
-    def acting(self) -> Iterator[None]:
+    def acting(self) -> Iterator[Future[None]]:
         """
-        Act until the block ends.
+        Act until the block ends, or until acting fails: then the future is done.
 
         Raises:
-            SquidmeshError: Acting failed; said when the block ends.
+            SquidmeshError: Acting failed.
         """
         over = threading.Event()
 
@@ -106,7 +106,7 @@ class StandIns:
         with ThreadPoolExecutor(1, "squidmesh-demo-outside") as threads:
             acting = threads.submit(act)
             try:
-                yield
+                yield acting
             finally:
                 over.set()
                 acting.result()

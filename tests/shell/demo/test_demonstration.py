@@ -103,6 +103,16 @@ def test_a_person_at_another_terminal_is_waited_for(
     assert judged(folder)
 
 
+def test_nobody_is_waited_for_when_the_outside_has_failed(folder: Folder) -> None:
+    """What failed there ends the demonstration, instead of having people wait in vain."""
+
+    def ask(review: Review) -> None:
+        raise ConnectionError(f"nobody can be told of {review.order_id}")
+
+    with pytest.raises(ConnectionError, match="A-1003"):
+        demonstrate(folder, unseen, People(ask=ask, tell=lambda answer: None))
+
+
 def test_the_bank_of_a_restarted_shop_repeats_itself_harmlessly(folder: Folder) -> None:
     """The key of a message is its payment: told again, it counts once."""
     from squidmesh.demo.bank import Bank
