@@ -6,7 +6,7 @@ The worker runs in the same process and has one slot, which is free.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,7 +19,6 @@ from benchmarks.five_steps import Job
 from benchmarks.samples import spread
 from benchmarks.tracing import Traced, trace
 from squidmesh import Mesh, Workflow, approval, manual, receive, step
-from squidmesh.reading import Run
 
 #: What is answered.
 Answer = Literal["approve", "send"]
@@ -28,18 +27,22 @@ ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
 WARM_UP: Final = 10
 #: Answers of a mesh that cannot ring the worker's bell: each waits for its next look.
 ELSEWHERE: Final = 5
-#: When the successor was called, on the clock of `perf_counter`.
-CALLED: Final[SimpleQueue["Moment"]] = SimpleQueue()
-#: What the steps of this process read; empty where nothing is traced.
-TRACED: Final[Traced] = Counter()
+#: Seconds after which an answer is taken for lost.
+LONGEST: Final = 60
 
 
 @frozen
 class Moment:
-    """An instant, and what was counted by then."""
+    """An instant of `perf_counter`, and what was counted by then."""
 
     at: float
     counts: Traced
+
+
+#: When the successor was called.
+CALLED: Final[SimpleQueue[Moment]] = SimpleQueue()
+#: What is counted in this process; nothing unless it is traced.
+TRACED: Final[Traced] = Counter()
 
 
 def note(number: int) -> int:
@@ -68,3 +71,69 @@ class Told(Workflow):
     onward = step(note).takes(word.out.number)
 
     word.then(onward)
+
+
+def answers(folder: Path, answer: Answer, runs: int) -> dict[str, float]:
+    """Milliseconds of so many answers, one after another."""
+    with _working(folder) as mesh:
+        _samples(mesh, mesh, answer, WARM_UP)
+        return spread("ms", _took(_samples(mesh, mesh, answer, runs)))
+
+
+def answers_elsewhere(folder: Path, answer: Answer) -> dict[str, float]:
+    """The same, given by a mesh that shares nothing with the worker's but the file."""
+    with _working(folder) as mesh, _opened(folder) as other:
+        return spread("elsewhere_ms", _took(_samples(mesh, other, answer, ELSEWHERE)))
+
+
+def answers_counted(folder: Path, answer: Answer, runs: int) -> dict[str, float]:
+    """Commits and statements of an answer and the claim that follows it."""
+    trace(TRACED)
+    with _working(folder) as mesh:
+        _samples(mesh, mesh, answer, WARM_UP)
+        samples = _samples(mesh, mesh, answer, runs)
+    return {
+        kind: median(called.counts[kind] - asked.counts[kind] for asked, called in samples)
+        for kind in ("commits", "statements")
+    }
+
+
+def _opened(folder: Path) -> Mesh:
+    return Mesh.open(f"sqlite:///{folder / 'answers.db'}", workflows=[Reviewed, Told])
+
+
+@contextmanager
+def _working(folder: Path) -> Iterator[Mesh]:
+    with _opened(folder) as mesh, mesh.worker(concurrency=1):
+        yield mesh
+
+
+def _samples(
+    worker: Mesh, giver: Mesh, answer: Answer, runs: int
+) -> list[tuple[Moment, Moment]]:
+    """When each answer was asked for, and when its successor was called."""
+    return [_sample(worker, giver, answer, number) for number in range(runs)]
+
+
+def _sample(worker: Mesh, giver: Mesh, answer: Answer, number: int) -> tuple[Moment, Moment]:
+    # One run at a time: the one before is over, so the slot is free.
+    match answer:
+        case "approve":
+            run = worker.start(Reviewed.go, Job(number))
+            asked = _moment()
+            giver.approve(run, by="benchmark")
+        case "send":
+            run = worker.start(Told.go, Job(number))
+            asked = _moment()
+            giver.send(run, Told.word, Job(number))
+    called = CALLED.get(timeout=LONGEST)
+    worker.wait_for(run)
+    return asked, called
+
+
+def _took(samples: list[tuple[Moment, Moment]]) -> list[float]:
+    return [(called.at - asked.at) * 1e3 for asked, called in samples]
+
+
+def _moment() -> Moment:
+    return Moment(time.perf_counter(), Counter(TRACED))

@@ -8,14 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.five_steps import STEPS, FiveSteps, Job
-from benchmarks.tracing import size_of, trace, written
+from benchmarks.tracing import Traced, size_of, trace, written
 from squidmesh import Mesh
 
 
 def costs(folder: Path, runs: int) -> dict[str, float]:
     """Costs per step of runs that follow each other."""
     file = folder / "costs.db"
-    traced = trace()
+    traced: Traced = Counter()
+    trace(traced)
     with (
         Mesh.open(f"sqlite:///{file}", workflows=[FiveSteps]) as mesh,
         mesh.worker(concurrency=1),

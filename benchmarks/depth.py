@@ -1,7 +1,7 @@
 """Long journals, deep queues, many runs: what must stay quick when there is a lot."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -115,14 +115,14 @@ def _fill(mesh: Mesh) -> Iterator[int]:
     began, runs = door.journal.now() - timedelta(days=1), 0
     while True:
         now = began + timedelta(milliseconds=runs)
-        door.journal.append([_started(door, spec, now) for _ in range(AT_ONCE)])
+        door.journal.append([started(door, spec, {"number": 0}, now) for _ in range(AT_ONCE)])
         runs += AT_ONCE
         yield runs
 
 
-def _started(door: Door, spec: Spec, now: datetime) -> Batch:
+def started(door: Door, spec: Spec, payload: Mapping[str, object], now: datetime) -> Batch:
     """The first append of a run that nobody has claimed."""
-    command = prepare(door, spec, "go", {"number": 0}, {"now": now}).command
+    command = prepare(door, spec, "go", payload, {"now": now}).command
     begin = door.beginning(command.run_id, spec)
     answer = decide(begin.state, spec, command, now)
     if not isinstance(answer, Decision):

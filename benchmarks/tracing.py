@@ -9,9 +9,8 @@ from typing import Any, Literal
 Traced = Counter[Literal["statements", "commits"]]
 
 
-def trace() -> Traced:
-    """Counts, kept up to date, of the statements of every connection opened from now on."""
-    traced: Traced = Counter()
+def trace(traced: Traced) -> None:
+    """Count the statements of every connection that is opened from now on."""
     connect = sqlite3.connect
 
     def note(statement: str) -> None:
@@ -25,7 +24,6 @@ def trace() -> Traced:
         return connection
 
     setattr(sqlite3, "connect", connect_traced)  # noqa: B010 - mypy takes no other function for it
-    return traced
 
 
 def written(file: Path) -> tuple[int, int, int]:

@@ -28,7 +28,7 @@ Whole runs, one feature each, as the release that built the feature wrote them.
 Every later release must read them, fold them to the sums beside them, and find nothing wrong in them; `tests/upgrades/test_journals.py` holds that.
 
 - `<feature>.jsonl` is an export: definitions first, then the appends of its runs (`squidmesh_core.checker.export`).
-- `<feature>.json` is what each of its runs adds up to.
+- `<feature>.json` is what each of its runs adds up to, and the course that it took, append by append.
 
 A file that is there is never written over.
 
@@ -47,7 +47,7 @@ def told() -> dict[Path, str]:
     files: dict[Path, str] = {}
     for name, play in FEATURES.items():
         runs = play()
-        sums = {run.state.run_id: adding_up(run.state) for run in runs}
+        sums = {run.state.run_id: adding_up(run.states[1:]) for run in runs}
         files[JOURNALS / f"{name}.jsonl"] = "".join(f"{line}\n" for line in lines(runs))
         files[JOURNALS / f"{name}.json"] = json.dumps(sums, indent=2, ensure_ascii=False) + "\n"
     return files

@@ -53,7 +53,7 @@ from mutmut import __main__ as mutmut
 from mutmut.mutation import mutators
 
 def named(string):
-    return () if " " in string.value else mutators.operator_string(string)
+    return () if " " in getattr(string, "value", "") else mutators.operator_string(string)
 
 place = [operator for _, operator in mutators.mutation_operators].index(mutators.operator_string)
 mutators.mutation_operators[place] = (mutators.mutation_operators[place][0], named)

@@ -20,9 +20,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from explore.catalogue import CI, LONG
+from explore.family import Family
 from explore.search import Found
 from explore.searching import searched as search
-from explore.world import Family
 
 #: States after which a search gives up: some 12 GB.
 MOST: Final = 20_000_000

@@ -3,7 +3,7 @@
 from typing import Final
 
 from explore.families import cancels, claims, gates, joins, messages, saga, unknown
-from explore.world import Family
+from explore.family import Family
 
 #: A minute of one core at most; no fewer states than this in all.
 CI_STATES: Final = 250_000

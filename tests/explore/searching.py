@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from explore.family import Family
 from explore.search import Found, explore
-from explore.world import Family, World
+from explore.world import World
 from squidmesh_core.checker import claims as checker_claims
 from support.bugs import claim_module
 

@@ -5,9 +5,9 @@ from functools import cache
 import pytest
 
 from explore.catalogue import CI, CI_STATES
+from explore.family import Family
 from explore.search import Found
 from explore.searching import searched
-from explore.world import Family
 
 #: A family that grows beyond this was changed: it is cut off, and fails.
 MOST = 1_000_000

@@ -7,8 +7,8 @@ from attrs import evolve
 
 from explore import planted
 from explore.families import cancels, claims, gates, joins, messages, saga, unknown
+from explore.family import Family
 from explore.searching import searched
-from explore.world import Family
 from support import bugs
 from support.planted import Plant
 from support.workflows import step, workflow

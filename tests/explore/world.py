@@ -11,56 +11,32 @@ something, and every instant at which no lease, delay or time-out is over.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
-from attrs import Factory, frozen
-
+from explore.family import Family, Fault
+from explore.recorded import Heard, Look, Reply, Write
 from explore.script import (
     Act,
     Cast,
     Claims,
-    Ending,
-    Heard,
     Local,
-    Look,
     Over,
     Played,
-    Reply,
-    Write,
     play,
 )
 from explore.search import Broken, Move
 from explore.shelf import Shelf, Story, instant, told
+from explore.truth import heard, untrue
 from squidmesh.actions import ActionRegistry
-from squidmesh.handle import Handled
-from squidmesh_core.decide import Already, Decision, Refusal
 from squidmesh_core.definition.spec import Spec, StepNode
-from squidmesh_core.errors import OutcomeUnknown, StorageUnavailable
-from squidmesh_core.protocol.commands import (
-    Cancel,
-    Command,
-    Complete,
-    Defer,
-    Fail,
-    Pause,
-    Resume,
-    Review,
-    Send,
-)
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
-    AttemptCompleted,
     AttemptFailed,
-    RunSignalReceived,
     RunTerminal,
 )
 from squidmesh_storage.api import Batch
 from support.scenario import LEASE
 
-#: What may become of a request that writes: durable and unheard, gone, on its way,
-#: refused without a trace, durable and the process dead; and a process may just die.
-Fault = Literal["unheard", "lost", "late", "away", "dies", "crash"]
-FAULTS: Final[frozenset[Fault]] = frozenset(get_args(Fault))
 _HEARD: Final[Mapping[Fault | None, Heard]] = {
     None: "written",
     "unheard": "unknown",
@@ -70,31 +46,6 @@ _HEARD: Final[Mapping[Fault | None, Heard]] = {
     "dies": "written",
 }
 _LANDS: Final = frozenset({None, "unheard", "dies"})
-
-
-@frozen(kw_only=True)
-class Family:
-    """One configuration to be exhausted."""
-
-    name: str
-    spec: Spec
-    workers: int = 2
-    #: Claims that one worker may hold at once.
-    slots: int = 1
-    #: Per client its commands, given one after the other.
-    clients: Sequence[Sequence[Command]] = ()
-    #: Deliveries of an attempt whose node says nothing of them: callbacks.
-    deliveries: int = 1
-    #: Faults in all, and of which kinds.
-    faults: int = 0
-    kinds: frozenset[Fault] = FAULTS
-    #: Heartbeats, deferrals and commands delivered twice, in all.
-    extras: int = 0
-    beats: bool = False
-    #: Action → how its step may end; `ok` where nothing is said.
-    endings: Mapping[str, tuple[Ending, ...]] = Factory(dict)
-    #: Labels that the search must meet.
-    reaches: frozenset[str] = frozenset()
 
 
 class State(NamedTuple):
@@ -329,8 +280,8 @@ class World:
         label = f"{_does(local)}: {label}"
         if isinstance(played, Over):
             self._judge(played, story)
-            after, heard = self._ended(local, played)
-            label += f" {heard}"
+            after, told_all = self._ended(local, played)
+            label += f" {told_all}"
         elif reply.story >= 0 and reply.now < 0:
             after = self._caught_up(after, story)
         return Step(label, 0, 0, self._number(after), story.number)
@@ -357,7 +308,7 @@ class World:
 
     def _ended(self, local: Local, over: Over) -> tuple[Local, str]:
         """The process once its operation is over, and what it was told."""
-        told_all = [_heard(said) for _, said in over.said]
+        told_all = [heard(said) for _, said in over.said]
         self.reached.update(told_all)
         given = local.given
         if local.act is not None and local.act.kind == "order":
@@ -400,7 +351,7 @@ class World:
             if claim.claim_id not in claimed:
                 raise Broken(f"{claim.attempt_key} is held without a durable claim\n{told(story)}")
         for command, said in over.said:
-            wrong = _untrue(command, said, story)
+            wrong = untrue(command, said, story)
             if wrong:
                 raise Broken(f"{wrong}: {command}\n{told(story)}")
 
@@ -451,58 +402,6 @@ def _seen(request: Look, story: Story, now: int) -> Reply:
         case "append id":
             there = any(record.append_id == request.append_id for record in story.records)
             return Reply(heard="found" if there else "absent")
-
-
-def _untrue(command: Command, said: Handled | Exception, story: Story) -> str | None:
-    """What is wrong about what was said of a command, if anything is."""
-    if isinstance(said, Exception):
-        # The storage may be away; nobody should meet anything else.
-        if isinstance(said, StorageUnavailable | OutcomeUnknown):
-            return None
-        return f"a command met {type(said).__name__}: {said}"
-    match said.answer:
-        case Decision(entries=entries):
-            there = story.entries[entries[0].revision - 1 : entries[-1].revision]
-            return None if there == entries else "said to be written, and is not"
-        case Already() if isinstance(command, Complete):
-            return "settled once, and told that it was before"
-        case Already(revision=revision):
-            there = story.entries[revision - 1 : revision]
-            known = (RunSignalReceived, AttemptCompleted)
-            return None if there and isinstance(there[0], known) else "said to be done, and is not"
-        case Refusal():
-            return _done_all_the_same(command, story)
-
-
-def _done_all_the_same(command: Command, story: Story) -> str | None:
-    match command:
-        case Complete() | Fail() | Defer():
-            ended = [e for e in story.entries if isinstance(e, AttemptCompleted | AttemptFailed)]
-            if any(entry.claim_id == command.held.claim_id for entry in ended):
-                return "a settlement is refused, and written"
-        case Cancel() | Pause() | Resume() | Review() | Send() if command.said.key is not None:
-            for entry in story.entries:
-                if (
-                    isinstance(entry, RunSignalReceived)
-                    and entry.idempotency_key == command.said.key
-                    and entry.digest == command.digest
-                ):
-                    return "a command is refused, and was done"
-        case _:
-            pass
-    return None
-
-
-def _heard(said: Handled | Exception) -> str:
-    if isinstance(said, Exception):
-        return f"error {type(said).__name__}"
-    match said.answer:
-        case Decision():
-            return "done"
-        case Already():
-            return "already"
-        case Refusal(code=code):
-            return f"refused {code}"
 
 
 def _who(local: Local) -> str:

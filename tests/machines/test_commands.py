@@ -20,6 +20,7 @@ from squidmesh_core.ids import Revision, derived_run_id
 from squidmesh_core.protocol.commands import Operating
 from squidmesh_core.protocol.entries import RunSignalReceived
 from support import bugs_waiting
+from support.checking import assert_run_clean
 from support.planted import Plant, assert_machine_catches
 from support.scenario import (
     LEASE,
@@ -88,6 +89,7 @@ class ACommandUnderOneKeyCountsOnce(RuleBasedStateMachine):
     @precondition(lambda self: self.run.state.terminal is not None)
     @rule()
     def next_run_is_started(self) -> None:
+        assert_run_clean(self.run)
         self.run_is_started()
 
     @rule(target=given, command=commands, key=keys)

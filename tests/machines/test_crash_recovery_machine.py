@@ -32,6 +32,7 @@ from squidmesh.ports import SITES, Ports
 from squidmesh.requests import Reply, Request, Trip, Write
 from squidmesh.starting import prepare, start
 from squidmesh.taking import take
+from squidmesh_core.checker import check_run
 from squidmesh_core.decide import Already, Decision, Refusal
 from squidmesh_core.errors import SquidmeshError, StorageError
 from squidmesh_core.ids import AppendId, RunId
@@ -297,6 +298,8 @@ class CrashesLoseNothingAndRepeatNothing(RuleBasedStateMachine):
         for run_id, history in self.histories().items():
             assert isinstance(history[-1], RunTerminal), (run_id, history)
             event(f"a run is {history[-1].status}")
+            records = self.honest.load(run_id, whole=True).records
+            assert () == check_run(records, SPEC).violations
             if history[-1].status == "completed":
                 done = {f"{run_id}:{name}:1" for name in ("pack", "bill", "ship")}
                 assert done <= set(self.effects), (done, self.effects)

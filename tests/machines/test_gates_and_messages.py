@@ -34,9 +34,11 @@ from squidmesh_core.protocol.commands import (
     Send,
 )
 from squidmesh_core.state.fold import fold_run
+from squidmesh_core.state.run import RunState
 from squidmesh_core.values import DeadlinePolicy, FromPath
 from squidmesh_core.views.index import attempt_rows
 from support import bugs, bugs_waiting, naive, naive_waiting
+from support.checking import assert_run_clean
 from support.planted import Plant, assert_machine_catches
 from support.scenario import (
     BOOM,
@@ -126,6 +128,7 @@ class EveryAnswerCountsOnceAndNoMessageIsLost(RuleBasedStateMachine):
     @precondition(lambda self: self.run.state.terminal is not None)
     @rule(spec=specs, early=st.booleans())
     def next_run_is_started(self, spec: Spec, early: bool) -> None:
+        assert_run_clean(self.run)
         self.run_is_started(spec, early)
 
     @rule(target=said, yes=st.booleans(), node=gates, form=forms, which=counted)
@@ -251,6 +254,11 @@ class EveryAnswerCountsOnceAndNoMessageIsLost(RuleBasedStateMachine):
         if fed_up:
             self.run.ask(a_cancel())
 
+    @precondition(lambda self: only_claimed_work_is_left(self.run.state))
+    @rule()
+    def operator_holds_while_the_last_work_runs(self) -> None:
+        self.run.ask(a_hold())
+
     # -- what must always hold --
 
     @invariant()
@@ -345,6 +353,7 @@ class EveryAnswerCountsOnceAndNoMessageIsLost(RuleBasedStateMachine):
                 self.somebody_does_what_is_due()
         event(f"ends {self.run.state.status}")
         assert self.run.state.terminal is not None, self.run.state.status
+        assert_run_clean(self.run)
 
     # --
 
@@ -411,6 +420,13 @@ class EveryAnswerCountsOnceAndNoMessageIsLost(RuleBasedStateMachine):
             self.answer(command)
             return
         self.send(a_message("parcel", {"n": 1}))
+
+
+def only_claimed_work_is_left(state: RunState) -> bool:
+    """Whether a run that goes forward ends, or goes on, with what workers hold right now."""
+    waits = state.gates.waiting or state.mail.awaited or state.saga.started is not None
+    held = [attempt.status == "claimed" for attempt in state.live.values()]
+    return bool(held) and all(held) and state.terminal is None and not waits
 
 
 def elsewhere(spec: Spec) -> Spec:

@@ -30,6 +30,7 @@ from squidmesh_core.protocol.commands import (
 )
 from squidmesh_core.values import RetryPolicy
 from support import bugs, naive
+from support.checking import assert_run_clean
 from support.planted import Plant, assert_machine_catches
 from support.scenario import BOOM, LEASE, SECOND, Scenario, milliseconds
 from support.workflows import step, workflow
@@ -165,6 +166,10 @@ class LeasesFenceOffSupersededWorkers(RuleBasedStateMachine):
     def every_try_of_a_visit_has_the_same_idempotency_key(self) -> None:
         for attempt in self.run.state.attempts.values():
             assert f"{attempt.intent.visit_key}:1" == attempt.intent.idempotency_key
+
+    def teardown(self) -> None:
+        """The offline checker finds nothing in the journal."""
+        assert_run_clean(self.run)
 
     # --
 

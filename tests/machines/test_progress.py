@@ -29,6 +29,7 @@ from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RunRow
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.views.index import attempt_rows, changes, correlation_rows, run_row
 from support import bugs, naive
+from support.checking import assert_run_clean
 from support.planted import Plant, assert_machine_catches
 from support.scenario import (
     BOOM,
@@ -74,6 +75,7 @@ class RunsMakeProgress(RuleBasedStateMachine):
     @precondition(lambda self: self.run.state.terminal is not None)
     @rule(target=claims, spec=workflows(), stays=st.booleans())
     def next_run_is_started(self, spec: Spec, stays: bool) -> Held | MultipleResults[Held]:
+        assert_run_clean(self.run)
         return self.run_is_started(spec, stays)
 
     @precondition(lambda self: self.run.state.live)
@@ -287,6 +289,7 @@ class RunsMakeProgress(RuleBasedStateMachine):
                 self.somebody_works()
         event(f"ends {self.run.state.status}")
         assert self.run.state.terminal is not None, self.run.state.live
+        assert_run_clean(self.run)
 
     # --
 

@@ -24,7 +24,8 @@ from squidmesh_core.protocol.chain import AppendRecord, first_break, origin
 from squidmesh_core.protocol.codec import decode, encode
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.wire import WIRE_TYPES
-from squidmesh_core.state.fold import fold_run
+from squidmesh_core.state.fold import fold
+from squidmesh_core.state.run import RunState
 from support.features import FEATURES
 from support.features.adding_up import adding_up
 
@@ -48,6 +49,14 @@ def entries(records: tuple[AppendRecord, ...]) -> list[Entry]:
     ]
 
 
+def states(run_id: RunId, records: tuple[AppendRecord, ...]) -> list[RunState]:
+    """The state of a run after each append."""
+    found = [RunState(run_id=run_id)]
+    for record in records:
+        found.append(fold(found[-1], entries((record,))))
+    return found[1:]
+
+
 def definitions(export: Export) -> dict[Fingerprint, Spec]:
     """The stored definitions, read; every one is a workflow that may run."""
     found = {name: read_text(text) for name, text in export.definitions.items()}
@@ -59,17 +68,17 @@ def definitions(export: Export) -> dict[Fingerprint, Spec]:
 def test_a_golden_journal_adds_up_to_what_it_did(name: str) -> None:
     """Its runs are decoded and folded to the very sums that were stored beside it."""
     expected = json.loads((JOURNALS / f"{name}.json").read_text(encoding="utf-8"))
-    states = {run_id: fold_run(run_id, entries(rs)) for run_id, rs in exported(name).runs.items()}
+    runs = exported(name).runs
 
-    assert expected == {run_id: adding_up(state) for run_id, state in states.items()}
+    assert expected == {run_id: adding_up(states(run_id, rs)) for run_id, rs in runs.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_in_a_golden_journal_is_an_anomaly(name: str) -> None:
     """Every entry fits where it stands."""
-    states = [fold_run(run_id, entries(rs)) for run_id, rs in exported(name).runs.items()]
+    ends = [states(run_id, records)[-1] for run_id, records in exported(name).runs.items()]
 
-    assert [()] * len(states) == [state.anomalies for state in states]
+    assert [()] * len(ends) == [state.anomalies for state in ends]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import evolve
 
-from explore.world import Family
+from explore.family import Family
 from support.scenario import LEASE, a_cancel, a_hold, a_resume, a_review, milliseconds
 from support.workflows import approval, route, step, workflow
 

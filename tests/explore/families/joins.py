@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import evolve
 
-from explore.world import Family
+from explore.family import Family
 from support.workflows import step, workflow
 
 CI: Final = Family(

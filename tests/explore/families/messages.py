@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import evolve
 
-from explore.world import Family
+from explore.family import Family
 from support.scenario import LEASE, a_message, milliseconds
 from support.workflows import chain, receive, step
 

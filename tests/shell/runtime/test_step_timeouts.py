@@ -10,6 +10,7 @@ from attrs import evolve
 
 from squidmesh import Context, Fail, Mesh, Run
 from squidmesh.line import StepSignals
+from squidmesh.ports import Ports, Site
 from squidmesh.timelimits import TimeLimits
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import RetryPolicy
@@ -17,12 +18,32 @@ from support.stage import Stage, begin
 from support.workflows import chain
 from support.workflows import step as node
 
-#: Milliseconds; a step that keeps to the limit takes far less, one that does not never ends.
+#: Milliseconds on the clock of the test, which only steps move.
 LIMIT = 40
 SPEC = chain(evolve(node("work", output="work"), timeout_ms=LIMIT))
 TWICE = chain(
     evolve(node("work", output="work", retry=RetryPolicy(max_attempts=2)), timeout_ms=LIMIT)
 )
+
+
+@dataclass
+class Hands:
+    """A clock moved by hand."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_limit(self) -> None:
+        """Let more time pass than a step has."""
+        self.now += LIMIT / 1000
+
+
+def limited(stage: Stage) -> tuple[Mesh, Hands]:
+    """A mesh whose limits strike when the test says so, however slow the machine is."""
+    hands = Hands()
+    return stage.mesh(ports=Ports(monotonic=hands)), hands
 
 
 def driven(mesh: Mesh, run: Run, how: str) -> None:
@@ -41,21 +62,22 @@ def driven(mesh: Mesh, run: Run, how: str) -> None:
 @pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])
 def test_an_async_step_is_cancelled(stage: Stage, how: str) -> None:
     """The attempt fails as `timed_out`, and the step has seen its cancellation."""
-    seen: list[bool] = []
+    seen: list[tuple[bool, bool]] = []
+    mesh, hands = limited(stage)
 
     async def work(ctx: Context) -> None:
+        hands.pass_limit()
         try:
             await asyncio.Event().wait()
         finally:
-            seen.append(ctx.cancelled)
+            seen.append((ctx.cancelled, ctx.lost))
 
-    mesh = stage.mesh()
     run = begin(mesh, SPEC, work=work)
     driven(mesh, run, how)
 
     error = mesh.inspect(run).error
     assert error is not None
-    assert ("timed_out", [True]) == (error.kind, seen)
+    assert ("timed_out", [(True, False)]) == (error.kind, seen)
     assert f"{LIMIT} ms" in error.message
 
 
@@ -63,9 +85,10 @@ def test_an_async_step_is_cancelled(stage: Stage, how: str) -> None:
 def test_a_sync_step_is_told_and_its_late_result_refused(stage: Stage, how: str) -> None:
     """The failure is there before the function returns, and what it returns counts no more."""
     failed: list[str] = []
-    mesh = stage.mesh()
+    mesh, hands = limited(stage)
 
     def work(ctx: Context) -> str:
+        hands.pass_limit()
         while not ctx.cancelled:
             pass
         while mesh.inspect(ctx.run_id).status != "failed":
@@ -86,12 +109,14 @@ def test_a_sync_step_is_told_and_its_late_result_refused(stage: Stage, how: str)
 def test_the_policy_may_try_again(stage: Stage) -> None:
     """The second attempt keeps to its time."""
 
+    mesh, hands = limited(stage)
+
     async def work(ctx: Context) -> int:
         if ctx.attempt == 1:
+            hands.pass_limit()
             await asyncio.Event().wait()
         return ctx.attempt
 
-    mesh = stage.mesh()
     run = begin(mesh, TWICE, work=work)
     mesh.drain()
 
@@ -101,14 +126,16 @@ def test_the_policy_may_try_again(stage: Stage) -> None:
 def test_a_step_that_ignores_its_cancellation_has_failed_all_the_same(stage: Stage) -> None:
     """An async step that catches it and returns something is too late, too."""
 
+    mesh, hands = limited(stage)
+
     async def work() -> str:
+        hands.pass_limit()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             return "as if nothing had been"
         return "never"
 
-    mesh = stage.mesh()
     run = begin(mesh, SPEC, work=work)
     mesh.drain()
 
@@ -135,17 +162,80 @@ def test_a_step_in_time_is_left_alone(
     assert (status, kind) == (snapshot.status, snapshot.error and snapshot.error.kind)
 
 
+def test_the_next_attempt_begins_while_the_late_function_still_runs(stage: Stage) -> None:
+    """The failure waits for nobody: a second slot performs the retry, and its result stands."""
+    retried = threading.Event()
+    mesh, hands = limited(stage)
+
+    def work(ctx: Context) -> str:
+        if ctx.attempt == 2:
+            retried.set()
+            return "second"
+        hands.pass_limit()
+        assert retried.wait(20)
+        return "first"
+
+    run = begin(mesh, TWICE, work=work)
+    with mesh.worker(concurrency=2):
+        mesh.wait_for(run, timeout="20s")
+
+    snapshot = mesh.inspect(run, history=True)
+    assert ("completed", {"work": "second"}) == (snapshot.status, snapshot.context)
+    assert ["timed_out", None] == [one.error and one.error.kind for one in snapshot.attempts]
+
+
+def test_a_limit_that_could_not_be_recorded_is_recorded_by_the_step_s_own_thread(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its late result is dropped all the same."""
+    failing: list[Site] = ["settle.before"]
+
+    def site(reached: Site) -> None:
+        if reached in failing:
+            failing.clear()
+            raise OSError("away")
+
+    hands = Hands()
+    mesh = stage.mesh(ports=Ports(monotonic=hands, site=site))
+
+    def work() -> str:
+        hands.pass_limit()
+        while failing:
+            pass
+        return "late"
+
+    run = begin(mesh, SPEC, work=work)
+    mesh.drain()
+
+    snapshot = mesh.inspect(run)
+    assert ("failed", {}) == (snapshot.status, snapshot.context)
+    assert snapshot.error is not None
+    assert "timed_out" == snapshot.error.kind
+    assert "could not be failed" in caplog.text
+
+
+def test_the_limit_is_that_of_the_definition_the_run_began_with(stage: Stage) -> None:
+    """A deploy that shortens it changes new runs only."""
+    generous = chain(evolve(node("work", output="work"), timeout_ms=LIMIT * 2))
+    mesh, hands = limited(stage)
+
+    def work() -> str:
+        hands.pass_limit()
+        mesh.engine._limits.strike_due()
+        return "in time"
+
+    run = begin(stage.mesh(), generous, work=work)
+    late = begin(mesh, SPEC, work=work)
+    mesh.drain()
+
+    assert ("completed", {"work": "in time"}) == (
+        mesh.inspect(run).status,
+        mesh.inspect(run).context,
+    )
+    assert "failed" == mesh.inspect(late).status
+
+
 # --- the clockwork itself
-
-
-@dataclass
-class Hands:
-    """A clock moved by hand."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def by_hand() -> tuple[TimeLimits, Hands]:
@@ -192,6 +282,21 @@ def test_a_strike_that_fails_spares_the_others(caplog: pytest.LogCaptureFixture)
 
     assert ["other"] == struck
     assert "could not be failed" in caplog.text
+
+
+def test_all_are_told_before_the_first_is_recorded() -> None:
+    """Recording may take long while the storage is away."""
+    told: list[bool] = []
+    limits, hands = by_hand()
+    first, second = StepSignals(), StepSignals()
+    with (
+        limits.limiting(first, 1, lambda: told.append(second.timed_out)),
+        limits.limiting(second, 1, lambda: told.append(first.timed_out)),
+    ):
+        hands.now = 1.0
+        limits.strike_due()
+
+    assert [True, True] == told
 
 
 def test_a_shorter_limit_that_comes_later_strikes_first(stage: Stage) -> None:

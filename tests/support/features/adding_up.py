@@ -1,13 +1,22 @@
 """What a journal adds up to, as plain data: what a golden journal is compared by."""
 
+from collections.abc import Iterable, Sequence
+
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.state.run import RunState
 
 
-def adding_up(state: RunState) -> dict[str, object]:
-    """The state of a run in the words of its protocol, as JSON holds it."""
+def adding_up(states: Sequence[RunState]) -> dict[str, object]:
+    """
+    What became of a run, in the words of its protocol, as JSON holds it.
+
+    Args:
+        states: The state after each append, in order.
+    """
+    state = states[-1]
     terminal = state.terminal
     return {
+        "course": [_moment(each) for each in states],
         "status": state.status,
         "revision": state.revision,
         "context": dict(state.context),
@@ -32,6 +41,22 @@ def adding_up(state: RunState) -> dict[str, object]:
         "commands": [receipt.command for receipt in state.receipts],
         "anomalies": [anomaly.reason for anomaly in state.anomalies],
     }
+
+
+def _moment(state: RunState) -> str:
+    """One append's worth of the way, in one line."""
+    parts: dict[str, Iterable[str]] = {
+        "live": state.live,
+        "timers": state.timers,
+        "gates": state.gates.open,
+        "awaited": state.mail.awaited,
+    }
+    names = {
+        what: " ".join(key.removeprefix(state.run_id) for key in keys)
+        for what, keys in parts.items()
+    }
+    told = "".join(f"; {what} {keys}" for what, keys in names.items() if keys)
+    return f"{state.revision}: {state.status}{told}"
 
 
 def _kind(error: Failure | None) -> str | None:
