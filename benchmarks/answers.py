@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
-from typing import Final, Literal, get_args
+from typing import Final
 
 from attrs import frozen
 
@@ -20,12 +20,11 @@ from benchmarks.samples import spread
 from benchmarks.tracing import Traced, trace
 from squidmesh import Mesh, Workflow, approval, manual, receive, step
 
-#: What is answered.
-Answer = Literal["approve", "send"]
-ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
+#: What is answered: a gate, a wait for a message.
+ANSWERS: Final = ("approve", "send")
 #: Runs before the first sample.
 WARM_UP: Final = 10
-#: Answers of a mesh that cannot ring the worker's bell: each waits for its next look.
+#: Most answers of a mesh that cannot ring the worker's bell: each waits for its next look.
 ELSEWHERE: Final = 5
 #: Seconds after which an answer is taken for lost.
 LONGEST: Final = 60
@@ -73,20 +72,21 @@ class Told(Workflow):
     word.then(onward)
 
 
-def answers(folder: Path, answer: Answer, runs: int) -> dict[str, float]:
+def answers(folder: Path, answer: str, runs: int) -> dict[str, float]:
     """Milliseconds of so many answers, one after another."""
     with _working(folder) as mesh:
         _samples(mesh, mesh, answer, WARM_UP)
         return spread("ms", _took(_samples(mesh, mesh, answer, runs)))
 
 
-def answers_elsewhere(folder: Path, answer: Answer) -> dict[str, float]:
+def answers_elsewhere(folder: Path, answer: str, runs: int) -> dict[str, float]:
     """The same, given by a mesh that shares nothing with the worker's but the file."""
+    runs = min(runs, ELSEWHERE)
     with _working(folder) as mesh, _opened(folder) as other:
-        return spread("elsewhere_ms", _took(_samples(mesh, other, answer, ELSEWHERE)))
+        return spread("elsewhere_ms", _took(_samples(mesh, other, answer, runs)))
 
 
-def answers_counted(folder: Path, answer: Answer, runs: int) -> dict[str, float]:
+def answers_counted(folder: Path, answer: str, runs: int) -> dict[str, float]:
     """Commits and statements of an answer and the claim that follows it."""
     trace(TRACED)
     with _working(folder) as mesh:
@@ -108,24 +108,21 @@ def _working(folder: Path) -> Iterator[Mesh]:
         yield mesh
 
 
-def _samples(
-    worker: Mesh, giver: Mesh, answer: Answer, runs: int
-) -> list[tuple[Moment, Moment]]:
+def _samples(worker: Mesh, giver: Mesh, answer: str, runs: int) -> list[tuple[Moment, Moment]]:
     """When each answer was asked for, and when its successor was called."""
     return [_sample(worker, giver, answer, number) for number in range(runs)]
 
 
-def _sample(worker: Mesh, giver: Mesh, answer: Answer, number: int) -> tuple[Moment, Moment]:
+def _sample(worker: Mesh, giver: Mesh, answer: str, number: int) -> tuple[Moment, Moment]:
     # One run at a time: the one before is over, so the slot is free.
-    match answer:
-        case "approve":
-            run = worker.start(Reviewed.go, Job(number))
-            asked = _moment()
-            giver.approve(run, by="benchmark")
-        case "send":
-            run = worker.start(Told.go, Job(number))
-            asked = _moment()
-            giver.send(run, Told.word, Job(number))
+    if answer == "approve":
+        run = worker.start(Reviewed.go, Job(number))
+        asked = _moment()
+        giver.approve(run, by="benchmark")
+    else:
+        run = worker.start(Told.go, Job(number))
+        asked = _moment()
+        giver.send(run, Told.word, Job(number))
     called = CALLED.get(timeout=LONGEST)
     worker.wait_for(run)
     return asked, called
@@ -137,3 +134,10 @@ def _took(samples: list[tuple[Moment, Moment]]) -> list[float]:
 
 def _moment() -> Moment:
     return Moment(time.perf_counter(), Counter(TRACED))
+
+
+PROBES: Final = {
+    "timed": answers,
+    "elsewhere": answers_elsewhere,
+    "counted": answers_counted,
+}

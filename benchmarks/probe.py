@@ -6,44 +6,56 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Measure what the arguments name: a folder, a probe, and the probe's own numbers."""
-    folder, name, numbers = Path(sys.argv[1]), sys.argv[2], [int(n) for n in sys.argv[3:]]
-    print(json.dumps(_figures(folder, name, numbers)))
+    """Measure what the arguments name: a folder, a probe, and what the probe asks for."""
+    folder, *words = sys.argv[1:]
+    print(json.dumps(_figures(Path(folder), words)))
 
 
-def _figures(folder: Path, name: str, numbers: list[int]) -> dict[str, float]:
+def _figures(folder: Path, words: list[str]) -> dict[str, float]:
     # Each loads only what it needs: the others would show in its memory.
-    match name, numbers:
-        case "squidmesh", [concurrency, runs]:
+    match words:
+        case ["squidmesh", concurrency, runs]:
             from benchmarks.throughput import squidmesh
 
-            return squidmesh(folder, concurrency, runs)
-        case "dbos", [concurrency, runs]:
+            return squidmesh(folder, int(concurrency), int(runs))
+        case ["dbos", concurrency, runs]:
             from benchmarks.throughput_dbos import dbos
 
-            return dbos(folder, concurrency, runs)
-        case "costs", [runs]:
+            return dbos(folder, int(concurrency), int(runs))
+        case ["costs", runs]:
             from benchmarks.costs import costs
 
-            return costs(folder, runs)
-        case "start_up", _:
+            return costs(folder, int(runs))
+        case ["start_up", *_]:
             from benchmarks.start_up import start_up
 
             return start_up(folder)
-        case "rebuild", _:
-            from benchmarks.depth import rebuild
+        case ["rebuild" | "queue" as name, *_]:
+            from benchmarks import depth
 
-            return rebuild()
-        case "queue", _:
-            from benchmarks.depth import queue
-
-            return queue(folder)
-        case "checker", [runs]:
+            return depth.rebuild() if name == "rebuild" else depth.queue(folder)
+        case ["checker", runs]:
             from benchmarks.checker import checker
 
-            return checker(runs)
+            return checker(int(runs))
+        case ["answers", how, answer, runs]:
+            from benchmarks.answers import PROBES as HOWS
+
+            return HOWS[how](folder, answer, int(runs))
+        case ["rollback", concurrency, runs]:
+            from benchmarks.rollback import rollback
+
+            return rollback(folder, int(concurrency), int(runs))
+        case ["way_back", how, runs]:
+            from benchmarks.rollback import PROBES as WAYS
+
+            return WAYS[how](folder, int(runs))
+        case ["waiting", step, kind, runs]:
+            from benchmarks.waiting import PROBES as STEPS
+
+            return STEPS[step](folder, kind, int(runs))
         case _:
-            raise SystemExit(f"no such probe: {name} {numbers}")
+            raise SystemExit(f"no such probe: {words}")
 
 
 if __name__ == "__main__":

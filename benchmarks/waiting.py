@@ -7,13 +7,13 @@ One process fills the file, another is the idle worker, a third works beside the
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -22,6 +22,7 @@ from benchmarks.five_steps import FiveSteps, Job, add_one
 from benchmarks.samples import spread
 from benchmarks.tracing import Traced, size_of, trace
 from squidmesh import Mesh, Workflow, approval, manual, receive, step, wait
+from squidmesh.paging import Page
 from squidmesh.ports import Ports
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run
@@ -30,8 +31,8 @@ from squidmesh_storage.sqlite import SqliteJournal
 
 #: Seconds in which a worker that finds nothing comes to its longest rest, and then counted.
 SETTLING, MINUTE = 10.0, 60.0
-#: Runs, or gates, on a page.
-PAGE: Final = 100
+#: Runs, or gates, on a page, and how many pages are read.
+PAGE, PAGES = 100, 100
 
 
 @dataclass(frozen=True)
@@ -74,31 +75,37 @@ class AtMessage(Workflow):
     word.then(onward)
 
 
+def approve(mesh: Mesh, _: int, run: Run) -> object:
+    """Answer a run at a gate."""
+    return mesh.approve(run, by="benchmark")
+
+
+def deliver(mesh: Mesh, number: int, _: Run) -> object:
+    """Answer the run of this number by its correlation."""
+    return mesh.deliver(AtMessage.word, str(number), Job(number))
+
+
 @frozen
 class Kind:
-    """One way of waiting: who waits so, as what it is listed, and how one run is answered."""
+    """One way of waiting: who waits so, as what it is listed, and how a run is answered."""
 
     workflow: type[Workflow]
     status: RunStatus
-    answer: Callable[[Mesh, int, Run], object] | None = None
+    answer: Callable[[Mesh, int, Run], object] | None
 
 
 KINDS: Final = {
-    "gates": Kind(AtGate, "paused", lambda mesh, _, run: mesh.approve(run, by="benchmark")),
-    "timers": Kind(AtTimer, "idle"),
-    "messages": Kind(
-        AtMessage,
-        "idle",
-        lambda mesh, number, _: mesh.deliver(AtMessage.word, str(number), Job(number)),
-    ),
+    "gates": Kind(AtGate, "paused", approve),
+    "timers": Kind(AtTimer, "idle", None),
+    "messages": Kind(AtMessage, "idle", deliver),
 }
 
 
 def fill(folder: Path, kind: str, runs: int) -> dict[str, float]:
     """Start so many runs that wait; bytes of the file for each."""
     file = _file(folder)
-    with _opened(folder, kind) as mesh:
-        door, spec = mesh.door, mesh.workflows[KINDS[kind].workflow.__workflow__]
+    with Mesh.open(f"sqlite:///{file}", workflows=[KINDS[kind].workflow]) as mesh:
+        door, (spec,) = mesh.door, mesh.workflows.values()
         door.define(spec)
         empty, began = size_of(file), door.journal.now() - timedelta(days=1)
         for first in range(0, runs, AT_ONCE):
@@ -112,7 +119,7 @@ def fill(folder: Path, kind: str, runs: int) -> dict[str, float]:
         return {"bytes_per_run": (size_of(file) - empty) / runs} if runs else {}
 
 
-def idle(folder: Path, kind: str) -> dict[str, float]:
+def idle(folder: Path, kind: str, _: int) -> dict[str, float]:
     """Statements of an idle worker in a minute, and the memory of its process."""
     traced: Traced = Counter()
     trace(traced)
@@ -144,14 +151,15 @@ class _Minute:
         return wakeups.wait(seconds if self.over.is_set() else 0.0)
 
 
-def beside(folder: Path, kind: str) -> dict[str, float]:
+def beside(folder: Path, kind: str, runs: int) -> dict[str, float]:
     """Milliseconds of a fresh run's claim, of pages, and of answers, beside those that wait."""
-    with _opened(folder, kind) as mesh:
+    waits = KINDS[kind]
+    with Mesh.open(f"sqlite:///{_file(folder)}", workflows=[waits.workflow, FiveSteps]) as mesh:
         return {
             **spread("claim_ms", _claims(mesh)),
-            **spread("runs_page_ms", _timed(_pages(mesh, kind))),
-            **spread("approvals_page_ms", _timed(_inbox(mesh))),
-            **spread("answer_ms", _timed(_answers(mesh, KINDS[kind]))),
+            **spread("answer_ms", _answers(mesh, waits, runs)),  # of runs that nobody has read
+            **spread("runs_page_ms", _pages(partial(mesh.runs, status=waits.status))),
+            **spread("approvals_page_ms", _pages(mesh.approvals)),
         }
 
 
@@ -166,3 +174,40 @@ def _claims(mesh: Mesh) -> list[float]:
             raise RuntimeError("the fresh run was not claimable")
         mesh.cancel(claim.run_id)
     return samples
+
+
+def _pages(page: Callable[..., Page[Any]]) -> list[float]:
+    """Milliseconds of pages in a row, the first one again after the last."""
+    samples, cursor = [], None
+    for _ in range(PAGES):
+        began = time.perf_counter()
+        seen = page(cursor=cursor, limit=PAGE)
+        samples.append((time.perf_counter() - began) * 1e3)
+        if not seen.items:
+            return []
+        cursor = seen.next
+    return samples
+
+
+def _answers(mesh: Mesh, waits: Kind, runs: int) -> list[float]:
+    """Milliseconds of answers to a page of runs, if this kind is answered."""
+    samples: list[float] = []
+    if waits.answer is None:
+        return samples
+    listed = mesh.runs(status=waits.status, limit=PAGE).items
+    for place, run in enumerate(listed):
+        began = time.perf_counter()
+        waits.answer(mesh, place * (runs // PAGE), run)
+        samples.append((time.perf_counter() - began) * 1e3)
+    return samples
+
+
+def _file(folder: Path) -> Path:
+    return folder / "waiting.db"
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+PROBES: Final = {"fill": fill, "idle": idle, "beside": beside}

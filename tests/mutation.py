@@ -146,6 +146,7 @@ def _lay_out(folder: Path, parts: Sequence[str]) -> None:
 source_paths = ["squidmesh_core"]
 only_mutate = {json.dumps(mutated)}
 also_copy = ["tests", "specs"]
+do_not_mutate_patterns = ["assert_never\\\\("]
 pytest_add_cli_args_test_selection = ["tests/core"]
 pytest_add_cli_args = {json.dumps(["-p", "no:randomly", "-p", "no:cacheprovider", *ignored])}
 timeout_multiplier = 4.0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from squidmesh.authoring.workflow import Workflow
     from squidmesh.claim import Claim
     from squidmesh.context import ChildHandle, Context, TxContext, UndoContext, Work
+    from squidmesh.health import Health
     from squidmesh.inbox import OpenGate
     from squidmesh.mesh import Mesh
     from squidmesh.paging import Page
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from squidmesh.reading import JournalEntry
     from squidmesh.results import Defer, Fail, Retry
     from squidmesh.snapshot import Snapshot
+    from squidmesh.verifying import Report, Verified
     from squidmesh.worker import Worker
     from squidmesh_core.decide.replay import ReplayPlan
     from squidmesh_core.definition.problem import Problem
@@ -65,12 +67,14 @@ _HOMES: Final = {
     "squidmesh.context": "ChildHandle Context TxContext UndoContext Work",
     "squidmesh.claim": "Claim",
     "squidmesh.mesh": "Mesh",
+    "squidmesh.health": "Health",
     "squidmesh.inbox": "OpenGate",
     "squidmesh.paging": "Page",
     "squidmesh.people": "Actor",
     "squidmesh.reading": "JournalEntry",
     "squidmesh.results": "Defer Fail Retry",
     "squidmesh.snapshot": "Snapshot",
+    "squidmesh.verifying": "Report Verified",
     "squidmesh.worker": "Worker",
     "squidmesh_core.decide.replay": "ReplayPlan",
     "squidmesh_core.definition.problem": "Problem",
@@ -98,6 +102,7 @@ __all__ = [
     "Defer",
     "DefinitionError",
     "Fail",
+    "Health",
     "IdempotencyConflict",
     "JournalEntry",
     "Mesh",
@@ -110,6 +115,7 @@ __all__ = [
     "Problem",
     "Refused",
     "ReplayPlan",
+    "Report",
     "Retries",
     "Retry",
     "RevisionConflict",
@@ -127,6 +133,7 @@ __all__ = [
     "TxContext",
     "UndoContext",
     "UnsafeReplay",
+    "Verified",
     "WaitTimeout",
     "Work",
     "Worker",

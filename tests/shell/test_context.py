@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
 
-from squidmesh import Context, Refused, Retries, Work, Workflow, manual, step, wait
+from squidmesh import (
+    Context,
+    Refused,
+    Retries,
+    UndoContext,
+    Work,
+    Workflow,
+    approval,
+    complete,
+    manual,
+    pause,
+    receive,
+    step,
+    wait,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,20 @@ class Packing(Workflow):
     packed = step(pack, output="parcel")
     rest = wait("5s")
     packed.then(rest)
+
+
+@dataclass(frozen=True)
+class Terms:
+    discount: int
+
+
+class Asking(Workflow):
+    placed = manual(Order)
+    review = approval("Ship it?", form=Terms)
+    count = pause("Count the box.")
+    paid = receive(Packed)
+    review.then(count).then(paid)
+    review.on_reject(complete)
 
 
 class Signals:
@@ -66,6 +95,53 @@ def test_outputs_come_in_their_own_type() -> None:
     ctx = context(sku="a", parcel={"boxes": 3})
 
     assert Packed(3) == ctx.out(Packing.packed)
+
+
+def decided(decision: str, actor: object, form: object) -> dict[str, object]:
+    """What the journal holds of an answer."""
+    return {
+        "decision": decision,
+        "actor": actor,
+        "decided_at": "2026-01-01T00:00:00.000000Z",
+        "comment": None,
+        "form": form,
+    }
+
+
+@pytest.mark.parametrize("actor", ["ana", {"id": "ana", "roles": ["lead"]}, None])
+@pytest.mark.parametrize(
+    ("decision", "form", "read"),
+    [
+        ("approved", {"discount": 5}, Terms(5)),
+        ("rejected", {"discount": 5}, Terms(5)),
+        ("rejected", None, None),
+    ],
+)
+def test_a_decision_comes_as_it_was_made(
+    actor: object, decision: str, form: object, read: object
+) -> None:
+    """Whoever decided, however they were named; a no may bring no form."""
+    said = context(review=decided(decision, actor, form)).out(Asking.review)
+
+    assert (decision, actor, read) == (said.decision, said.actor, said.form)
+    assert datetime(2026, 1, 1, tzinfo=UTC) == said.decided_at
+
+
+def test_the_outputs_of_pauses_and_messages_come_in_their_own_type_too() -> None:
+    """A pause has a decision without a form, a message its contract."""
+    ctx = context(count=decided("resumed", "olga", None), paid={"boxes": 3})
+
+    assert ("resumed", None) == (ctx.out(Asking.count).decision, ctx.out(Asking.count).form)
+    assert Packed(3) == ctx.out(Asking.paid)
+
+
+def test_the_context_of_a_callback_is_a_context_and_more() -> None:
+    """It adds what the step was given, and why it is undone."""
+    added = {field.name for field in attrs.fields(UndoContext)} - {
+        field.name for field in attrs.fields(Context)
+    }
+
+    assert {"input", "failure"} == added
 
 
 @pytest.mark.parametrize("node", [Packing.packed, Packing.rest], ids=["not yet", "never"])

@@ -1,6 +1,7 @@
 """A spec as a Mermaid flowchart, for pages and pull requests."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from squidmesh_core.definition.spec import COMPLETE, Node, Spec, StepNode, Transition
 from squidmesh_core.definition.writing import node_to_dict
@@ -49,6 +50,7 @@ def _said(condition: Condition) -> str:
             return f"not ({_said(inner)})"
         case Compare(path=path, operator=operator, operand=operand):
             return f"{'.'.join(path)} {operator.replace('_', ' ')} {operand!r}"
+    assert_never(condition)
 
 
 def _escaped(text: str) -> str:

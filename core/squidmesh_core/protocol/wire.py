@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 
 from squidmesh_core.ids import AttemptKey, RunId, VisitKey
 from squidmesh_core.protocol.entries import (
@@ -181,6 +181,7 @@ def input_to_json(source: Input, prefix: str) -> dict[str, object]:
             return {"undo": short_key(key, prefix)}
         case InputValue(value=value):
             return {"value": value}
+    assert_never(source)
 
 
 def input_from_json(data: object, prefix: str) -> Input:

@@ -18,7 +18,7 @@ the reference (§4); the boundary is `now < lease_until` for the holder and
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 from attrs import evolve, frozen
 
@@ -151,6 +151,7 @@ def after(attempt: Attempt, entry: AttemptEntry) -> Attempt | Reason:
             return _settled(attempt, entry, "completed")
         case AttemptFailed():
             return _settled(attempt, entry, "failed")
+    assert_never(entry)
 
 
 def _claimed(attempt: Attempt, entry: AttemptClaimed) -> Attempt | Reason:

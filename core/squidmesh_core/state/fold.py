@@ -7,6 +7,9 @@ A `Draft` is the state while entries are taken in.  It shares every container
 with the state it began from until it writes to one, so folding one append into
 a long run costs that append, and the state it came from never changes.
 Deciders write on a draft too: what they return is folded already.
+
+It is one class because one entry may touch several parts of a state; what has
+a machine of its own (`attempt`, `gates`, `mail`, `saga`) is kept beside it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -35,9 +35,7 @@ from squidmesh_core.values.policy import (
     Exponential,
     RecoveryPolicy,
     RetryPolicy,
-    deadline_from_json,
     deadline_to_json,
-    retry_from_json,
     retry_to_json,
 )
 
@@ -62,11 +60,9 @@ __all__ = [
     "binding_to_json",
     "condition_from_json",
     "condition_to_json",
-    "deadline_from_json",
     "deadline_to_json",
     "holds",
     "lookup",
     "paths_of",
-    "retry_from_json",
     "retry_to_json",
 ]

@@ -49,4 +49,6 @@ HELD: Final = evolve(
 WORKERS: Final = evolve(
     CI, name="gates, two workers", workers=2, extras=0, reaches=CI.reaches - {"already"}
 )
-HELD_WORKERS: Final = evolve(HELD, name="gates, hold, two workers", workers=2)
+HELD_WORKERS: Final = evolve(
+    HELD, name="gates, hold, two workers", workers=2, extras=0, reaches=HELD.reaches - {"already"}
+)

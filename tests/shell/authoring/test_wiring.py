@@ -65,6 +65,9 @@ def weigh(kilos: float) -> float:
     return kilos
 
 
+def unweigh(tx: TxContext, kilos: float) -> None: ...
+
+
 def tell(sku: str, note: str | None) -> None: ...
 
 
@@ -240,7 +243,7 @@ BAD = {
         "needs more than the output",
     ),
     "an undo with the wrong context": Bad(
-        lambda o: anystep(weigh).takes(1).undo(charge), "incompatible_wiring", "UndoContext"
+        lambda o: anystep(weigh).takes(1).undo(unweigh), "incompatible_wiring", "UndoContext"
     ),
 }
 

@@ -208,6 +208,7 @@ def test_a_limit_that_could_not_be_recorded_is_recorded_by_the_step_s_own_thread
     mesh.drain()
 
     snapshot = mesh.inspect(run)
+    mesh.close()  # by now the thread of the limits has said what it had to say
     assert ("failed", {}) == (snapshot.status, snapshot.context)
     assert snapshot.error is not None
     assert "timed_out" == snapshot.error.kind

@@ -1,7 +1,7 @@
 """Retries, deadlines, conditions and bindings of untrusted data."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from squidmesh_core.definition.problem import Place
 from squidmesh_core.definition.reading import members
@@ -205,4 +205,6 @@ def _operand_problem(operator: Operator, operand: object) -> str:
                 return f"is_missing wants true or false, not {shown(operand)}"
         case "equals" | "not_equals":
             pass
+        case _:
+            assert_never(operator)
     return ""
