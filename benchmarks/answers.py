@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
+from threading import Semaphore
 from typing import Final
 
 from attrs import frozen
@@ -18,7 +19,10 @@ from attrs import frozen
 from benchmarks.five_steps import Job
 from benchmarks.samples import spread
 from benchmarks.tracing import Traced, trace
-from squidmesh import Mesh, Workflow, approval, manual, receive, step
+from squidmesh import Mesh, Workflow, approval, complete, manual, receive, step
+from squidmesh.ports import Ports
+from squidmesh_storage.api import Wakeups
+from squidmesh_storage.sqlite import SqliteJournal
 
 #: What is answered: a gate, a wait for a message.
 ANSWERS: Final = ("approve", "send")
@@ -40,6 +44,8 @@ class Moment:
 
 #: When the successor was called.
 CALLED: Final[SimpleQueue[Moment]] = SimpleQueue()
+#: The worker's rests so far that nobody waited for.
+RESTS: Final = Semaphore(0)
 #: What is counted in this process; nothing unless it is traced.
 TRACED: Final[Traced] = Counter()
 
@@ -59,6 +65,7 @@ class Reviewed(Workflow):
     onward = step(note).takes(go.payload.number)
 
     review.then(onward)
+    review.on_reject(complete)
 
 
 class Told(Workflow):
@@ -99,13 +106,26 @@ def answers_counted(folder: Path, answer: str, runs: int) -> dict[str, float]:
 
 
 def _opened(folder: Path) -> Mesh:
-    return Mesh.open(f"sqlite:///{folder / 'answers.db'}", workflows=[Reviewed, Told])
+    journal = SqliteJournal(folder / "answers.db")
+    return Mesh(journal, workflows=[Reviewed, Told], ports=Ports(rest=_rest))
 
 
 @contextmanager
 def _working(folder: Path) -> Iterator[Mesh]:
     with _opened(folder) as mesh, mesh.worker(concurrency=1):
+        _await_rests(1)
         yield mesh
+
+
+def _rest(wakeups: Wakeups, seconds: float) -> bool:
+    RESTS.release()
+    return wakeups.wait(seconds)
+
+
+def _await_rests(rests: int) -> None:
+    for _ in range(rests):
+        if not RESTS.acquire(timeout=LONGEST):
+            raise RuntimeError("the worker finds no rest")
 
 
 def _samples(worker: Mesh, giver: Mesh, answer: str, runs: int) -> list[tuple[Moment, Moment]]:
@@ -114,17 +134,15 @@ def _samples(worker: Mesh, giver: Mesh, answer: str, runs: int) -> list[tuple[Mo
 
 
 def _sample(worker: Mesh, giver: Mesh, answer: str, number: int) -> tuple[Moment, Moment]:
-    # One run at a time: the one before is over, so the slot is free.
+    run = worker.start(Reviewed.go if answer == "approve" else Told.go, Job(number))
+    asked = _moment()
     if answer == "approve":
-        run = worker.start(Reviewed.go, Job(number))
-        asked = _moment()
         giver.approve(run, by="benchmark")
     else:
-        run = worker.start(Told.go, Job(number))
-        asked = _moment()
         giver.send(run, Told.word, Job(number))
     called = CALLED.get(timeout=LONGEST)
     worker.wait_for(run)
+    _await_rests(2)  # while its slot was taken, and after a look that found nothing
     return asked, called
 
 

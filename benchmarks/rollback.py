@@ -33,11 +33,11 @@ REFUSED: Final[dict[int, Moment]] = {}
 TRACED: Final[Traced] = Counter()
 
 
-def undo(number: int) -> None:  # noqa: ARG001 - an undoing is handed what the step gave out
+def undo(number: int) -> None:
     """As little as an undoing can do."""
 
 
-def refuse(number: int) -> Fail:
+def refuse(number: int) -> int | Fail:
     """Fail for good, and tell when."""
     REFUSED[number] = _moment()
     return Fail("no")

@@ -21,7 +21,7 @@ from benchmarks.depth import AT_ONCE, SAMPLES, started
 from benchmarks.five_steps import FiveSteps, Job, add_one
 from benchmarks.samples import spread
 from benchmarks.tracing import Traced, size_of, trace
-from squidmesh import Mesh, Workflow, approval, manual, receive, step, wait
+from squidmesh import Mesh, Workflow, approval, complete, manual, receive, step, wait
 from squidmesh.paging import Page
 from squidmesh.ports import Ports
 from squidmesh_core.protocol.rows import RunStatus
@@ -51,6 +51,7 @@ class AtGate(Workflow):
     onward = step(add_one).takes(1)
 
     review.then(onward)
+    review.on_reject(complete)
 
 
 class AtTimer(Workflow):

@@ -29,6 +29,10 @@ class Size(IntEnum):
     BIG = 3
 
 
+class Price(float):
+    """A number of the host's own."""
+
+
 def nested(depth: int) -> object:
     value: object = 1
     for _ in range(depth):
@@ -103,6 +107,7 @@ def test_keys_are_sorted_and_nothing_is_escaped_needlessly() -> None:
         (MappingProxyType({"a": (1,)}), {"a": [1]}),
         (Colour.RED, "red"),
         ({Colour.RED: Size.BIG}, {"red": 3}),
+        (Price(1.5), 1.5),
         (2**53 - 1, 9007199254740991),
         (2**53, {"$int": "9007199254740992"}),
         ({"$int": "5"}, {"$map": {"$int": "5"}}),
@@ -138,6 +143,7 @@ def test_plain_copies(value: object, stored: object) -> None:
         (lambda: {"a": dict.fromkeys(map(str, range(MAX_ITEMS + 1)))}, ["a"], "items"),
         (lambda: {"a": "x" * 3_000_000}, ["a"], "bytes"),
         (lambda: ["\x01" * 100_000] * 4, [], "bytes"),
+        (lambda: [[None] * MAX_ITEMS] * 210, [105], "bytes"),
     ],
 )
 def test_what_cannot_be_stored_is_named(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from explore.families import cancels, claims, gates, joins, messages, saga, unknown
+from explore.families import cancels, claims, gates, joins, messages, mixed, saga, unknown
 from explore.family import Family
 
 #: A minute of one core at most; no fewer states than this in all.
@@ -27,8 +27,14 @@ LONG: Final[tuple[Family, ...]] = (
     gates.WORKERS,
     gates.HELD_WORKERS,
     saga.THREE,
+    saga.AGAIN,
     joins.ALL,
     cancels.TORN,
     cancels.WORKERS,
     messages.WORKERS,
+    mixed.GATE,
+    mixed.TIMED,
+    mixed.WAITS,
+    mixed.LOOP,
+    mixed.SIBLINGS,
 )

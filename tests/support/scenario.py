@@ -8,7 +8,8 @@ Reaching states through the front door: one run, moved by commands and by time.
     assert "expired_claim" == run.expects_refusal(Complete(held=held)).code
 
 Verbs that end in a decision append it, and assert that it did.  Every append
-is checked against the fold, so each test is one of the deciders' promise as well.
+is checked against the fold, so each test is one of the deciders' promise as well;
+and whatever is answered can be written down.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Final, Literal, TypeVar
 
 from attrs import evolve
 
+from squidmesh_core.canonical import storable
 from squidmesh_core.decide import Already, Answer, Decision, Refusal, decide
 from squidmesh_core.definition.spec import Spec, StepNode
 from squidmesh_core.ids import (
@@ -25,11 +27,13 @@ from squidmesh_core.ids import (
     ClaimId,
     Fingerprint,
     NodeName,
+    Revision,
     RunId,
     VisitKey,
     timeout_key,
     token_hash,
 )
+from squidmesh_core.protocol.codec import decode, encode
 from squidmesh_core.protocol.commands import (
     Cancel,
     Claim,
@@ -80,6 +84,8 @@ class Scenario:
         answer = decide(self.state, self.spec, command, self.now)
         if isinstance(answer, Decision):
             self._append(answer)
+        elif isinstance(answer, Refusal):
+            assert said(answer)
         return answer
 
     def decides(self, command: Command) -> Decision:
@@ -279,6 +285,8 @@ class Scenario:
         first = self.state.revision + 1
         revisions = list(range(first, first + len(decision.entries)))
         folded = fold(self.state, decision.entries)
+        body = encode(decision.entries, self.state.run_id)
+        assert decision.entries == decode(body, run_id=self.state.run_id, first=Revision(first))
         assert revisions == [entry.revision for entry in decision.entries]
         assert () == folded.anomalies
         assert folded == decision.state
@@ -377,6 +385,12 @@ def a_message(
 def milliseconds(duration: timedelta) -> int:
     """A duration in whole milliseconds."""
     return duration // timedelta(milliseconds=1)
+
+
+def said(refusal: Refusal) -> bool:
+    """Whether a refusal says why, in a text and in data that can be sent anywhere."""
+    storable({"code": refusal.code, "details": refusal.details})
+    return isinstance(refusal.message, str) and len(refusal.message) > len(refusal.code) > 0
 
 
 def content(state: RunState) -> RunState:

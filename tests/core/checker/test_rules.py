@@ -119,6 +119,7 @@ CASES: Final = (
 
     breaks("A1", plain.joined, cut(5), follow(lambda run: run.applied("pack", back=2)), also=["A2"]),
     breaks("A2", plain.chained, edit(StepApplied, lambda e: evolve(e, output="b"))),
+    breaks("A2", plain.chained, cut(4), edit(StepApplied, lambda e: evolve(e, source=None, output=None)), also=["A4", "P2"]),
     breaks("A2", plain.held_back, edit(StepApplied, lambda e: evolve(e, source=Revision(5))), also=["A4"]),
     breaks("A2", plain.joined, cut(5), edit(StepApplied, lambda e: evolve(e, step=NodeName("bill")), 1)),
     breaks("A3", plain.chained, follow(lambda run: run.scheduled("b", "b@2")), also=["T3"]),

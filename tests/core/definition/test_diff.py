@@ -6,7 +6,7 @@ from hypothesis import given
 from squidmesh_core.definition.graph import edge_id
 from squidmesh_core.definition.spec import ApprovalNode, Spec
 from squidmesh_core.ids import NodeName
-from squidmesh_core.values import AllOf, Compare
+from squidmesh_core.values import AllOf, AnyOf, Compare, Not
 from support.specs import diamond, linear, route, specs, step, workflow
 
 
@@ -100,6 +100,19 @@ def test_a_drawing_of_routes() -> None:
         "    n1 --> done\n"
         '    n1 -.->|"error"| n0\n'
     ) == spec.to_mermaid()
+
+
+def test_a_drawing_says_what_a_condition_asks() -> None:
+    """Joints are words, operators too, and each part stands in brackets."""
+    small = Compare(path=("risk", "score"), operator="less_than", operand=30)
+    gone = Not(condition=Compare(path=("note",), operator="is_missing", operand=True))
+    either = AnyOf(conditions=(small, AllOf(conditions=(small, gone))))
+    spec = workflow(step("a"), transitions=[route("a", condition=either), route("a", "a")])
+
+    said = (
+        "(risk.score less than 30) or ((risk.score less than 30) and (not (note is missing True)))"
+    )
+    assert f'    n0 -->|"{said}"| done\n' in spec.to_mermaid()
 
 
 def test_a_drawing_of_dependencies() -> None:

@@ -80,6 +80,7 @@ def test_actions_are_looked_up_when_they_are_given() -> None:
     assert [("steps", 0, "compensate"), ("steps", 1, "compensate")] == [
         p.path for p in spec.problems(actions={"shop.s1", "shop.s2"})
     ]
+    assert () == linear(2).problems(actions={"shop.s1", "shop.s2"})
 
 
 N = NodeName("s1")

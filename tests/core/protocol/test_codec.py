@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from squidmesh_core import canonical
 from squidmesh_core.errors import StorageError
-from squidmesh_core.ids import AttemptKey, ClaimId, NodeName, Revision, VisitKey
+from squidmesh_core.ids import AppendId, AttemptKey, ClaimId, NodeName, Revision, VisitKey
 from squidmesh_core.protocol import converter
+from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import (
     decode,
     encode,
+    entries_of,
     entry_from_json,
     entry_to_json,
     wire_type,
@@ -307,6 +310,38 @@ def test_data_of_another_type_is_refused_by_name() -> None:
     """A checkpoint that does not fit is a `ValueError`, whatever is wrong with it."""
     with pytest.raises(ValueError, match="RetryPolicy"):
         converter.from_json({"max_attempts": "3"}, RetryPolicy, RUN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"last": Revision(9)}, "holds 1 entries, its row says otherwise"),
+        ({"at": EPOCH + timedelta(seconds=1)}, "another instant"),
+        ({"body": "[]"}, "no list of entries"),
+        ({"body": "[" * 100_000}, "no JSON"),
+    ],
+)
+def test_a_row_that_says_otherwise_is_damage(changes: dict[str, Any], said: str) -> None:
+    """What stands beside a body is checked against it, and the run and revision are named."""
+    record = AppendRecord(
+        run_id=RUN,
+        first=CLAIMED.revision,
+        last=CLAIMED.revision,
+        append_id=AppendId("a1"),
+        at=CLAIMED.at,
+        body=encode([CLAIMED], RUN),
+        hash="",
+    )
+
+    assert (CLAIMED,) == entries_of(record)
+    with pytest.raises(StorageError, match=said) as caught:
+        entries_of(evolve(record, **changes))
+
+    assert "run_quarantined" == caught.value.code
+    assert (RUN, CLAIMED.revision) == (
+        caught.value.details["run_id"],
+        caught.value.details["revision"],
+    )
 
 
 def _turned(value: object) -> object:

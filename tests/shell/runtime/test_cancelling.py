@@ -213,6 +213,7 @@ def test_a_callback_is_told_when_undoing_is_abandoned(stage: Stage) -> None:
 def test_a_draining_worker_lets_its_steps_finish_undisturbed(stage: Stage) -> None:
     """What they return is recorded, so they must not be told to stop half-way."""
     seen: list[bool] = []
+    asked = threading.Event()
     mesh, beat = beating(stage)
     worker = mesh.worker(concurrency=1)
 
@@ -220,13 +221,12 @@ def test_a_draining_worker_lets_its_steps_finish_undisturbed(stage: Stage) -> No
         worker.drain_soon()
         beat()
         seen.append(ctx.cancelled)
+        asked.set()
         return "seat 7"
 
     with worker:
         run = begun(mesh, book, lambda done: None)
-        mesh.wait_for(run, status="running", timeout="20s")
-        while not seen:
-            pass
+        assert asked.wait(20)
 
     assert ([False], {"book": "seat 7"}) == (seen, mesh.inspect(run).context)
     assert "attempt_visible" == mesh.inspect(run).reason

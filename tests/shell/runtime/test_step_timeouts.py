@@ -20,6 +20,8 @@ from support.workflows import step as node
 
 #: Milliseconds on the clock of the test, which only steps move.
 LIMIT = 40
+#: Seconds that a test waits for what must happen at once.
+PATIENCE = 10.0
 SPEC = chain(evolve(node("work", output="work"), timeout_ms=LIMIT))
 TWICE = chain(
     evolve(node("work", output="work", retry=RetryPolicy(max_attempts=2)), timeout_ms=LIMIT)
@@ -165,6 +167,7 @@ def test_a_step_in_time_is_left_alone(
 def test_the_next_attempt_begins_while_the_late_function_still_runs(stage: Stage) -> None:
     """The failure waits for nobody: a second slot performs the retry, and its result stands."""
     retried = threading.Event()
+    seen: list[bool] = []
     mesh, hands = limited(stage)
 
     def work(ctx: Context) -> str:
@@ -172,7 +175,7 @@ def test_the_next_attempt_begins_while_the_late_function_still_runs(stage: Stage
             retried.set()
             return "second"
         hands.pass_limit()
-        assert retried.wait(20)
+        seen.append(retried.wait(PATIENCE))  # an assertion here would be the step's failure
         return "first"
 
     run = begin(mesh, TWICE, work=work)
@@ -180,6 +183,7 @@ def test_the_next_attempt_begins_while_the_late_function_still_runs(stage: Stage
         mesh.wait_for(run, timeout="20s")
 
     snapshot = mesh.inspect(run, history=True)
+    assert [True] == seen
     assert ("completed", {"work": "second"}) == (snapshot.status, snapshot.context)
     assert ["timed_out", None] == [one.error and one.error.kind for one in snapshot.attempts]
 
@@ -188,11 +192,12 @@ def test_a_limit_that_could_not_be_recorded_is_recorded_by_the_step_s_own_thread
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its late result is dropped all the same."""
-    failing: list[Site] = ["settle.before"]
+    struck = threading.Event()
+    seen: list[bool] = []
 
     def site(reached: Site) -> None:
-        if reached in failing:
-            failing.clear()
+        if reached == "settle.before" and not struck.is_set():
+            struck.set()
             raise OSError("away")
 
     hands = Hands()
@@ -200,14 +205,14 @@ def test_a_limit_that_could_not_be_recorded_is_recorded_by_the_step_s_own_thread
 
     def work() -> str:
         hands.pass_limit()
-        while failing:
-            pass
+        seen.append(struck.wait(PATIENCE))
         return "late"
 
     run = begin(mesh, SPEC, work=work)
     mesh.drain()
 
     snapshot = mesh.inspect(run)
+    assert [True] == seen
     mesh.close()  # by now the thread of the limits has said what it had to say
     assert ("failed", {}) == (snapshot.status, snapshot.context)
     assert snapshot.error is not None
