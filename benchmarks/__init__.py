@@ -1,15 +1,20 @@
 """
 What squidmesh costs, measured.
 
-    __main__.py          the command: rounds, medians, ratios
+    __main__.py          the command
+    groups.py            the groups of rows: rounds, medians, ratios
     probe.py             one measurement, in a process of its own
     five_steps.py        the workflow that is measured
     clients.py           who starts runs and waits for them
     throughput.py        steps per second;  throughput_dbos.py, the same of DBOS
+    answers.py           approvals and messages: from the answer to the next step
+    rollback.py          steps that are undone
+    waiting.py           many runs that wait
     costs.py             what no machine changes: appends, commits, statements, bytes
     depth.py             long journals, deep queues, many runs
     checker.py           the offline checker
     start_up.py          the price of the import
+    tracing.py           counts instead of times;  samples.py, what is told of times
 
 Each measurement is a process of its own, so that its memory and its imports are
 its own.

@@ -97,7 +97,7 @@ class Kind:
 
 KINDS: Final = {
     "gates": Kind(AtGate, "paused", approve),
-    "timers": Kind(AtTimer, "idle", None),
+    "timers": Kind(AtTimer, "running", None),
     "messages": Kind(AtMessage, "idle", deliver),
 }
 
@@ -198,7 +198,7 @@ def _answers(mesh: Mesh, waits: Kind, runs: int) -> list[float]:
     listed = mesh.runs(status=waits.status, limit=PAGE).items
     for place, run in enumerate(listed):
         began = time.perf_counter()
-        waits.answer(mesh, place * (runs // PAGE), run)
+        waits.answer(mesh, place * max(1, runs // PAGE), run)
         samples.append((time.perf_counter() - began) * 1e3)
     return samples
 

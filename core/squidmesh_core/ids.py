@@ -29,6 +29,9 @@ FencingToken = NewType("FencingToken", int)
 #: The revision before a journal's first entry.
 BEGINNING: Final = Revision(0)
 
+#: What tells the key of a visit that undoes another; node names hold no colon.
+UNDO_MARK: Final = ":compensate:"
+
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NODE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -87,16 +90,15 @@ def deferred_key(key: AttemptKey) -> AttemptKey:
 
 
 def undo_key(visit: VisitKey) -> VisitKey:
-    """The key of the visit that undoes a visit; node names hold no colon."""
+    """The key of the visit that undoes a visit."""
     run_id, _, node = visit.rpartition(":")
-    return VisitKey(f"{run_id}:compensate:{node}")
+    return VisitKey(f"{run_id}{UNDO_MARK}{node}")
 
 
 def undone_visit(visit: VisitKey) -> VisitKey | None:
     """The visit that a visit undoes, if it is there to undo one; the inverse of `undo_key`."""
-    head, _, node = visit.rpartition(":")
-    run_id, _, kind = head.rpartition(":")
-    return VisitKey(f"{run_id}:{node}") if run_id and kind == "compensate" else None
+    run_id, _, node = visit.partition(UNDO_MARK)
+    return VisitKey(f"{run_id}:{node}") if run_id and node else None
 
 
 def run_visit(run_id: RunId) -> VisitKey:

@@ -35,6 +35,8 @@ from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Off
 LOG: Final = logging.getLogger("squidmesh.worker")
 #: Seconds between tries to settle while the storage is away.
 BETWEEN_TRIES: Final = 0.25
+#: Where a lease is not kept or a step has no limit.
+_NOTHING: Final = nullcontext()
 
 
 @frozen(kw_only=True)
@@ -207,7 +209,7 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
         raise LookupError(f"{claim.action} was claimed, but is not registered with this mesh")
     signals = StepSignals()
     ports = crew.door.ports
-    kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else nullcontext()
+    kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else _NOTHING
     node = _node_of(crew.door, claim)
     limit_ms = node.timeout_ms if node is not None and claim.kind == "step" else None
     limited = _limited(crew, claim, signals, limit_ms)
@@ -247,7 +249,7 @@ def _limited(
     """Fail the attempt when the limit strikes, without waiting for the step."""
     limits = crew.limits
     if limits is None or limit_ms is None:
-        return nullcontext()
+        return _NOTHING
     late = Settle(claim=claim, outcome=timed_out(limit_ms), go_on=False)
     return limits.limiting(signals, limit_ms, lambda: settle_all(crew, [late]))
 

@@ -18,6 +18,7 @@ from typing import TypeVar, assert_never
 from attrs import asdict, evolve
 
 from squidmesh_core.ids import (
+    UNDO_MARK,
     AttemptKey,
     NodeName,
     Revision,
@@ -216,7 +217,7 @@ class Draft:
                 self._settle(key, evolve(attempt, status="withdrawn"))
 
     def _applied(self, entry: StepApplied) -> Reason | None:
-        forward = undone_visit(entry.visit_key)
+        forward = undone_visit(entry.visit_key) if UNDO_MARK in entry.visit_key else None
         if forward is not None and self.saga.started is None:
             return "not_compensating"
         if entry.visit_key in self.applied or forward in self.saga.undone:
@@ -237,10 +238,15 @@ class Draft:
             self.done = dict(self.done)
         self.applied[entry.visit_key] = entry
         self.done[entry.step] = self.done.get(entry.step, 0) + 1
-        self._settle_visit(entry)
+        if self._waits() or entry.error is not None or entry.reused_from is not None:
+            self._settle_visit(entry)
         if entry.transition is not None and entry.transition.target != "complete":
             self.owed = (*self.owed, entry.transition.target)
         return None
+
+    def _waits(self) -> bool:
+        """Whether anything waits outside the run: hardly ever, on the steady path."""
+        return bool(self.timers or self.gates.open or self.mail.awaited or self.mail.kept)
 
     def _settle_visit(self, entry: StepApplied) -> None:
         """Nothing waits for this visit any more; one that begins with its end is counted."""
@@ -303,7 +309,7 @@ class Draft:
         if resolved is None:
             return "malformed_entry"
         attempt = Attempt(intent=entry, input=resolved)
-        if is_timeout(key):
+        if entry.kind == "timer" and is_timeout(key):
             self.timers = {**self.timers, key: attempt}
             return None
         self.live[key] = attempt
@@ -365,8 +371,9 @@ class Draft:
         return None
 
     def _completed(self, entry: AttemptCompleted) -> Reason | None:
+        limits = entry.attempt_key in self.timers
         reason = self._moved(entry)
-        if reason is not None or is_timeout(entry.attempt_key):
+        if reason is not None or limits:
             return reason
         if entry.deferred:
             self._doubt(self.settled[entry.attempt_key], None)

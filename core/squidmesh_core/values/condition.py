@@ -26,6 +26,10 @@ Operator = Literal[
     "is_in",
     "is_missing",
 ]
+#: All but `is_missing`, which asks about the path and not about a value.
+_Comparing = Literal[
+    "equals", "not_equals", "greater_than", "less_than", "at_least", "at_most", "is_in"
+]
 OPERATORS: Final[Mapping[str, Operator]] = {name: name for name in get_args(Operator)}
 
 
@@ -129,7 +133,7 @@ def condition_from_json(data: object) -> Condition:
     raise ValueError(f"expected one operator with a path, or all, any, not; got {data!r}")
 
 
-def _compare(operator: Operator, value: object, operand: object) -> bool:
+def _compare(operator: _Comparing, value: object, operand: object) -> bool:
     match operator:
         case "equals":
             return same(value, operand)
@@ -139,8 +143,6 @@ def _compare(operator: Operator, value: object, operand: object) -> bool:
             return isinstance(operand, list | tuple) and any(same(value, o) for o in operand)
         case "greater_than" | "less_than" | "at_least" | "at_most":
             return _ordered(operator, value, operand)
-        case "is_missing":
-            return False
     assert_never(operator)
 
 
