@@ -3,6 +3,7 @@ Mutation testing of the core by hand: small changes of the code that its tests m
 
     python tests/mutation.py                  every part of the core
     python tests/mutation.py decide state     these parts only
+    python tests/mutation.py --again …        only what was not found last time, by --folder
     python tests/mutation.py --write          and specs/mutation.md gets table and list
 
 Needs the extra `mutation`.  mutmut wants package and tests side by side, so both
@@ -53,13 +54,40 @@ _LEFT_OUT: Final = (
 )
 
 #: mutmut with one rule less: texts with a blank are read by people, and may be worded anew.
+#: What a process builds once, on import or on first use, is built again for each mutant;
+#: and the tests of a mutant's own part, which find most, are run before those of the others.
 _MUTMUT: Final = """
 from mutmut import __main__ as mutmut
 from mutmut.mutation import mutators
+from mutmut.runners.harness import PytestRunner
 
 def named(string):
     return () if " " in getattr(string, "value", "") else mutators.operator_string(string)
 
+def afresh():
+    from squidmesh_core.protocol import codec, converter
+    converter.converter.cache_clear()
+    codec._WRITERS.update({cls: codec.writer_of(cls) for cls in codec._WRITERS})
+    codec._READERS.update({n: (cls, codec.reader_of(cls)) for n, (cls, _) in codec._READERS.items()})
+
+def nearest_first(runner, *, mutant_name, tests):
+    if not mutant_name:
+        return run_tests(runner, mutant_name=mutant_name, tests=tests)
+    part = "tests/core/" + mutant_name.split(".")[1]
+    near = [test for test in tests if test.startswith(part)]
+    far = sorted(set(tests) - set(near))
+    if mutant_name.startswith(("squidmesh_core.protocol.members", "squidmesh_core.protocol.conv")):
+        near = [f"tests/core/protocol/test_{name}.py" for name in ("codec", "members")]
+        try:
+            afresh()
+        except Exception:
+            return 1
+    code = run_tests(runner, mutant_name=mutant_name, tests=near) if near else 0
+    if code or (near and not far):
+        return code
+    return run_tests(runner, mutant_name=mutant_name, tests=far)
+
+run_tests, PytestRunner.run_tests = PytestRunner.run_tests, nearest_first
 place = [operator for _, operator in mutators.mutation_operators].index(mutators.operator_string)
 mutators.mutation_operators[place] = (mutators.mutation_operators[place][0], named)
 mutmut.cli()
@@ -75,6 +103,9 @@ _OUTCOMES: Final[Mapping[int | None, str]] = {
     36: "timeout",
     None: "not run",
 }
+
+
+_COLUMNS: Final = ("killed", "timeout", "crashed", "survived", "untested", "not run")
 
 
 @frozen(kw_only=True)
@@ -107,6 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python tests/mutation.py")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(every)}")
     parser.add_argument("--folder", type=Path, help="work here, and leave it")
+    parser.add_argument("--again", action="store_true", help="only what was not found last time")
     parser.add_argument("--write", action="store_true", help="the result into specs/mutation.md")
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(every):
@@ -116,7 +148,8 @@ def main(arguments: Sequence[str]) -> int:
         folder = options.folder or Path(temporary)
         began = datetime.now(UTC)
         _lay_out(folder, parts)
-        _run(folder)
+        missed = [mutant.name for mutant in _mutants(folder) if not mutant.found]
+        _run(folder, missed if options.again else ())
         mutants = [mutant for mutant in _mutants(folder) if mutant.part in parts]
         lines = [*_table(mutants), "", *_survivors(mutants)]
     print(*lines, sep="\n")
@@ -155,6 +188,7 @@ do_not_mutate_patterns = ["assert_never\\\\("]
 pytest_add_cli_args_test_selection = ["tests/core"]
 pytest_add_cli_args = {json.dumps(["-p", "no:randomly", "-p", "no:cacheprovider", *ignored])}
 timeout_multiplier = 4.0
+timeout_constant = 15.0
 
 [tool.pytest]
 minversion = "9.0"
@@ -165,9 +199,9 @@ addopts = ["--import-mode=importlib"]
     )
 
 
-def _run(folder: Path) -> None:
+def _run(folder: Path, names: Sequence[str]) -> None:
     subprocess.run(
-        [sys.executable, "-c", _MUTMUT, "run"],
+        [sys.executable, "-c", _MUTMUT, "run", *names],
         cwd=folder,
         check=True,
         env={**os.environ, "SQUIDMESH_HYPOTHESIS": "mutation"},
@@ -204,27 +238,29 @@ def _signed(sign: str, lines: Sequence[str]) -> str:
 
 def _shares(mutants: Sequence[Mutant]) -> dict[str, float]:
     found = Counter(mutant.part for mutant in mutants if mutant.found)
-    return {part: found[part] / most for part, most in Counter(m.part for m in mutants).items()}
+    ran = Counter(mutant.part for mutant in mutants if mutant.outcome != "not run")
+    return {part: found[part] / most for part, most in ran.items()}
 
 
 def _table(mutants: Sequence[Mutant]) -> Iterator[str]:
-    yield "| part | mutants | killed | timeout | crashed | survived | untested | found |"
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    yield f"| part | mutants | {' | '.join(_COLUMNS)} | found of those run |"
+    yield f"|---|--:|{'--:|' * len(_COLUMNS)}--:|"
     shares = _shares(mutants)
     for part, share in shares.items():
         yield _row(part, [m for m in mutants if m.part == part], share)
     if mutants:
-        yield _row("all", mutants, sum(m.found for m in mutants) / len(mutants))
+        ran = [mutant for mutant in mutants if mutant.outcome != "not run"]
+        yield _row("all", mutants, sum(m.found for m in ran) / max(len(ran), 1))
 
 
 def _row(title: str, mutants: Sequence[Mutant], share: float) -> str:
     counted = Counter(mutant.outcome for mutant in mutants)
-    cells = [counted[o] for o in ("killed", "timeout", "crashed", "survived", "untested")]
+    cells = [counted[outcome] for outcome in _COLUMNS]
     return f"| {title} | {len(mutants)} | {' | '.join(map(str, cells))} | {share:.1%} |"
 
 
 def _survivors(mutants: Sequence[Mutant]) -> Iterator[str]:
-    missed = [mutant for mutant in mutants if not mutant.found]
+    missed = [mutant for mutant in mutants if mutant.outcome in {"survived", "untested"}]
     for module in dict.fromkeys(mutant.module for mutant in missed):
         yield f"**{module}**"
         yield ""

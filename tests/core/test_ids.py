@@ -115,6 +115,9 @@ def test_a_run_id_is_made_of_an_instant_and_ten_bytes() -> None:
     all_ones, all_zeros = b"\xff" * 10, b"\x00" * 10
 
     assert "0193e2a0-7b3c-7fff-bfff-ffffffffffff" == uuid7(0x0193E2A07B3C, all_ones)
+    assert "0193e2a0-7b3c-7a0b-8c0d-0e0f10111213" == uuid7(
+        0x0193E2A07B3C, bytes.fromhex("fa0bcc0d0e0f10111213")
+    )
     assert "0193e2a0-7b3c-7000-8000-000000000000" == uuid7(0x0193E2A07B3C, all_zeros)
     assert uuid7(1, all_ones) == uuid7(1, all_ones + b"more than is needed")
     assert is_run_id(uuid7(0, all_zeros))

@@ -390,7 +390,7 @@ def milliseconds(duration: timedelta) -> int:
 def said(refusal: Refusal) -> bool:
     """Whether a refusal says why, in a text and in data that can be sent anywhere."""
     storable({"code": refusal.code, "details": refusal.details})
-    return isinstance(refusal.message, str) and len(refusal.message) > len(refusal.code) > 0
+    return len(refusal.message) > len(refusal.code) > 0
 
 
 def content(state: RunState) -> RunState:

@@ -72,6 +72,8 @@ class Endings(Family):
         elif compensation is not None:
             if entry.status == "completed":
                 self.note("T2", entry.revision, "a run that is undone does not complete")
+            elif entry.step != compensation.step:
+                self.note("T2", entry.revision, "the end blames another step than undoing did")
         elif entry.status == "failed":
             self._judge_failure(entry.revision, entry.step, entry.error)
         else:

@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from attrs import evolve
+from attrs import asdict, evolve, fields
 
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import NodeName
-from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.ids import Fingerprint, NodeName, Revision, RunId
+from squidmesh_core.protocol.commands import Heartbeat, Receipted, Resume
+from squidmesh_core.protocol.entries import Failure, RunSignalReceived, RunStarted
+from squidmesh_core.protocol.rows import Head, RunRow
+from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import DeadlinePolicy, Exponential, FromPath, RetryPolicy
-from squidmesh_core.views.inspection import Snapshot, run_of, snapshot
+from squidmesh_core.views.inspection import CommandView, Snapshot, run_of, run_view, snapshot
 from support.scenario import BOOM, EPOCH, LEASE, RUN, SECOND, Scenario, milliseconds
 from support.workflows import chain, diamond, pause, receive, route, step, wait, workflow
 
@@ -312,17 +315,95 @@ def test_a_snapshot_names_its_run() -> None:
 
 
 def test_commands_are_listed_with_who_gave_them() -> None:
-    """The history of what people did."""
+    """The history of what people did, with everything that they said."""
     run = started(chain(pause("ask"), step("b")))
-    run.resume("ask", actor="ida", key="k1")
-    shown = seen(run).command_history[-1]
+    said = Receipted(actor="ida", comment="fine", metadata={"from": "desk"}, key="k1")
+    run.decides(Resume(node="ask", said=said, digest="as asked"))
+    receipts = run.entries(RunSignalReceived)
 
-    assert ("resume", "ida", "k1", EPOCH) == (
-        shown.command,
-        shown.actor,
-        shown.idempotency_key,
-        shown.at,
+    assert (
+        CommandView(
+            revision=receipts[-1].revision,
+            command="resume",
+            at=EPOCH,
+            actor="ida",
+            comment="fine",
+            idempotency_key="k1",
+            metadata={"from": "desk"},
+        )
+        == seen(run).command_history[-1]
     )
+
+
+def test_what_does_not_fit_is_shown() -> None:
+    """With the input that the run began with, for whoever has to find out."""
+    run = Scenario(chain(step("a"), step("b")))
+    run.start({"order": 7})
+    (begun,) = run.entries(RunStarted)
+    shown = snapshot(fold(run.state, [begun]), run.spec, run.now)
+
+    assert {"order": 7} == shown.input
+    assert ["RunStarted"] == [anomaly.entry_type for anomaly in shown.anomalies]
+
+
+def test_nothing_of_an_ended_run_is_open() -> None:
+    """What was at work when it was cancelled is no longer expected back."""
+    run = started(chain(step("a"), step("b")))
+    run.claim("a")
+    run.cancel()
+    run.time_passes(LEASE)
+
+    assert ((), (), ()) == (seen(run).current, seen(run).expired_claims, seen(run).visible)
+
+
+def test_progress_and_keys_are_shown_with_their_attempt() -> None:
+    """What a worker last said of itself, and what it hands to the outside."""
+    run = started(chain(step("a"), step("b")))
+    held = run.claim("a")
+    run.decides(Heartbeat(held=held, lease_ms=1_000, progress={"done": 3}))
+    (shown,) = seen(run).attempts
+
+    assert ({"done": 3}, f"{RUN}:a:1", EPOCH) == (
+        shown.progress,
+        shown.idempotency_key,
+        shown.visible_at,
+    )
+
+
+def test_a_run_is_shown_with_all_that_its_row_says() -> None:
+    """Nothing of the row is lost, and what the row cannot know is said beside it."""
+    row = RunRow(
+        run_id=RUN,
+        workflow="orders",
+        version="v1",
+        fingerprint=Fingerprint("f" * 64),
+        trigger="placed",
+        status="failed",
+        queue="slow",
+        priority=7,
+        tags=("vip",),
+        key="k1",
+        partition_key="eu",
+        created_at=EPOCH,
+        ended_at=EPOCH + SECOND,
+        parent=RunId("parent"),
+        replayed_from=RunId("source"),
+        forked_at=NodeName("ship"),
+        error="Boom: it broke",
+    )
+    head = Head(revision=Revision(9), hash="", at=EPOCH + LEASE)
+    plain = run_view(row, head)
+    marked = run_view(row, head, duplicate=True, quarantined="torn", newer=True)
+
+    assert asdict(row) == {
+        "run_id" if name == "id" else name: value
+        for name, value in asdict(plain, recurse=False).items()
+        if name in {"id", *(member.name for member in fields(RunRow))}
+    }
+    assert (Revision(9), EPOCH + LEASE) == (plain.revision, plain.updated_at)
+    assert (False, None, False) == (plain.duplicate, plain.quarantined, plain.newer)
+    assert (True, "torn", True) == (marked.duplicate, marked.quarantined, marked.newer)
+    assert not run_of(started(chain(step("a"), step("b"))).state).duplicate
 
 
 def test_a_run_ends_when_its_last_entry_says() -> None:

@@ -48,6 +48,14 @@ def found(row: CorrelationRow) -> tuple[str, str, bool]:
 # --- inspection
 
 
+def test_a_message_without_correlation_is_found_by_its_run_alone() -> None:
+    """The index has nothing to find it by."""
+    run = Scenario(chain(receive("told"), step("b")))
+    run.start()
+
+    assert () == correlation_rows(run.state, run.spec)
+
+
 def test_gate_is_shown_with_its_question_and_its_answers() -> None:
     """Who may answer sees what is asked, where it leads, what to fill in, and until when."""
     run = Scenario(
