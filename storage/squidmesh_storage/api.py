@@ -10,7 +10,7 @@ revision, the `append_id` and the clock are its own business.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import Factory, frozen
 
@@ -133,6 +133,59 @@ class Candidate:
 
 
 @frozen(kw_only=True)
+class Record:
+    """
+    A small fact outside runs: how a queue is set up, which worker lives.
+
+    The adapter looks at nothing in it.
+    """
+
+    kind: str
+    key: str
+    #: Canonical JSON text.
+    body: str
+    #: 1 when it is new, one more with each change: what a conditional write compares.
+    version: int = 0
+
+
+@frozen(kw_only=True)
+class Lane:
+    """A queue that somebody has set up, as a claim transaction finds it."""
+
+    queue: str
+    #: The record of kind `queue` under its name, locked until the transaction ends.
+    settings: Record
+    #: That of kind `lane`: what earlier claims left for later ones.  Null: nothing yet.
+    state: Record | None
+    #: How many attempts of the queue are held, by partition key (null: those without
+    #: one); leases that are past do not count.
+    held: Mapping[str | None, int]
+
+
+@frozen(kw_only=True)
+class Offered:
+    """What a claim transaction has locked, for `decide` to choose from."""
+
+    #: In claim order.
+    candidates: tuple[Candidate, ...]
+    #: Those of the asked queues that have settings.
+    lanes: tuple[Lane, ...]
+    #: The clock's reading.
+    now: datetime
+
+
+@frozen(kw_only=True)
+class Choice:
+    """What `decide` made of it; all is written in the same transaction."""
+
+    batches: Sequence[Batch] = ()
+    #: Kind `lane` only; whatever version is there, it is replaced.
+    records: Sequence[Record] = ()
+    #: When a limit lets go of what was left, as far as that can be told.
+    next_due: datetime | None = None
+
+
+@frozen(kw_only=True)
 class Claimed:
     """What a claim transaction did."""
 
@@ -141,14 +194,16 @@ class Claimed:
     #: The storage clock's reading that the candidates came with.
     now: datetime
     #: The first instant after `now` at which a delayed or held attempt of these
-    #: queues becomes due, whatever its action; null: none.
+    #: queues becomes due, whatever its action, or at which a limit lets go; null: none.
     next_due: datetime | None
 
 
-#: (locked candidates in claim order, the clock's reading) → batches to append.
-#: It may call `load` of the same journal; calling anything that writes is a
-#: RuntimeError.
-DecideClaims = Callable[[Sequence[Candidate], datetime], Sequence[Batch]]
+#: Chooses what to claim and makes the batches.  It may call `load` of the same
+#: journal; calling anything that writes is a RuntimeError.
+DecideClaims = Callable[[Offered], Choice]
+
+#: Candidates of one queue with settings that are offered at once, at most.
+LANE_WINDOW: Final = 256
 
 
 @frozen(kw_only=True)
@@ -281,10 +336,16 @@ class Journal(Protocol):
 
         Candidates: visible and unclaimed, or held with the lease past; their
         action is null or in `actions`; their run is not quarantined, and no newer
-        codec than this process's (`CODEC_VERSION`) wrote its last append; at most
-        `limit`, in claim order (priority, visible_at, run id, attempt key).  All
-        in one transaction: a conflict leaves its candidate as it was.  Without a
-        candidate `decide` is not called.
+        codec than this process's (`CODEC_VERSION`) wrote its last append; in claim
+        order (priority, visible_at, run id, attempt key).  All in one transaction:
+        a conflict leaves its candidate as it was.  Without a candidate `decide` is
+        not called.
+
+        Of queues without settings there are at most `limit` candidates together.
+        A queue with settings (a record of kind `queue` under its name) is a lane:
+        its limits may refuse the first, so of each of its partition keys up to
+        `limit` are offered, and `LANE_WINDOW` of the lane in all, every key's
+        first before any key's second.  Claims of one lane wait for each other.
 
         Args:
             queues: Where to look.
@@ -357,6 +418,40 @@ class Journal(Protocol):
         """
         ...
 
+    def finished(self, before: datetime, limit: int) -> tuple[RunRow, ...]:
+        """Listed runs that ended before an instant, the oldest end first, then by run id."""
+        ...
+
+    def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
+        """
+        Forget a run whose head is `revision`: its journal, rows, checkpoint and mark.
+
+        A tombstone, an append that begins at revision 1, takes the journal's place,
+        so that nothing else ever begins under the id.  Returns false, and changes
+        nothing, when the head is elsewhere.
+        """
+        ...
+
+    def records(self, kind: str) -> tuple[Record, ...]:
+        """The records of a kind, by key."""
+        ...
+
+    def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
+        """
+        Store a record; whether it was.
+
+        Args:
+            kind: What sort of fact.
+            key: Which one.
+            body: Canonical JSON text.
+            expected: Only if this version is stored, 0 meaning none; null: whatever is.
+        """
+        ...
+
+    def drop_record(self, kind: str, key: str) -> None:
+        """Forget a record; forgetting none is fine."""
+        ...
+
     def survey(self) -> Survey:
         """How things stand; walks the index, so ask now and then only."""
         ...
@@ -381,6 +476,11 @@ class Journal(Protocol):
 class Wakeups(Protocol):
     """A subscription to hints of new work."""
 
+    @property
+    def longest(self) -> float:
+        """Seconds after which to look all the same: longer where hints were seen to come."""
+        ...
+
     def wait(self, seconds: float) -> bool:
         """Wait for a hint, at most so long; whether there was one."""
         ...
@@ -395,17 +495,21 @@ __all__ = [
     "Batch",
     "Candidate",
     "Checkpoint",
+    "Choice",
     "Claimed",
     "Committed",
     "Conflict",
     "DecideClaims",
     "Head",
     "Journal",
+    "Lane",
     "ListPage",
     "Listed",
     "Loaded",
+    "Offered",
     "Outcome",
     "Quarantine",
+    "Record",
     "RunFilter",
     "Survey",
     "Unknown",
