@@ -17,6 +17,7 @@ from squidmesh_core.protocol.entries import (
     ManualStepResolved,
     MessageAwaited,
     MessageReceived,
+    RunPruned,
     RunStarted,
     RunTerminal,
     StepApplied,
@@ -170,6 +171,7 @@ stateDiagram-v2
 ```
 
 A journal begins with `{started}`, perhaps after the receipt of the command, takes results in by `{applied}`, and ends with `{terminal}`: after it nothing fits any more (`terminal_run`).
+That of a pruned run is `{pruned}` alone, which says how it had ended.
 """
 
 
@@ -277,6 +279,7 @@ def _run_page() -> str:
         started=WIRE_TYPES[RunStarted],
         applied=WIRE_TYPES[StepApplied],
         terminal=WIRE_TYPES[RunTerminal],
+        pruned=WIRE_TYPES[RunPruned],
     )
 
 

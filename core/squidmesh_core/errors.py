@@ -137,6 +137,7 @@ NUMBERS: Final[Mapping[str, int]] = {
     "outcome_unknown": 605,
     "newer_entries": 606,
     "schema_ahead": 607,
+    "unsupported_transaction_storage": 608,
     "invalid_option": 701,
     "unknown_url": 702,
     "missing_extra": 703,

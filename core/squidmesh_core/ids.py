@@ -32,6 +32,9 @@ BEGINNING: Final = Revision(0)
 #: What tells the key of a visit that undoes another; node names hold no colon.
 UNDO_MARK: Final = ":compensate:"
 
+#: What the ids of runs made of runs are derived from, beside the source and a key.
+SIGNAL_KIND: Final = "squidmesh.runtime.signal"
+
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NODE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -140,6 +143,30 @@ def derived_run_id(*parts: str) -> RunId:
     value[6] = 0x50 | (value[6] & 0x0F)
     value[8] = 0x80 | (value[8] & 0x3F)
     return RunId(_formatted(bytes(value)))
+
+
+def is_drawn(run_id: RunId) -> bool:
+    """
+    Whether a run id is of the version that `uuid7` makes of random bytes.
+
+    Nobody can make such an id a second time; a derived one anybody can who knows its parts.
+    """
+    return run_id[14] == "7"
+
+
+def retry_run_id(run_id: RunId) -> RunId:
+    """The id of the run that undoes what an ended one has left; there is one at most."""
+    return derived_run_id(SIGNAL_KIND, f"retry_compensation:{run_id}")
+
+
+def replay_run_id(run_id: RunId, key: str) -> RunId:
+    """
+    The id of the replay of a run that is asked for under a key.
+
+    Raises:
+        ValueError: The key is empty.
+    """
+    return derived_run_id(SIGNAL_KIND, f"replay:{run_id}", key)
 
 
 def cron_signal_id(workflow: str, trigger: str, start_at: str, end_at: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 
 from squidmesh_core.canonical import (
     MAX_DEPTH,
+    MAX_INTEGER_BITS,
     MAX_ITEMS,
     decode,
     decode_strict,
@@ -109,7 +110,9 @@ def test_keys_are_sorted_and_nothing_is_escaped_needlessly() -> None:
         ({Colour.RED: Size.BIG}, {"red": 3}),
         (Price(1.5), 1.5),
         (2**53 - 1, 9007199254740991),
+        (1 - 2**53, -9007199254740991),
         (2**53, {"$int": "9007199254740992"}),
+        (-(2**53), {"$int": "-9007199254740992"}),
         ({"$int": "5"}, {"$map": {"$int": "5"}}),
         ({"$int": "5", "other": 1}, {"$int": "5", "other": 1}),
     ],
@@ -134,6 +137,7 @@ def test_plain_copies(value: object, stored: object) -> None:
         (lambda: {"a\0": 1}, ["a\\0"], "NUL"),
         (lambda: {1: 2}, ["<int>"], "key of type int"),
         (lambda: {"a": b"raw"}, ["a"], "bytes"),
+        (lambda: {"k" * 200: b"raw"}, ["k" * 128], "bytes"),
         (lambda: {"a": {1, 2}}, ["a"], "set"),
         (object, [], "object"),
         (lambda: 10**5000, [], "integer"),
@@ -144,6 +148,7 @@ def test_plain_copies(value: object, stored: object) -> None:
         (lambda: {"a": "x" * 3_000_000}, ["a"], "bytes"),
         (lambda: ["\x01" * 100_000] * 4, [], "bytes"),
         (lambda: [[None] * MAX_ITEMS] * 210, [105], "bytes"),
+        (lambda: [[""] * MAX_ITEMS] * 210, [69, 8435], "bytes"),
     ],
 )
 def test_what_cannot_be_stored_is_named(
@@ -181,6 +186,15 @@ def test_the_deepest_value_is_stored() -> None:
     assert nested(MAX_DEPTH) == restore(decode(encode(storable(nested(MAX_DEPTH)))))
 
 
+def test_the_longest_integer_is_stored() -> None:
+    """The limit itself is allowed, one bit more is not."""
+    longest = 2**MAX_INTEGER_BITS - 1
+
+    assert longest == restore(decode(encode(storable(longest))))
+    with pytest.raises(StorageError, match="bits"):
+        storable(longest + 1)
+
+
 def test_restoring_a_value_without_tags_copies_nothing() -> None:
     """The common case is a look, not a copy."""
     value = {"a": [1, {"b": "c"}], "d": None}
@@ -202,7 +216,8 @@ def test_what_only_resembles_a_tag_is_left_alone(odd: dict[str, object]) -> None
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "'c' appears twice"),
         ("[NaN]", "NaN"),
         ("[" * 100_000, "nested deeper"),
-        ("[" * 200 + "]" * 200, "nested deeper"),
+        ("[" * 193 + "1" + "]" * 193, "nested deeper"),
+        ('{"a":' * 193 + "1" + "}" * 193, "nested deeper"),
         ("nonsense", "Expecting value"),
     ],
 )
@@ -215,3 +230,10 @@ def test_strict_decoding_refuses(text: str, said: str) -> None:
 def test_strict_decoding_reads_what_was_encoded() -> None:
     """Well-formed text is simply read."""
     assert {"a": [1, 2.5, None]} == decode_strict('{"a": [1, 2.5, null]}')
+
+
+def test_strict_decoding_reads_the_deepest_text() -> None:
+    """Three levels of text for each level of a value, as its tags may take."""
+    deepest = nested(3 * MAX_DEPTH)
+
+    assert deepest == decode_strict(encode(deepest))

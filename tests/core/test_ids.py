@@ -102,6 +102,7 @@ def test_keys_say_what_they_were_made_of(number: int, node: str) -> None:
 
     assert (node, number) == (visit_node(visit), visit_number(visit))
     assert visit == undone_visit(undo_key(visit))
+    assert (node, number) == (visit_node(undo_key(visit)), visit_number(undo_key(visit)))
     assert None is undone_visit(visit)
 
 

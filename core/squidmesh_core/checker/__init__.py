@@ -116,13 +116,13 @@ def _replay(
 
 
 def _fingerprint(records: Sequence[AppendRecord]) -> Fingerprint | None:
-    """Which definition a run names, as far as its first append can be read."""
+    """Which definition a run names, or what is left of it, as far as its first append says."""
     try:
         items = canonical.decode(records[0].body) if records else []
     except (ValueError, RecursionError):
         return None
     for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict) and item.get("type") == "run_started":
+        if isinstance(item, dict) and item.get("type") in {"run_started", "run_pruned"}:
             named = item.get("definition")
             return Fingerprint(named) if isinstance(named, str) else None
     return None

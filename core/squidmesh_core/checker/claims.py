@@ -21,6 +21,7 @@ from squidmesh_core.protocol.entries import (
     AttemptFailed,
     AttemptHeartbeat,
     Entry,
+    RunPruned,
     RunStarted,
 )
 
@@ -48,7 +49,7 @@ class Claims(Family):
                 self._heartbeat(entry)
             case AttemptCompleted() | AttemptFailed():
                 self._settled(entry)
-            case RunStarted():
+            case RunStarted() | RunPruned():
                 if self.spec is not None and entry.definition != self.spec.fingerprint:
                     self.note(
                         "C10",

@@ -1,5 +1,6 @@
 """
 Rules T and P8: a run ends once, for a reason that its journal shows; until then it can move.
+Of a run that was removed, what it ended as is all that is left.
 
 A failure for good is read off the append that it happens in: an attempt without
 retry or error route, a time-out or a rejection without a route, a result that no
@@ -11,13 +12,14 @@ from collections.abc import Iterator
 from squidmesh_core.checker.family import Family
 from squidmesh_core.checker.planner import barred, visits_allowed, wanted, way
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import NodeName, Revision, is_timeout, run_visit
+from squidmesh_core.ids import BEGINNING, NodeName, Revision, is_timeout, run_visit
 from squidmesh_core.protocol.entries import (
     AttemptCompleted,
     AttemptFailed,
     CompensationStarted,
     Entry,
     Failure,
+    RunPruned,
     RunTerminal,
     StepApplied,
 )
@@ -29,14 +31,18 @@ _NO_ROUTE = frozenset({"no_matching_transition", "unknown_transition"})
 
 
 class Endings(Family):
-    """T1 to T3, P8."""
+    """T1 to T3, T5, P8."""
 
     def judge(self, entry: Entry) -> None:
         """Whether the run may still be spoken of, and may end like this."""
         model = self.model
         if model.terminal is not None:
             self.note("T3", entry.revision, f"the run ended at {model.terminal.revision}")
+        if model.pruned is not None:
+            self.note("T5", entry.revision, "the run was pruned, and there is more of it")
         match entry:
+            case RunPruned():
+                self._judge_tombstone(entry)
             case RunTerminal():
                 if model.terminal is not None:
                     self.note("T1", entry.revision, f"it ended at {model.terminal.revision}")
@@ -62,6 +68,14 @@ class Endings(Family):
             self.note("P8", model.revision, "nothing is live, open or awaited, and it did not end")
         else:
             self.note("T2", model.revision, "nothing is left, and a hold keeps no run from its end")
+
+    def _judge_tombstone(self, entry: RunPruned) -> None:
+        if self.model.revision != BEGINNING:
+            self.note("T5", entry.revision, "the run was pruned, and its journal is there")
+        if not entry.started_at <= entry.ended_at <= entry.at:
+            self.note(
+                "T5", entry.revision, "it was pruned before its end, or ended before its start"
+            )
 
     def _judge_end(self, entry: RunTerminal) -> None:
         compensation = self.model.compensation

@@ -116,8 +116,12 @@ class Lineage:
             if self._ancestors(model) > MOST_ANCESTORS:
                 self._note("L4", model, f"it has over {MOST_ANCESTORS} ancestors, perhaps itself")
             started = model.started
-            if started is not None and started.replayed_from in self._runs:
-                self._copied(model, started, self._runs[started.replayed_from])
+            if started is None or started.replayed_from is None:
+                continue
+            source = self._runs.get(started.replayed_from)
+            # Of a source that was pruned nothing is left to compare with.
+            if source is not None and source.pruned is None:
+                self._copied(model, started, source)
 
     def _once(self, rule: Rule, what: str, model: Model) -> None:
         other = self._seen.setdefault((rule, what), model.run_id)

@@ -34,6 +34,7 @@ from squidmesh_core.protocol.entries import (
     ManualStepResolved,
     MessageAwaited,
     MessageReceived,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -87,6 +88,8 @@ class Model:
         self.started: RunStarted | None = None
         self.receipts: list[RunSignalReceived] = []
         self.terminal: RunTerminal | None = None
+        #: What is left of a run that was removed; it alone is its journal.
+        self.pruned: RunPruned | None = None
         self.context: dict[str, object] = {}
         self.tries: dict[AttemptKey, Try] = {}
         #: Those that are neither ended nor withdrawn, time-outs too.
@@ -164,6 +167,8 @@ class Model:
             case RunTerminal():
                 self.terminal = entry
                 self._nothing_forward()
+            case RunPruned():
+                self.pruned = entry
             case _:
                 assert_never(entry)
         self.append.append(entry)

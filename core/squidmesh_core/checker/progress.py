@@ -36,6 +36,7 @@ from squidmesh_core.protocol.entries import (
     ManualStepResolved,
     MessageAwaited,
     MessageReceived,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     StepApplied,
@@ -63,7 +64,8 @@ class Progress(Family):
         """Whether a node is entered, or a result taken in, as the definition says."""
         if self.model.terminal is not None and isinstance(entry, _FORWARD):
             self.note("A3", entry.revision, f"the run is {self.model.terminal.status}")
-        if self.model.started is None and not isinstance(entry, RunSignalReceived | RunStarted):
+        begins = isinstance(entry, RunSignalReceived | RunStarted | RunPruned)
+        if self.model.started is None and self.model.pruned is None and not begins:
             self.note("P1", entry.revision, "the run has not started")
         match entry:
             case RunStarted():
@@ -89,7 +91,7 @@ class Progress(Family):
     def close(self) -> None:
         """Whether everything that follows from an append is in it."""
         model, spec = self.model, self.spec
-        if model.started is None:
+        if model.started is None and model.pruned is None:
             self.note("P1", model.revision, "the first append starts no run")
         for entry in model.append:
             if isinstance(entry, AttemptCompleted | AttemptFailed):

@@ -15,6 +15,7 @@ from squidmesh_core.decide.cancel import cancel
 from squidmesh_core.decide.claim import claim, claim_row, heartbeat
 from squidmesh_core.decide.gates import pause, resume, review
 from squidmesh_core.decide.messages import send
+from squidmesh_core.decide.prune import gone
 from squidmesh_core.decide.settle import complete, defer, fail
 from squidmesh_core.decide.start import start
 from squidmesh_core.definition.spec import Spec
@@ -50,6 +51,8 @@ def decide(state: RunState, spec: Spec, command: Command, now: datetime) -> Answ
     """
     if state.at is not None and now < state.at:
         now = state.at
+    if state.pruned is not None and not isinstance(command, Start):
+        return gone(state)
     match command:
         case Complete():
             return complete(state, spec, command, now)

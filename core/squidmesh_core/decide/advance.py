@@ -140,7 +140,11 @@ def _claim_successor(desk: Desk) -> None:
     offer = desk.offer
     if offer is None:
         return
-    due = [a for a in _takeable(desk, offer) if a.intent.action in offer.actions]
+    due = [
+        attempt
+        for attempt in _takeable(desk, offer)
+        if attempt.intent.action in offer.actions and attempt.intent.queue not in offer.limited
+    ]
     if due:
         claim_for(desk, min(due, key=claim_order).key, offer)
 

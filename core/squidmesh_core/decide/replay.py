@@ -13,6 +13,7 @@ from datetime import datetime
 from attrs import asdict, evolve, frozen
 
 from squidmesh_core.decide.answer import Refusal
+from squidmesh_core.decide.prune import gone
 from squidmesh_core.decide.receipts import refused
 from squidmesh_core.decide.source import Source
 from squidmesh_core.definition.diff import diff
@@ -98,6 +99,8 @@ def replay(
 def retry_compensation(source: Source, ask: RetryRequest, *, run_id: RunId) -> Start | Refusal:
     """The start of a run that undoes what an ended run has left, with the keys it used."""
     terminal = source.state.terminal
+    if source.state.pruned is not None:
+        return gone(source.state)
     if terminal is None:
         return refused(source.state, "invalid_transition", "it is not over yet")
     left = {item.visit_key for item in terminal.recovery if item.reason != "effect_unknown"}
@@ -130,6 +133,9 @@ def _copied(source: Source, ask: ReplayRequest, spec: Spec) -> tuple[StepApplied
             "invalid_replay_source",
             "it is still active; only a finished run can be replayed",
         )
+    if state.pruned is not None:
+        pruned = gone(state)
+        return Refusal(code="invalid_replay_source", message=pruned.message, details=pruned.details)
     if ask.from_step is None:
         return ()
     if ask.from_step not in source.spec.nodes:

@@ -15,24 +15,15 @@ from squidmesh_core.definition.spec import ChildrenNode, Node, Spec
 _KINDS: Final[Mapping[type[Node], str]] = {
     ChildrenNode: "children nodes",
 }
-#: Members of nodes that are not acted on; any value but none and false counts.
-_MEMBERS: Final[Mapping[str, str]] = {
-    "transaction": "transactional steps",
-}
 
 
 def unsupported(spec: Spec) -> tuple[Problem, ...]:
     """One problem for each use of something that is not built yet."""
-    found: list[Problem] = []
-    for i, node in enumerate(spec.steps):
-        if feature := _KINDS.get(type(node)):
-            found.append(_problem(("steps", i, "kind"), feature))
-        found += [
-            _problem(("steps", i, member), feature)
-            for member, feature in _MEMBERS.items()
-            if getattr(node, member, None)
-        ]
-    return tuple(found)
+    return tuple(
+        _problem(("steps", i, "kind"), _KINDS[type(node)])
+        for i, node in enumerate(spec.steps)
+        if type(node) in _KINDS
+    )
 
 
 def _problem(path: Place, feature: str) -> Problem:

@@ -12,7 +12,14 @@ from typing import Literal
 from attrs import Factory, frozen
 
 from squidmesh_core.ids import AttemptKey, ClaimId, Fingerprint, NodeName, RunId, VisitKey
-from squidmesh_core.protocol.entries import Decided, Failure, Parent, Reused, Schedule
+from squidmesh_core.protocol.entries import (
+    Beginning,
+    Decided,
+    Failure,
+    Parent,
+    Reused,
+    Schedule,
+)
 
 #: Commands that people and systems give, and that leave a receipt.
 Verb = Literal[
@@ -39,6 +46,9 @@ class Offer:
     #: Action keys it can perform; work without an action it can always take.
     actions: frozenset[str]
     queues: frozenset[str]
+    #: Those of the queues where only work without an action is done on the way:
+    #: whether anything else may start there is asked for in a claim transaction.
+    limited: frozenset[str] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -94,8 +104,9 @@ class Start:
     visible_at: datetime | None = None
     schedule: Schedule | None = None
     parent: Parent | None = None
-    verb: Literal["start", "replay", "retry_compensation"] = "start"
-    #: What a replay was asked for; a start's payload stands in `run_started`.
+    verb: Beginning = "start"
+    #: What a replay was asked for, or the run id that a start was given; the payload of
+    #: a start stands in `run_started`.
     asked: Mapping[str, object] = Factory(dict)
     replayed_from: RunId | None = None
     #: The node that a fork begins at.

@@ -27,6 +27,8 @@ from squidmesh_core.values import Binding, DeadlinePolicy, RecoveryPolicy, Retry
 
 AttemptKind = Literal["step", "compensation", "dynamic", "timer"]
 RunEnd = Literal["completed", "failed", "cancelled"]
+#: The commands that begin a run.
+Beginning = Literal["start", "replay", "retry_compensation"]
 #: A hold is an operator's, of the whole run; the others are nodes.
 GateKind = Literal["pause", "approval", "hold"]
 GateAction = Literal["resumed", "approved", "rejected"]
@@ -402,6 +404,34 @@ class RunTerminal:
     recovery: tuple[Unrecovered, ...] = ()
 
 
+@frozen(kw_only=True)
+class RunPruned:
+    """
+    A tombstone: the run ended and was removed, and this is all that is left of it.
+
+    The only entry of its journal.  It keeps what makes a repeated start known as
+    one, and nothing that anybody handed in.
+    """
+
+    at: datetime
+    revision: Revision = BEGINNING
+    workflow: str
+    #: Fingerprint of the stored spec that the run followed.
+    definition: Fingerprint
+    definition_version: str | None = None
+    trigger: str
+    queue: str = "default"
+    priority: int = 0
+    #: The command that began the run.
+    command: Beginning = "start"
+    #: That command's digest.
+    digest: str
+    replayed_from: RunId | None = None
+    status: RunEnd
+    started_at: datetime
+    ended_at: datetime
+
+
 Entry = (
     RunSignalReceived
     | RunStarted
@@ -417,4 +447,5 @@ Entry = (
     | MessageReceived
     | CompensationStarted
     | RunTerminal
+    | RunPruned
 )

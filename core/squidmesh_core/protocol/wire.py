@@ -30,6 +30,7 @@ from squidmesh_core.protocol.entries import (
     ManualStepResolved,
     MessageAwaited,
     MessageReceived,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -53,6 +54,7 @@ WIRE_TYPES: Final[Mapping[type[Entry], str]] = {
     MessageReceived: "message_received",
     CompensationStarted: "compensation_started",
     RunTerminal: "run_terminal",
+    RunPruned: "run_pruned",
 }
 
 #: Wire type → the version written today.

@@ -18,6 +18,7 @@ from typing import TypeVar, assert_never
 from attrs import asdict, evolve
 
 from squidmesh_core.ids import (
+    BEGINNING,
     UNDO_MARK,
     AttemptKey,
     NodeName,
@@ -46,6 +47,7 @@ from squidmesh_core.protocol.entries import (
     MessageAwaited,
     MessageReceived,
     NextAttempt,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -98,6 +100,7 @@ class Draft:
         self.saga = state.saga
         self.receipts = state.receipts
         self.terminal = state.terminal
+        self.pruned = state.pruned
         self.anomalies = state.anomalies
 
     @property
@@ -127,6 +130,7 @@ class Draft:
             saga=self.saga,
             receipts=self.receipts,
             terminal=self.terminal,
+            pruned=self.pruned,
             anomalies=self.anomalies,
         )
         self.live = dict(self.live)
@@ -145,7 +149,9 @@ class Draft:
         """What no entry may do, whatever its type."""
         if self.terminal is not None:
             return "terminal_run"
-        if self.started is None and not isinstance(entry, RunStarted | RunSignalReceived):
+        if self.started is None and not isinstance(
+            entry, RunStarted | RunSignalReceived | RunPruned
+        ):
             return "malformed_entry"
         if self.saga.started is not None and isinstance(
             entry, ManualStepPaused | MessageAwaited | MessageReceived
@@ -184,6 +190,8 @@ class Draft:
                 return None
             case CompensationStarted():
                 return self._compensating(entry)
+            case RunPruned():
+                return self._pruned(entry)
         assert_never(entry)
 
     # -- the run
@@ -198,6 +206,33 @@ class Draft:
     def _ended(self, entry: RunTerminal) -> Reason | None:
         self.terminal = entry
         self._nothing_forward()
+        return None
+
+    def _pruned(self, entry: RunPruned) -> Reason | None:
+        """What a tombstone says stands for the receipt, the start and the end that are gone."""
+        if self.revision != BEGINNING:
+            return "malformed_entry"
+        self.pruned = entry
+        self.receipts = (
+            RunSignalReceived(
+                at=entry.started_at,
+                revision=entry.revision,
+                command=entry.command,
+                digest=entry.digest,
+            ),
+        )
+        self.started = RunStarted(
+            at=entry.started_at,
+            revision=entry.revision,
+            workflow=entry.workflow,
+            definition=entry.definition,
+            definition_version=entry.definition_version,
+            trigger=entry.trigger,
+            queue=entry.queue,
+            priority=entry.priority,
+            replayed_from=entry.replayed_from,
+        )
+        self.terminal = RunTerminal(at=entry.ended_at, revision=entry.revision, status=entry.status)
         return None
 
     def _compensating(self, entry: CompensationStarted) -> Reason | None:

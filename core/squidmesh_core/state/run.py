@@ -16,6 +16,7 @@ from squidmesh_core.ids import (
 )
 from squidmesh_core.protocol.entries import (
     Failure,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -78,6 +79,9 @@ class RunState:
     saga: Saga = Factory(Saga)
     receipts: tuple[Receipt, ...] = ()
     terminal: RunTerminal | None = None
+    #: Set when only a tombstone is left; `started`, `terminal` and the receipt say what it
+    #: says, and everything else of the run is gone.
+    pruned: RunPruned | None = None
     anomalies: tuple[Anomaly, ...] = ()
 
     @property
@@ -116,4 +120,4 @@ class RunState:
 
 
 #: The version of this record's stored form: a checkpoint of another is not used.
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3

@@ -25,7 +25,9 @@ from squidmesh_core.state.run import RunState
 
 
 def rows_of(state: RunState, spec: Spec) -> IndexRows:
-    """Everything that the index holds of a run."""
+    """Everything that the index holds of a run; of a pruned one, nothing."""
+    if state.pruned is not None:
+        return IndexRows()
     return IndexRows(
         run=run_row(state),
         attempts=tuple(sorted(attempt_rows(state), key=lambda row: row.attempt_key)),

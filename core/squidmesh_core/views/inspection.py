@@ -8,9 +8,8 @@ is, because no state holds one.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
 
-from attrs import Factory, frozen
+from attrs import evolve, frozen
 
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import (
@@ -20,16 +19,19 @@ from squidmesh_core.ids import (
     NodeName,
     Revision,
     RunId,
-    visit_key,
     visit_number,
 )
 from squidmesh_core.plan.deadline import Due, evaluate
-from squidmesh_core.plan.progress import waits_for
 from squidmesh_core.protocol.entries import AttemptCompleted, AttemptFailed, Failure
 from squidmesh_core.protocol.rows import Head, RunRow, RunStatus
 from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import Anomaly, RunState
+from squidmesh_core.views.deadlines import DeadlineView, deadline_views
+from squidmesh_core.views.history import AuditView, CommandView, audit_views, command_views
 from squidmesh_core.views.index import run_row
+from squidmesh_core.views.plain import View
+from squidmesh_core.views.reason import Reason, reason_of
+from squidmesh_core.views.steps import StepView, step_views
 from squidmesh_core.views.waiting import (
     AwaitedView,
     CompensationView,
@@ -39,28 +41,9 @@ from squidmesh_core.views.waiting import (
     gate_views,
 )
 
-#: Why a run is where it is; the first that fits, in this order.
-Reason = Literal[
-    "terminal",
-    "compensating",
-    "manual_intervention_required",
-    "expired_claim",
-    "attempt_visible",
-    "waiting_for_join",
-    "deferred_continuation",
-    "attempt_claimed",
-    "attempt_scheduled_for_later",
-    "waiting_for_message",
-    "idle",
-    "run_started",
-]
-StepStatus = Literal[
-    "waiting", "pending", "running", "retrying", "deferred", "paused", "completed", "failed"
-]
-
 
 @frozen(kw_only=True)
-class Run:
+class Run(View):
     """A run as the verbs and lists return it."""
 
     id: RunId
@@ -89,10 +72,12 @@ class Run:
     quarantined: str | None = None
     #: Whether a newer squidmesh than this one works on it.
     newer: bool = False
+    #: When it was removed, all but its identity, status and times; null: it is there.
+    pruned_at: datetime | None = None
 
 
 @frozen(kw_only=True)
-class AttemptView:
+class AttemptView(View):
     """One attempt, without what only `history` shows."""
 
     key: AttemptKey
@@ -116,31 +101,7 @@ class AttemptView:
 
 
 @frozen(kw_only=True)
-class StepView:
-    """One node of the definition, and how far the run is with it."""
-
-    name: NodeName
-    kind: str
-    status: StepStatus
-    visits: int
-    after: tuple[NodeName, ...] = ()
-
-
-@frozen(kw_only=True)
-class CommandView:
-    """A command that reached the run."""
-
-    revision: Revision
-    command: str
-    at: datetime
-    actor: object = None
-    comment: str | None = None
-    idempotency_key: str | None = None
-    metadata: Mapping[str, object] = Factory(dict)
-
-
-@frozen(kw_only=True)
-class Snapshot:
+class Snapshot(View):
     """One run at one instant."""
 
     run: Run
@@ -170,6 +131,14 @@ class Snapshot:
     #: Null unless something was, is or will be undone.
     compensation: CompensationView | None
     command_history: tuple[CommandView, ...]
+    #: Holds, answers, cancels and recoveries, in order.
+    audit: tuple[AuditView, ...]
+    #: Those that run, the soonest first.
+    deadlines: tuple[DeadlineView, ...]
+    #: Runs that this one started.
+    children: tuple[RunId, ...] = ()
+    #: Keys of work that was added while the run went on.
+    dynamic: tuple[str, ...] = ()
     anomalies: tuple[Anomaly, ...]
     at_revision: Revision
 
@@ -230,7 +199,8 @@ def run_of(state: RunState, *, duplicate: bool = False) -> Run:
     if row is None or state.at is None:
         raise ValueError(f"the journal of {state.run_id} holds no run_started")
     head = Head(revision=state.revision, hash="", at=state.at)
-    return run_view(row, head, duplicate=duplicate)
+    pruned_at = state.pruned.at if state.pruned else None
+    return evolve(run_view(row, head, duplicate=duplicate), pruned_at=pruned_at)
 
 
 def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = False) -> Snapshot:
@@ -248,7 +218,7 @@ def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = Fals
         failed_step=terminal.step if terminal else None,
         input=state.started.input if state.started else {},
         context=state.context,
-        steps=tuple(_step(state, spec, name) for name in spec.nodes),
+        steps=step_views(state, spec),
         current=_names(live, state),
         waiting_on=_names(unclaimed, state),
         attempts=tuple(
@@ -263,90 +233,12 @@ def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = Fals
         gates=gate_views(state, spec, now),
         awaited=awaited_views(state, now),
         compensation=compensation_view(state, spec),
-        command_history=tuple(
-            CommandView(
-                revision=receipt.revision,
-                command=receipt.command,
-                at=receipt.at,
-                actor=receipt.actor,
-                comment=receipt.comment,
-                idempotency_key=receipt.idempotency_key,
-                metadata=receipt.metadata,
-            )
-            for receipt in state.receipts
-        ),
+        command_history=command_views(state),
+        audit=audit_views(state),
+        deadlines=deadline_views(state, now),
         anomalies=state.anomalies,
         at_revision=state.revision,
     )
-
-
-def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
-    """Why the run is where it is: the first that fits (specs/protocol.md §7)."""
-    live = tuple(state.live.values())
-    unclaimed = [attempt for attempt in live if attempt.status != "claimed"]
-    if state.terminal is not None:
-        return "terminal"
-    if state.saga.started is not None:
-        return "compensating"
-    if state.gates.waiting:
-        return "manual_intervention_required"
-    if any(attempt.status == "claimed" and attempt.expired(now) for attempt in live):
-        return "expired_claim"
-    if any(attempt.visible(now) for attempt in unclaimed):
-        return "attempt_visible"
-    if _half_joined(state, spec):
-        return "waiting_for_join"
-    if any(attempt.intent.deferred is not None for attempt in unclaimed):
-        return "deferred_continuation"
-    if len(unclaimed) < len(live):
-        return "attempt_claimed"
-    if unclaimed:
-        return "attempt_scheduled_for_later"
-    if state.mail.awaited:
-        return "waiting_for_message"
-    return "idle" if state.applied else "run_started"
-
-
-def _half_joined(state: RunState, spec: Spec) -> bool:
-    """Whether some node has one dependency applied and another not."""
-    for node in spec.steps:
-        missing = waits_for(node, state)
-        if missing and len(missing) < len(node.after):
-            return True
-    return False
-
-
-def _step(state: RunState, spec: Spec, name: NodeName) -> StepView:
-    node = spec.nodes[name]
-    return StepView(
-        name=name,
-        kind=type(node).__name__.removesuffix("Node").lower(),
-        status=_step_status(state, name),
-        visits=state.visits.get(name, 0),
-        after=node.after,
-    )
-
-
-def _step_status(state: RunState, name: NodeName) -> StepStatus:
-    for attempt in state.live.values():
-        if attempt.intent.step == name and attempt.intent.kind != "compensation":
-            if attempt.status == "claimed":
-                return "running"
-            if attempt.status == "retry_scheduled":
-                return "retrying"
-            return "deferred" if attempt.intent.deferred else "pending"
-    if any(gate.step == name for gate in state.gates.open.values()):
-        return "paused"
-    if any(entry.step == name for entry in state.mail.awaited.values()):
-        return "pending"
-    last = visit_key(state.run_id, name, max(state.visits.get(name, 0), 1))
-    applied = state.applied.get(last)
-    if applied is not None and applied.succeeded:
-        return "completed"
-    # A time-out or a missing input that ends the run is told by the end alone.
-    end = state.saga.started or state.terminal
-    blamed = end is not None and end.step == name
-    return "failed" if blamed or last in state.failures else "waiting"
 
 
 def _attempt(attempt: Attempt, now: datetime, *, history: bool) -> AttemptView:

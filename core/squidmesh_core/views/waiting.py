@@ -18,12 +18,13 @@ from squidmesh_core.protocol.entries import (
     Unrecovered,
 )
 from squidmesh_core.state.run import RunState
+from squidmesh_core.views.plain import View
 
 UndoStatus = Literal["pending", "running", "compensated", "failed", "effect_unknown"]
 
 
 @frozen(kw_only=True)
-class GateView:
+class GateView(View):
     """A person is waited for."""
 
     kind: GateKind
@@ -42,7 +43,7 @@ class GateView:
 
 
 @frozen(kw_only=True)
-class AwaitedView:
+class AwaitedView(View):
     """A message is waited for."""
 
     node: NodeName
@@ -54,7 +55,7 @@ class AwaitedView:
 
 
 @frozen(kw_only=True)
-class UndoView:
+class UndoView(View):
     """One visit, and how far undoing it is."""
 
     node: NodeName
@@ -63,7 +64,7 @@ class UndoView:
 
 
 @frozen(kw_only=True)
-class CompensationView:
+class CompensationView(View):
     """How far undoing has come."""
 
     cause: Literal["failure", "cancel"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from squidmesh_core.checker import Rule, check_run
+from squidmesh_core.checker import RULES, Rule, check_run
 from squidmesh_core.checker.journal import MOST_BYTES
 from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link, origin
@@ -70,7 +70,10 @@ HARMS: dict[str, tuple[Rule, Callable[[Stored], Stored]]] = {
 @pytest.mark.parametrize(("rule", "harm"), HARMS.values(), ids=HARMS.keys())
 def test_harm_to_an_append_is_named(rule: Rule, harm: Callable[[Stored], Stored]) -> None:
     """Whatever else it looks like, the rule that was broken is among those found."""
-    assert rule in check_run(harm(stored())).rules
+    found = check_run(harm(stored())).violations
+
+    assert rule in {one.rule for one in found}
+    assert all(one.rule in RULES and one.message and one.revision for one in found)
 
 
 def test_unharmed_appends_are_clean() -> None:
@@ -89,7 +92,9 @@ def test_a_harmed_hash_is_one_violation_for_each_row_that_it_links() -> None:
     """The row whose hash it is, and the row that was chained to the right one."""
     records = [evolve(one, hash="0" * 64) if i == 1 else one for i, one in enumerate(stored())]
 
-    assert [Revision(4), Revision(5)] == [one.revision for one in check_run(records).violations]
+    assert [(Revision(4), f"{RUN}/2"), (Revision(5), f"{RUN}/3")] == [
+        (one.revision, one.details["append_id"]) for one in check_run(records).violations
+    ]
 
 
 def test_an_oversized_entry_is_found() -> None:

@@ -20,7 +20,7 @@ def test_what_was_written_is_read(history: tuple[Entry, ...]) -> None:
     lines = list(write(records, [text]))
 
     expected = Export(runs={RUN: records} if records else {}, definitions={spec.fingerprint: text})
-    assert expected == read([*lines, "", "\n"])
+    assert expected == read(["", *lines[:1], "\n", *lines[1:], ""])
     assert not any("\n" in line for line in lines)
 
 
@@ -64,5 +64,5 @@ def without(member: str) -> str:
 )
 def test_a_line_that_is_neither_is_refused_by_number(line: str) -> None:
     """The message names the line."""
-    with pytest.raises(ValueError, match="line 2: "):
+    with pytest.raises(ValueError, match=r"line 2: (?!None)"):
         read([LINE, line])

@@ -5,13 +5,14 @@ The chain of the harmed journal is right, unless the rule is about the chain; so
 the rule is found by what the entries say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pytest
 from attrs import evolve, frozen
 
 from squidmesh_core.checker import RULES, Rule, check_run
+from squidmesh_core.definition.spec import Outcome
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, VisitKey
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.entries import (
@@ -21,6 +22,7 @@ from squidmesh_core.protocol.entries import (
     AttemptHeartbeat,
     AttemptScheduled,
     CompensationStarted,
+    Deadline,
     Decided,
     Failure,
     InputUndo,
@@ -29,17 +31,21 @@ from squidmesh_core.protocol.entries import (
     MessageAwaited,
     NextAttempt,
     Reused,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
     StepApplied,
     Unrecovered,
 )
+from squidmesh_core.values import Compare, DeadlinePolicy, Exponential, RetryPolicy
 from support.journals import families, people, plain, sagas
 from support.journals.changing import Change, cut, drop, earlier, edit, extend, follow, renumbered
 from support.journals.families import COPY
+from support.journals.plain import SOON
 from support.journals.writing import LOST, Writing, bind
 from support.scenario import BOOM, EPOCH, LEASE, SECOND
+from support.workflows import chain, route, step, workflow
 
 Story = Callable[[], Writing]
 Harm = Callable[[Sequence[AppendRecord]], Sequence[AppendRecord]]
@@ -86,9 +92,29 @@ def leads(**changes: Any) -> Callable[[StepApplied], StepApplied]:
     return change
 
 
+def opened(**changes: Any) -> Callable[[MessageAwaited], MessageAwaited]:
+    """A message whose clock is another."""
+
+    def change(entry: MessageAwaited) -> MessageAwaited:
+        assert entry.deadline is not None
+        return evolve(entry, deadline=evolve(entry.deadline, **changes))
+
+    return change
+
+
 def with_key(key: str) -> Callable[[RunSignalReceived], RunSignalReceived]:
     """A receipt with an idempotency key."""
     return lambda entry: evolve(entry, idempotency_key=key)
+
+
+def to(targets: Mapping[str, str]) -> Callable[[ManualStepPaused], ManualStepPaused]:
+    """A gate that leads elsewhere."""
+    return lambda entry: evolve(entry, targets=targets)
+
+
+def is_to(**changes: Any) -> Callable[[AttemptScheduled], AttemptScheduled]:
+    """An intent that says something else."""
+    return lambda entry: evolve(entry, **changes)
 
 
 # fmt: off
@@ -146,6 +172,14 @@ CASES: Final = (
     breaks("P4", people.turned_down, cut(1), extend(lambda run: run.timer("review", 9_000))),
     breaks("P4", people.found, edit(MessageAwaited, lambda e: evolve(e, correlation=None))),
     breaks("P4", people.found, edit(MessageAwaited, lambda e: evolve(e, deadline=None))),
+    breaks("P4", people.found, edit(MessageAwaited, opened(started_at=EPOCH - SECOND))),
+    breaks("P4", people.found, edit(MessageAwaited, opened(policy=DeadlinePolicy(within_ms=1)))),
+    breaks("P4", people.approved, cut(1), edit(ManualStepPaused, lambda e: evolve(e, deadline=Deadline(policy=SOON, started_at=e.at)))),
+    *(breaks("P4", people.approved, cut(1), edit(ManualStepPaused, to(targets))) for targets in ({}, {"ok": "yes"}, {"error": "no"}, {"ok": "yes", "error": "no", "timeout": "no"})),
+    *(breaks("P4", sagas.undone, cut(6), edit(AttemptScheduled, is_to(**change), 3)) for change in ({"action": "undo.other"}, {"queue": "other"}, {"priority": 1}, {"retry": None}, {"step": "a"}, {"visible_at": EPOCH + LEASE})),
+    breaks("P9", sagas.undone, cut(6), edit(AttemptScheduled, is_to(idempotency_key="another"), 3)),
+    breaks("P4", plain.on_lanes, edit(AttemptScheduled, is_to(queue="default"))),
+    breaks("P4", plain.on_lanes, edit(AttemptScheduled, is_to(priority=3), 1)),
     breaks("P5", plain.chained, cut(4), extend(lambda run: evolve(run.scheduled("b"), attempt_key=run.key("b:2"), number=2)), follow(lambda run: evolve(run.failed("b:1", retry=SECOND), at=EPOCH + 3 * SECOND)), also=["P6", "P7", "P9"]),
     breaks("P5", plain.chained, cut(1), extend(lambda run: run.scheduled("a"))),
     breaks("P6", plain.chained, cut(5), edit(AttemptFailed, retried(lambda r: evolve(r, visible_at=EPOCH)))),
@@ -173,11 +207,19 @@ CASES: Final = (
     breaks("T2", sagas.undone, edit(RunTerminal, lambda e: evolve(e, status="completed")), also=["S5"]),
     breaks("T2", sagas.undone, edit(RunTerminal, lambda e: evolve(e, step=NodeName("elsewhere")))),
     breaks("T3", plain.chained, follow(lambda run: run.receipt("pause"))),
+    breaks("T5", families.pruned, edit(RunPruned, lambda e: evolve(e, ended_at=e.at + SECOND))),
+    breaks("T5", families.pruned, edit(RunPruned, lambda e: evolve(e, started_at=e.at))),
+    breaks("T5", families.pruned, follow(lambda run: run.receipt("pause"))),
+    breaks("T5", families.pruned, follow(families.left_of)),
+    breaks("T5", plain.chained, follow(families.left_of), also=["T3"]),
+    breaks("C10", families.pruned, edit(RunPruned, lambda e: evolve(e, definition=Fingerprint("0" * 64)))),
 
     breaks("M1", people.held, cut(3), follow(lambda run: run.receipt("pause"), lambda run: run.held())),
     breaks("M1", people.paused, follow(lambda run: run.paused("left", "pause"))),
     breaks("M1", people.found, follow(lambda run: evolve(run.pages[0][2], at=run.now))),
     breaks("M2", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, action="resumed"))),
+    breaks("M2", people.paused, cut(1), edit(ManualStepPaused, lambda e: evolve(e, visit_key=None)), also=["P2"]),
+    breaks("M2", people.paused, cut(1), edit(ManualStepPaused, lambda e: evolve(e, step=None)), also=["P2"]),
     breaks("M2", people.held, cut(2), follow(lambda run: run.receipt("resume"), lambda run: run.released())),
     breaks("M3", people.approved, cut(2), extend(lambda run: run.resolved("review", "approved"), before_last=2), also=["M4"]),
     breaks("M4", people.approved, cut(2), drop(RunSignalReceived, 1)),
@@ -185,6 +227,7 @@ CASES: Final = (
     breaks("M4", people.turned_down, edit(StepApplied, leads(target=NodeName("yes"))), also=["P2"]),
     breaks("M4", people.held, cut(3), drop(RunSignalReceived, 1)),
     breaks("M5", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, actor=None))),
+    breaks("M5", people.approved, cut(2), edit(ManualStepResolved, lambda e: evolve(e, actor={"id": "ben"}))),
     breaks("M6", people.timed_out, drop(AttemptClaimed), drop(AttemptCompleted)),
     breaks("M6", people.approved, cut(2), follow(lambda run: evolve(run.claimed("review:timeout"), at=EPOCH + 9 * SECOND, lease_until=EPOCH + 10 * SECOND))),
     breaks("M7", people.delivered, cut(2), drop(StepApplied), drop(AttemptScheduled)),
@@ -203,6 +246,7 @@ CASES: Final = (
     breaks("S1", sagas.undone, cut(6), extend(lambda run: run.scheduled("a", "a@2"))),
     breaks("S1", sagas.called_off, cut(3), drop(RunSignalReceived, 1)),
     breaks("S2", sagas.with_siblings, cut(5), drop(AttemptScheduled, 3), extend(lambda run: run.undo("c"))),
+    breaks("S2", sagas.called_off, drop(RunTerminal), extend(lambda run: run.undo("a")), also=["P5"]),
     breaks("S2", sagas.partly, drop(AttemptScheduled, 3), extend(lambda run: run.undo("b"))),
     breaks("S2", sagas.undone, cut(6), follow(lambda run: run.undone("c")), also=["A2"]),
     breaks("P6", sagas.insisted, cut(7), edit(AttemptFailed, retried(lambda r: evolve(r, visible_at=EPOCH)), 1)),
@@ -247,6 +291,84 @@ def test_the_journals_keep_every_rule(story: Story) -> None:
     assert () == check_run(records).violations
 
 
+@pytest.mark.parametrize("order", [7, 8])
+@pytest.mark.parametrize("on", ["timeout", "error"])
+def test_a_run_may_fail_only_where_no_route_leads_on(on: Outcome, order: int) -> None:
+    """T2: whether one does, its condition says, of a time-out as of a failure."""
+    seven = Compare(path=("order",), operator="equals", operand=7)
+    silent = Writing(
+        workflow(
+            people.receive(timeout_ms=9_000),
+            step("no"),
+            routes=(route("paid", "complete"), route("paid", "no", on=on, when=seven)),
+        )
+    )
+    silent.begin(silent.awaited("paid"), silent.timer("paid", 9_000), after=9 * SECOND, order=order)
+    silent.page(
+        silent.claimed("paid:timeout"),
+        silent.completed("paid:timeout"),
+        silent.ended("failed", "paid", people.TIMED_OUT),
+    )
+    failing = Writing(
+        workflow(step("a"), step("no"), routes=(route("a", "no", on="error", when=seven),))
+    )
+    failing.begin(failing.scheduled("a"), order=order)
+    failing.page(failing.claimed("a:1"))
+    failing.page(failing.failed("a:1"), failing.ended("failed", "a", BOOM))
+
+    for run in (silent, failing):
+        assert (order == 7) is ("T2" in check_run(bind(run.pages), run.spec).rules)
+
+
+@pytest.mark.parametrize(
+    ("jitter", "seconds", "broken"),
+    [
+        (False, (4, 8, 16), set()),
+        (False, (3,), {"P6"}),
+        (False, (60, 60), set()),
+        (False, (61,), {"P6"}),
+        (False, (4, 7), {"P6"}),
+        (False, (4, 8, 15), {"P6"}),
+        (True, (2, 4, 8), set()),
+        (True, (4, 8, 16), set()),
+        (True, (1,), {"P6"}),
+        (True, (61,), {"P6"}),
+        (True, (4, 3), {"P6"}),
+    ],
+)
+def test_a_retry_comes_within_its_backoff(
+    jitter: bool, seconds: Sequence[int], broken: set[Rule]
+) -> None:
+    """The delay doubles, jitter may halve it, and what the step asks for fills it up to the cap."""
+    policy = RetryPolicy(
+        max_attempts=4, backoff=Exponential(min_ms=4_000, max_ms=60_000), jitter=jitter
+    )
+    run = Writing(chain(step("a", retry=policy)))
+    run.begin(run.scheduled("a"))
+    for number, delay in enumerate(seconds, start=1):
+        run.page(run.claimed(f"a:{number}"))
+        run.page(run.failed(f"a:{number}", retry=delay * SECOND), after=delay * SECOND)
+
+    assert broken == check_run(bind(run.pages), run.spec).rules
+
+
+@pytest.mark.parametrize(
+    ("story", "change"),
+    [
+        (people.found, edit(MessageAwaited, opened(started_at=EPOCH + SECOND))),
+        (people.paused, edit(ManualStepResolved, lambda e: evolve(e, actor=None))),
+    ],
+    ids=["a start that lets a clock begin later", "a pause that nobody in particular ended"],
+)
+def test_some_changes_break_nothing(story: Story, change: Change) -> None:
+    """Rules ask for no more than they say."""
+    run = story()
+    change(run)
+    renumbered(run)
+
+    assert () == check_run(bind(run.pages, run.run_id), run.spec).violations
+
+
 @pytest.mark.parametrize(
     "case", CASES, ids=[f"{c.rule}-{name(c.story)}-{i}" for i, c in enumerate(CASES)]
 )
@@ -259,3 +381,10 @@ def test_a_change_breaks_the_rule_and_no_other(case: Case) -> None:
     report = check_run(bind(run.pages, run.run_id), run.spec)
 
     assert {case.rule} | case.also == report.rules, report.violations
+    last = run.pages[-1][-1].revision
+    for found in report.violations:
+        # Whoever looks there finds it, and what was found is said.
+        assert (found.rule in RULES, found.run_id) == (True, run.run_id)
+        assert found.revision in range(1, last + 1)
+        assert found.message
+        assert ": None" not in found.message

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from attrs import evolve
 
-from squidmesh_core.checker import Report, Rule, check_store
+from squidmesh_core.checker import RULES, Report, Rule, check_store
 from squidmesh_core.ids import AppendId, ClaimId, NodeName, RunId, child_run_id
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
@@ -16,7 +16,7 @@ from squidmesh_core.protocol.entries import (
     StepApplied,
 )
 from support.journals import families, plain, sagas
-from support.journals.changing import Change, edit
+from support.journals.changing import Change, edit, renumbered
 from support.journals.families import COPY
 from support.journals.writing import Writing, bind
 from support.scenario import RUN
@@ -24,10 +24,16 @@ from support.scenario import RUN
 
 def checked(*runs: Writing) -> Report:
     """What the checker says of a store with these runs."""
-    return check_store(
+    report = check_store(
         {run.run_id: bind(run.pages, run.run_id) for run in runs},
         {run.spec.fingerprint: run.spec for run in runs},
     )
+    ids = {run.run_id for run in runs}
+    for found in report.violations:
+        assert (found.rule in RULES, found.run_id in ids) == (True, True)
+        assert found.revision
+        assert found.message
+    return report
 
 
 def changed(run: Writing, *changes: Change) -> Writing:
@@ -50,6 +56,23 @@ def another(claim: str = "", token: str = "") -> Writing:
         )
     )
     return run
+
+
+def test_a_replay_outlives_its_pruned_source() -> None:
+    """Of a source nothing is left to compare with, and that is no fault of the replay."""
+    source = families.finished()
+    source.pages = [[families.left_of(source)]]
+    renumbered(source)
+
+    assert () == checked(source, families.forked()).violations
+
+
+def test_a_tombstone_needs_its_definition() -> None:
+    """The answer to the same start names it, so it must be there."""
+    left = families.pruned()
+    report = check_store({left.run_id: bind(left.pages, left.run_id)}, {})
+
+    assert {"C10"} == report.rules
 
 
 def descendants(count: int) -> Sequence[Writing]:
@@ -89,7 +112,10 @@ def test_what_is_undone_once_more_is_clean_beside_its_source() -> None:
 )
 def test_a_copy_that_differs_from_its_source_is_found(harm: Change) -> None:
     """I4, as only the source shows it."""
-    assert {"I4"} == checked(families.finished(), changed(families.forked(), harm)).rules
+    found = checked(families.finished(), changed(families.forked(), harm)).violations
+
+    assert ["I4"] == [one.rule for one in found]
+    assert all(one.message for one in found)
 
 
 def test_a_replay_that_nobody_allowed_is_found() -> None:
@@ -202,7 +228,10 @@ def test_a_missing_definition_is_found() -> None:
     """C10: a run's fingerprint names a stored definition."""
     run = plain.chained()
 
-    assert {"C10"} == check_store({RUN: bind(run.pages)}, {}).rules
+    [found] = check_store({RUN: bind(run.pages)}, {}).violations
+
+    assert ("C10", RUN, 1) == (found.rule, found.run_id, found.revision)
+    assert run.spec.fingerprint in found.message
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """Failing: a retry, then the error route, then the end of the run."""
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
 from squidmesh_core.ids import AttemptKey
-from squidmesh_core.protocol.commands import Complete
+from squidmesh_core.protocol.commands import Complete, Fail
 from squidmesh_core.protocol.entries import (
     AttemptFailed,
     StepApplied,
 )
-from squidmesh_core.values import Exponential, FromPath, RetryPolicy
+from squidmesh_core.values import Compare, Exponential, FromPath, RetryPolicy
 from support.scenario import BOOM, EPOCH, RUN, SECOND, Scenario
 from support.workflows import chain, diamond, route, step, workflow
 
@@ -50,6 +55,31 @@ def test_retry_keeps_input_and_idempotency_key() -> None:
     assert 6 == run.state.context["amount"]
     assert ({"x": 5}, {"x": 5}) == (first.input, second.input)
     assert [f"{RUN}:bill:1"] * 2 == [a.intent.idempotency_key for a in (first, second)]
+
+
+@pytest.mark.parametrize(
+    ("told", "after_ms"),
+    [
+        ({"kinds": ("Busy", "Exception")}, 4_000),
+        ({"kinds": ("Busy",), "jitter": 0.5}, 3_000),
+        ({"kinds": ("Busy",), "retry_after_ms": 5_000}, 5_000),
+        ({"kinds": ("ValueError", "Exception")}, None),
+    ],
+)
+def test_a_retry_heeds_what_is_told_of_the_failure(
+    told: dict[str, Any], after_ms: int | None
+) -> None:
+    """Its class decides whether, the step's wish and the drawn number decide when."""
+    backoff = Exponential(min_ms=4_000, max_ms=9_000)
+    policy = RetryPolicy(max_attempts=5, backoff=backoff, jitter=True, retry_on=("Busy",))
+    run = Scenario(chain(step("charge", retry=policy)))
+    run.start()
+    decision = run.decides(Fail(held=run.claim("charge"), error=BOOM, **told))
+    failed = decision.entries[0]
+    after = None if after_ms is None else EPOCH + timedelta(milliseconds=after_ms)
+
+    assert isinstance(failed, AttemptFailed)
+    assert after == (failed.retry and failed.retry.visible_at)
 
 
 def test_last_attempt_ends_the_run() -> None:
@@ -100,6 +130,26 @@ def test_error_route_is_taken_after_the_retries() -> None:
     )
     assert (None, None, None) == (applied.source, applied.output, applied.error)
     assert {"charge": 1, "call": 1} == run.state.visits
+
+
+def test_error_route_may_look_at_the_context() -> None:
+    """Its conditions read what was there before the failure."""
+    large = Compare(path=("amount",), operator="at_least", operand=100)
+    run = Scenario(
+        workflow(
+            step("charge"),
+            step("call"),
+            step("mail"),
+            routes=(
+                route("charge", "call", on="error", when=large),
+                route("charge", "mail", on="error"),
+            ),
+        )
+    )
+    run.start({"amount": 100})
+    run.fail(run.claim("charge"))
+
+    assert ["call"] == run.steps
 
 
 def test_error_is_not_in_the_successor_s_context() -> None:

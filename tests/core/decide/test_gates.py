@@ -5,9 +5,9 @@ from attrs import evolve
 
 from squidmesh_core.decide.apply import apply_answer
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.definition.spec import ChildrenNode, Default, Field, Spec
+from squidmesh_core.definition.spec import ChildrenNode, Default, Field, RecoveryMarker, Spec
 from squidmesh_core.ids import NodeName, visit_key
-from squidmesh_core.protocol.commands import Claim, Complete
+from squidmesh_core.protocol.commands import Claim, Complete, Resume, Review
 from squidmesh_core.protocol.entries import (
     AttemptScheduled,
     CompensationStarted,
@@ -198,6 +198,17 @@ def test_decision_enters_the_context_of_all_that_follows() -> None:
     assert {"verdict": decided} == run.attempt("charge").input
 
 
+@pytest.mark.parametrize("command", [a_review("approved", "ask"), a_resume("look"), a_resume()])
+def test_comment_of_an_answer_is_kept(command: Review | Resume) -> None:
+    """Of an approval, of a pause, and of the end of a hold."""
+    run = Scenario(workflow(approval("ask"), pause("look"), step("end", after=("ask", "look"))))
+    run.start()
+    run.hold()
+    run.decides(evolve(command, said=evolve(command.said, comment="why not")))
+
+    assert ["why not"] == [answer.comment for answer in run.entries(ManualStepResolved)]
+
+
 def test_rejection_takes_the_error_route() -> None:
     """A no is a route, not a failure; a form is not asked for."""
     run = asking()
@@ -207,6 +218,20 @@ def test_rejection_takes_the_error_route() -> None:
     assert ("running", ["apologise"]) == (run.state.status, run.steps)
     assert isinstance(verdict, dict)
     assert ("rejected", None) == (verdict["decision"], verdict["form"])
+
+
+@pytest.mark.parametrize("recovery", [None, "undo", "compensation"])
+def test_rejection_keeps_the_marker_of_its_route(recovery: RecoveryMarker | None) -> None:
+    """Readers see that the way on undoes something, or stands in for it."""
+    marked = route("ask", "apologise", on="error", recovery=recovery)
+    others = (route("ask", "charge"), route("charge", "complete"), route("apologise", "complete"))
+    run = Scenario(evolve(ASK, transitions=(marked, *others)))
+    run.start()
+    run.reject()
+    [applied] = run.entries(StepApplied)
+
+    assert applied.transition is not None
+    assert recovery == applied.transition.recovery
 
 
 @pytest.mark.parametrize(
@@ -299,7 +324,9 @@ def test_form_of_a_gate_without_one_is_refused() -> None:
     run = Scenario(chain(approval("ask"), step("ship")))
     run.start()
 
-    assert "invalid_form" == run.expects_refusal(a_review("approved", form={"x": 1})).code
+    refusal = run.expects_refusal(a_review("approved", form={"x": 1}))
+
+    assert ("invalid_form", "ask") == (refusal.code, refusal.details["node"])
     run.approve()
 
 
@@ -386,6 +413,8 @@ def test_what_is_no_approval_cannot_be_approved(named: str, reason: str) -> None
     refusal = run.expects_refusal(a_review("approved", named))
 
     assert ("unsupported_manual_step", reason) == (refusal.code, refusal.details["reason"])
+    assert refusal.details["node"] in {named, named.partition(":")[2]}
+    assert "None" not in refusal.message
 
 
 @pytest.mark.parametrize("named", ["ask", f"{RUN}:ask", f"{RUN}:ask@2", None])
@@ -396,6 +425,8 @@ def test_gate_that_is_not_reached_is_not_open(named: str | None) -> None:
     refusal = run.expects_refusal(a_review("approved", named))
 
     assert ("invalid_transition", "not_open") == (refusal.code, refusal.details["reason"])
+    assert named == refusal.details.get("node")
+    assert ("no gate is open" if named is None else repr(named)) in refusal.message
 
 
 # --- holds

@@ -83,6 +83,14 @@ def test_offer_claims_only_what_the_worker_can_perform() -> None:
     ]
 
 
+def test_offer_takes_only_a_log_on_the_way_where_a_limit_has_to_be_asked() -> None:
+    """Work without an action needs no slot of its queue; the step after it does."""
+    run = Scenario(chain(log("note"), step("charge")))
+    run.start(offer=evolve(run.offer(), limited=frozenset({"default"})))
+
+    assert ["completed", "available"] == [run.attempt(name).status for name in ("note", "charge")]
+
+
 def test_offer_takes_a_log_on_the_way() -> None:
     """Work that needs nobody is done in the append, and the worker gets the step after it."""
     run = Scenario(chain(log("note"), step("charge")))

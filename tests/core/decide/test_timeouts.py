@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from squidmesh_core.definition.spec import Node
+from squidmesh_core.definition.spec import Node, Outcome
 from squidmesh_core.ids import AttemptKey, NodeName, run_visit, timeout_key, visit_key
 from squidmesh_core.protocol.commands import Claim
 from squidmesh_core.protocol.entries import (
@@ -18,7 +18,7 @@ from squidmesh_core.protocol.entries import (
     RunTerminal,
     StepApplied,
 )
-from squidmesh_core.values import DeadlinePolicy, FromPath
+from squidmesh_core.values import Compare, DeadlinePolicy, FromPath
 from support.scenario import EPOCH, LEASE, RUN, SECOND, Scenario, a_cancel, a_message, a_review
 from support.workflows import approval, chain, log, pause, receive, route, step, wait, workflow
 
@@ -73,6 +73,29 @@ def test_timer_is_born_with_what_it_guards(node: Node) -> None:
     )
     assert ([], [TIMER]) == (run.steps, list(run.state.timers))
     assert 1 == run.state.visits[NodeName("look")]
+
+
+@pytest.mark.parametrize("on", ["timeout", "error"])
+def test_way_out_of_a_time_out_may_look_at_the_context(on: Outcome) -> None:
+    """Be it a route of its own or, where there is none, the one on error."""
+    large = Compare(path=("amount",), operator="at_least", operand=100)
+    run = Scenario(
+        workflow(
+            receive("look", timeout_ms=1_000),
+            step("call"),
+            step("mail"),
+            routes=(
+                route("look", "complete"),
+                route("look", "call", on=on, when=large),
+                route("look", "mail", on=on),
+            ),
+        )
+    )
+    run.start({"amount": 100})
+    run.time_passes(SECOND)
+    run.strike("look")
+
+    assert ["call"] == run.steps
 
 
 @by_kind

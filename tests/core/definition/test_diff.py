@@ -1,8 +1,10 @@
 """What changed between two specs, and how a spec is drawn."""
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 
+from squidmesh_core.definition.diff import Changed, Changes, SpecDiff
 from squidmesh_core.definition.graph import edge_id
 from squidmesh_core.definition.spec import ApprovalNode, Spec
 from squidmesh_core.ids import NodeName
@@ -47,6 +49,22 @@ def test_nodes_and_edges_added_removed_and_changed() -> None:
     assert ("s1:ok:s2", "s2:ok:complete") == found.edges.removed
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        Changes(added=("a",)),
+        Changes(removed=("a",)),
+        Changes(changed=(Changed(id="a", before={}, after={"b": 1}),)),
+    ],
+)
+def test_one_change_of_any_kind_is_a_difference(changes: Changes) -> None:
+    """Of nodes as of edges."""
+    assert changes
+    assert SpecDiff(nodes=changes, edges=Changes())
+    assert SpecDiff(nodes=Changes(), edges=changes)
+    assert not SpecDiff(nodes=Changes(), edges=Changes())
+
+
 def test_a_marker_changes_an_edge_and_a_dependency_is_one() -> None:
     """The content of an edge is what its id does not say."""
     plain = workflow(step("s1"), transitions=[route("s1", on="error")])
@@ -61,6 +79,7 @@ def test_the_id_of_a_conditional_edge_names_its_condition() -> None:
     small = Compare(path=("total",), operator="less_than", operand=10)
 
     assert "a:ok:b:condition:5f45" == edge_id(route("a", "b", condition=small))[:21]
+    assert len("a:ok:b:condition:") + 12 == len(edge_id(route("a", "b", condition=small)))
     assert edge_id(route("a", "b", condition=small)) != edge_id(
         route("a", "b", condition=AllOf(conditions=(small,)))
     )

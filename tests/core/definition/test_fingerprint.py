@@ -9,9 +9,19 @@ from attrs import evolve
 from hypothesis import given
 
 from squidmesh_core.definition.form import read_spec, read_text, spec_to_text
-from squidmesh_core.definition.spec import Default, Field, ManualTrigger, Spec, WaitNode
+from squidmesh_core.definition.spec import (
+    ApprovalNode,
+    Default,
+    Field,
+    LogNode,
+    ManualTrigger,
+    Node,
+    ReceiveNode,
+    Spec,
+    WaitNode,
+)
 from squidmesh_core.ids import NodeName
-from squidmesh_core.values import Constant, DeadlinePolicy, RetryPolicy
+from squidmesh_core.values import Constant, DeadlinePolicy, FromPath, RetryPolicy
 from support.specs import ORDER_ID, diamond, linear, route, specs, step, workflow
 
 
@@ -53,6 +63,66 @@ def test_the_address_of_a_known_spec_never_moves() -> None:
     assert (
         "1acb3ac06b2ffafea0feca4ef81738701ed7d2854cb2c4f56d4bca99736fb277" == linear(1).fingerprint
     )
+
+
+NAME = NodeName("s1")
+TEXT = Field(name="f", type="string")
+CHARGE = {"name": "s1", "kind": "step", "action": "shop.s1", "input": {"order_id": ["order_id"]}}
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (step("s1", irreversible=True, compensatable=False), {**CHARGE, "irreversible": True}),
+        (
+            step("s1", irreversible=True),
+            {**CHARGE, "irreversible": True, "compensatable": True},
+        ),
+        (step("s1", compensatable=False), {**CHARGE, "compensatable": False}),
+        (
+            step(
+                "s1",
+                retry=RetryPolicy(max_attempts=2),
+                compensate_retry=RetryPolicy(max_attempts=3, jitter=True),
+                deadline=DeadlinePolicy(within_ms=5),
+            ),
+            {
+                **CHARGE,
+                "retry": {"max_attempts": 2},
+                "compensate_retry": {"max_attempts": 3, "jitter": True},
+                "deadline": {"within_ms": 5},
+            },
+        ),
+        (
+            LogNode(name=NAME, message="hello"),
+            {"name": "s1", "kind": "log", "message": "hello"},
+        ),
+        (
+            ApprovalNode(name=NAME, question="?", form=(TEXT,)),
+            {
+                "name": "s1",
+                "kind": "approval",
+                "output": None,
+                "question": "?",
+                "form": [{"name": "f", "type": "string"}],
+            },
+        ),
+        (
+            ReceiveNode(name=NAME, output="s1", message=(TEXT,), correlation=FromPath(path=("f",))),
+            {
+                "name": "s1",
+                "kind": "receive",
+                "message": [{"name": "f", "type": "string"}],
+                "correlation": ["f"],
+            },
+        ),
+    ],
+)
+def test_the_text_of_a_node_never_moves(node: Node, text: dict[str, object]) -> None:
+    """What is at its default is not written, policies and fields included."""
+    data = json.loads(spec_to_text(workflow(node)))
+
+    assert [text] == data["steps"]
 
 
 def variants() -> Iterator[tuple[str, Spec]]:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from squidmesh_core.definition.form import read_spec, read_text, spec_to_dict, spec_to_text
 from squidmesh_core.definition.problem import errors_of
-from squidmesh_core.definition.spec import Spec
+from squidmesh_core.definition.spec import Spec, StepNode
 from squidmesh_core.errors import DefinitionError
+from squidmesh_core.values import RetryPolicy
 from support.specs import diamond, json_values, linear, specs
 
 CASES = Path(__file__).parents[2] / "typing" / "cases"
@@ -62,6 +63,7 @@ def test_reading_never_raises(data: object) -> None:
 
     assert spec is None
     assert problems
+    assert all(problem.path == tuple(problem.path) and problem.message for problem in problems)
 
 
 @given(specs(), st.data())
@@ -93,7 +95,17 @@ def test_broken_text_is_one_problem(text: str) -> None:
     spec, problems = read_text(text)
 
     assert spec is None
-    assert ["invalid_spec"] == [problem.code for problem in problems]
+    assert [("invalid_spec", ())] == [(problem.code, problem.path) for problem in problems]
+    assert "None" not in problems[0].message
+
+
+def test_what_cannot_be_stored_is_told_by_its_place() -> None:
+    """A document that is no JSON is one problem, at the first member that is none."""
+    spec, (problem,) = read_spec({"steps": [{}, float("nan")]})
+
+    assert spec is None
+    assert ("invalid_spec", ("steps", 1)) == (problem.code, problem.path)
+    assert "no JSON: a number that is NaN or infinite" == problem.message
 
 
 def test_what_is_left_out_is_derived() -> None:
@@ -114,6 +126,36 @@ def test_what_is_left_out_is_derived() -> None:
     assert ["charge", "ship"] == [getattr(node, "output", None) for node in spec.steps]
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"kind": "wait", "duration_ms": 1},
+        {"kind": "log", "message": "x"},
+        {"kind": "pause", "question": "?"},
+        {"kind": "approval", "question": "?"},
+        {"kind": "receive"},
+        {"kind": "children", "workflow": "w", "trigger": "t", "over": ["first"], "key": "id"},
+        {"kind": "step", "action": "shop.last", "retry": {"max_attempts": 2}},
+    ],
+)
+def test_a_node_of_any_kind_may_wait_for_others(members: dict[str, object]) -> None:
+    """What it waits for is read, and what it does not say is off."""
+    spec = Spec.from_dict(
+        {
+            "workflow": "shop.Orders",
+            "triggers": [{"name": "placed", "type": "manual"}],
+            "steps": [
+                {"name": "first", "action": "shop.first"},
+                {"name": "last", "after": ["first"], **members},
+            ],
+        }
+    )
+    last = spec.steps[1]
+
+    assert ("first",) == last.after
+    assert not isinstance(last, StepNode) or last.retry == RetryPolicy(max_attempts=2, jitter=False)
+
+
 def test_from_dict_raises_every_problem_at_once() -> None:
     """One exception lists all problems, with the code of the first."""
     with pytest.raises(DefinitionError) as caught:
@@ -125,6 +167,7 @@ def test_from_dict_raises_every_problem_at_once() -> None:
         for problem in caught.value.details["problems"]  # type: ignore[attr-defined]  # a list of objects
     ]
     assert "missing_steps" in str(caught.value)
+    assert str(caught.value).startswith("The spec cannot be registered, 3 problem(s):")
 
 
 def test_a_warning_refuses_nothing() -> None:

@@ -77,30 +77,24 @@ def test_actions_are_looked_up_when_they_are_given() -> None:
     assert [("disabled_action_key", ("steps", 1, "action"))] == [
         (p.code, p.path) for p in spec.problems(actions=known)
     ]
-    assert [("steps", 0, "compensate"), ("steps", 1, "compensate")] == [
-        p.path for p in spec.problems(actions={"shop.s1", "shop.s2"})
-    ]
+    assert [
+        (("steps", i, "compensate"), "Register it with this mesh, or correct the key.")
+        for i in (0, 1)
+    ] == [(p.path, p.hint) for p in spec.problems(actions={"shop.s1", "shop.s2"})]
+    assert all("'shop." in p.message for p in spec.problems(actions={"shop.s1": False}))
     assert () == linear(2).problems(actions={"shop.s1", "shop.s2"})
 
 
 N = NodeName("s1")
 
 
-@pytest.mark.parametrize(
-    ("node", "member"),
-    [
-        (
-            ChildrenNode(name=N, workflow="w", trigger="t", over=FromPath(path=("p",)), key="id"),
-            "kind",
-        ),
-        (step("s1", transaction=True), "transaction"),
-    ],
-)
-def test_what_cannot_be_run_yet_is_refused_loudly(node: Node, member: str) -> None:
+def test_what_cannot_be_run_yet_is_refused_loudly() -> None:
     """Defining it is fine; running it is refused at the member that asks for it."""
+    node = ChildrenNode(name=N, workflow="w", trigger="t", over=FromPath(path=("p",)), key="id")
+
     found = unsupported(workflow(node, transitions=[route("s1")]))
 
-    assert [("unsupported_feature", 111, ("steps", 0, member))] == [
+    assert [("unsupported_feature", 111, ("steps", 0, "kind"))] == [
         (p.code, p.sm, p.path) for p in found
     ]
 
@@ -177,6 +171,32 @@ def test_more_than_the_limit_is_refused_before_it_is_read(member: str, size: int
 
     assert spec is None
     assert [("too_large", (member,))] == [(p.code, p.path) for p in problems]
+
+
+def test_the_limit_itself_is_allowed() -> None:
+    """A hundred ways to start are as many as there may be."""
+    document = diamond().to_dict()
+    document["triggers"] = [{"name": f"t{i}", "type": "manual"} for i in range(100)]
+    _, problems = read_spec(document)
+
+    assert "too_large" not in {problem.code for problem in problems}
+
+
+@pytest.mark.parametrize(("size", "last"), [(8, "s0"), (9, "…")])
+def test_a_long_circle_is_cut_short(size: int, last: str) -> None:
+    """Eight names are shown, and then where it began, or that there are more."""
+    names = [f"s{i}" for i in range(size)]
+    spec = workflow(
+        *(
+            step(name, after=(earlier,))
+            for earlier, name in zip([names[-1], *names[:-1]], names, strict=True)
+        ),
+    )
+    [circle] = [p.message for p in spec.problems() if p.code == "dependency_cycle"]
+    shown = circle.partition(": ")[2].split(" → ")
+
+    assert 9 == len(shown)
+    assert (shown[0] if last == "s0" else last) == shown[-1]
 
 
 @pytest.mark.parametrize("depth", [65, 100_000])

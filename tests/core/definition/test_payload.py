@@ -1,5 +1,6 @@
 """The payload contract: defaults, types, and all problems at once."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -118,6 +119,23 @@ def test_clock_defaults_come_from_the_instant_handed_in() -> None:
     )
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_clock_defaults_do_not_depend_on_the_machine(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers in different places give a run the same input."""
+    field = Field(name="at", type="string", required=False, default=Default(clock="now"))
+    day = Field(name="day", type="string", required=False, default=Default(clock="today"))
+    with monkeypatch.context() as here:
+        here.setenv("TZ", zone)
+        time.tzset()
+        resolved = resolve_payload([field, day], {}, now=NOW)
+    time.tzset()
+
+    assert {"at": "2026-11-21T01:30:15.250000Z", "day": "2026-11-21"} == resolved
+
+
 def test_a_value_that_cannot_be_stored_names_its_place() -> None:
     """What the journal would refuse is refused before anything is written."""
     with pytest.raises(PayloadError) as caught:
@@ -129,6 +147,7 @@ def test_a_value_that_cannot_be_stored_names_its_place() -> None:
             "expected": "a value that can be stored, not a number that is NaN or infinite",
         }
     ] == caught.value.details["problems"]
+    assert ": f.1: a value that can be stored" in caught.value.message
 
 
 def test_the_callers_payload_is_not_shared() -> None:

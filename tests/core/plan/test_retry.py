@@ -90,6 +90,7 @@ def test_jitter_takes_off_up_to_half() -> None:
 
     assert [1_000, 750, 525] == [delay(jittered, jitter=j) for j in (0.0, 0.5, 0.95)]
     assert 1_000 == delay(jitter=0.5)
+    assert 1_000 == retry_delay(jittered, number=1, kinds=(), retryable=True)
 
 
 @given(backoffs)

@@ -59,7 +59,7 @@ def test_conditions_without_fallback_may_match_nothing() -> None:
 
 def test_node_without_ok_route_ends_its_strand() -> None:
     """The last node of a strand leads to `complete` without saying so."""
-    assert COMPLETE == target(routed())
+    assert Decided(source=REVIEW, on="ok", target=COMPLETE) == choose(routed(), REVIEW, "ok", {})
 
 
 def test_failure_without_error_route_leads_nowhere() -> None:
@@ -93,6 +93,17 @@ def test_decision_keeps_what_decided_it() -> None:
         condition={"path": ["amount"], "at_least": 100},
         values={"risk.score": 50, "amount": 100},
     ) == choose(spec, REVIEW, "ok", context)
+
+
+def test_fallback_keeps_what_was_looked_at() -> None:
+    """Why it was taken: the values that made no condition true."""
+    spec = routed(
+        route("review", "accept", when=score_below(30)),
+        route("review", "refuse"),
+    )
+    refused = Decided(source=REVIEW, on="ok", target=NodeName("refuse"), values={"risk.score": 30})
+
+    assert refused == choose(spec, REVIEW, "ok", {"risk": {"score": 30}})
 
 
 def test_recovery_marker_is_kept() -> None:

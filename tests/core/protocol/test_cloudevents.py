@@ -144,11 +144,15 @@ def test_the_first_wrong_attribute_is_named(data: object, field: str, reason: st
 
     assert ("invalid_signal_adapter", 507) == (caught.value.code, caught.value.sm)
     assert {"field": field, "reason": reason} == caught.value.details
+    assert f"{field}: {reason.replace('_', ' ')}. Nothing was written." in caught.value.message
 
 
 def test_the_subject_of_a_start_is_its_workflow_exactly() -> None:
     """Run ids have no case, names have."""
     event = to_cloudevent(signals.start("Orders", "placed", {}, occurred_at=NOON))
+    assert {"workflow": "Orders", "trigger": "placed", "input": {}} == from_cloudevent(
+        event
+    ).payload
     with pytest.raises(PayloadError) as caught:
         from_cloudevent({**event, "subject": "orders"})
 

@@ -132,7 +132,33 @@ def test_an_attempt_at_its_defaults_is_short() -> None:
         "input": {"from": []},
     }
 
-    assert expected == entry_to_json(SCHEDULED, RUN)
+    assert expected == entry_to_json(SCHEDULED, RUN) == converter.entry_form(SCHEDULED, RUN)
+    assert SCHEDULED == entry_from_json(expected, run_id=RUN, revision=SCHEDULED.revision)
+
+
+def test_what_differs_from_its_twin_is_written_as_that_is() -> None:
+    """An idempotency key of the run is as short as the attempt's, and read back as it was."""
+    other = evolve(
+        SCHEDULED, visible_at=EPOCH + timedelta(seconds=1), idempotency_key=f"{RUN}:charge:7"
+    )
+    written = entry_to_json(other, RUN)
+
+    assert written == converter.entry_form(other, RUN)
+    assert (":charge:7", "2026-11-21T02:14:26.000000Z") == (
+        written["idempotency_key"],
+        written["visible_at"],
+    )
+    assert other == entry_from_json(written, run_id=RUN, revision=other.revision)
+
+
+@pytest.mark.parametrize("name", [f"{RUN}:w1", ":w1"])
+def test_a_text_that_looks_like_a_key_is_left_alone(name: str) -> None:
+    """Whose worker is called so gets it back; only keys are shortened."""
+    claimed = evolve(CLAIMED, owner=name)
+    written = entry_to_json(claimed, RUN)
+
+    assert name == written["owner"]
+    assert written == converter.entry_form(claimed, RUN)
 
 
 def test_a_transition_is_written_as_definitions_write_it() -> None:
@@ -232,6 +258,7 @@ def test_a_damaged_body_quarantines_the_run(body: str) -> None:
         decode(body, run_id=RUN, first=Revision(7))
 
     assert ("run_quarantined", 7) == (caught.value.code, caught.value.details["revision"])
+    assert str(caught.value.details["reason"]) in caught.value.message
 
 
 @pytest.mark.parametrize(

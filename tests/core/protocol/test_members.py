@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -13,6 +13,7 @@ from squidmesh_core.protocol.members import form_of
 from squidmesh_core.protocol.schemas import _of as schema_of
 from squidmesh_core.values import Constant, Exponential, FromPath
 
+RUN = RunId("r1")
 PREFIX = "r1:"
 
 
@@ -48,13 +49,15 @@ PREFIX = "r1:"
         (Input, {"value": None}, InputValue(value=None)),
     ],
 )
-def test_what_fits_is_read(hint: object, value: object, read: object) -> None:
-    """Each type has one form, and writing what was read gives it back."""
+def test_what_fits_is_read(hint: Any, value: object, read: object) -> None:
+    """Each type has one form, and writing what was read gives it back; `converter` agrees."""
     form = form_of(hint)
     result = form.read(value, PREFIX)
 
     assert read == result
     assert value == (form.write(result, PREFIX) if form.write and result is not None else result)
+    assert read == converter.from_json(value, hint, RUN)
+    assert value == converter.to_json(read, hint, RUN)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_what_does_not_fit_is_refused(hint: object, value: object, said: str) ->
 def test_the_definition_refuses_another_constant_too() -> None:
     """`converter` asks for the same words."""
     with pytest.raises(ValueError, match="exponential"):
-        converter.from_json({"type": "linear", "min_ms": 1, "max_ms": 2}, Exponential, RunId("r1"))
+        converter.from_json({"type": "linear", "min_ms": 1, "max_ms": 2}, Exponential, RUN)
 
 
 @pytest.mark.parametrize("hint", [float, tuple[int, str], int | str, set[int]])

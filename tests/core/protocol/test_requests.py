@@ -1,5 +1,6 @@
 """What the verbs make of what was asked: a command with all of it, and its digest."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -29,11 +30,11 @@ def digest(verb: Verb, **options: object) -> str:
     ("asked", "command"),
     [
         (
-            requests.cancel(RUN, SAID),
+            lambda: requests.cancel(RUN, SAID),
             Cancel(said=SAID, digest=digest("cancel"), compensate=False, abandon=False),
         ),
         (
-            requests.cancel(RUN, SAID, compensate=True, abandon=True),
+            lambda: requests.cancel(RUN, SAID, compensate=True, abandon=True),
             Cancel(
                 said=SAID,
                 digest=digest("cancel", compensate=True, abandon=True),
@@ -41,14 +42,14 @@ def digest(verb: Verb, **options: object) -> str:
                 abandon=True,
             ),
         ),
-        (requests.pause(RUN, SAID), Pause(said=SAID, digest=digest("pause"))),
-        (requests.resume(RUN, SAID), Resume(said=SAID, digest=digest("resume"), node=None)),
+        (lambda: requests.pause(RUN, SAID), Pause(said=SAID, digest=digest("pause"))),
+        (lambda: requests.resume(RUN, SAID), Resume(said=SAID, digest=digest("resume"), node=None)),
         (
-            requests.resume(RUN, SAID, node="hold"),
+            lambda: requests.resume(RUN, SAID, node="hold"),
             Resume(said=SAID, digest=digest("resume", node="hold"), node="hold"),
         ),
         (
-            requests.review(RUN, SAID, "approved", node="review", form={"limit": 0}),
+            lambda: requests.review(RUN, SAID, "approved", node="review", form={"limit": 0}),
             Review(
                 said=SAID,
                 digest=digest("approve", node="review", form={"limit": 0}),
@@ -58,11 +59,11 @@ def digest(verb: Verb, **options: object) -> str:
             ),
         ),
         (
-            requests.review(RUN, SAID, "rejected"),
+            lambda: requests.review(RUN, SAID, "rejected"),
             Review(said=SAID, digest=digest("reject"), decision="rejected", node=None, form=None),
         ),
         (
-            requests.send(RUN, SAID, node="paid", payload=[1]),
+            lambda: requests.send(RUN, SAID, node="paid", payload=[1]),
             Send(
                 said=SAID,
                 digest=digest("send", node="paid", message=[1]),
@@ -73,10 +74,10 @@ def digest(verb: Verb, **options: object) -> str:
     ],
 )
 def test_a_command_holds_all_that_was_asked(
-    asked: Operation, command: Cancel | Pause | Resume | Review | Send
+    asked: Callable[[], Operation], command: Cancel | Pause | Resume | Review | Send
 ) -> None:
     """Who asked, for which run, with which options; and the digest is of the same."""
-    assert Operation(run_id=RUN, command=command) == asked
+    assert Operation(run_id=RUN, command=command) == asked()
 
 
 def test_a_replay_is_told_by_what_differs_from_the_ordinary_one() -> None:

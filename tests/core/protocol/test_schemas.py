@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.codec import encode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.schemas import schemas
+from squidmesh_core.protocol.signals.schema import signal_schemas
 from squidmesh_core.protocol.wire import VERSIONS
 from support.entries import RUN, entries, histories
 
@@ -32,6 +34,16 @@ def test_generated_files_are_up_to_date() -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (0, "") == (answer.returncode, answer.stderr)
+
+
+@pytest.mark.parametrize(("folder", "drawn"), [("entries", schemas), ("signals", signal_schemas)])
+def test_the_files_are_what_the_records_say(
+    folder: str, drawn: Callable[[], Mapping[str, object]]
+) -> None:
+    """Each file that others read, member by member."""
+    files = {path.name: json.loads(path.read_text()) for path in (SPECS / folder).iterdir()}
+
+    assert files == drawn()
 
 
 def test_every_schema_is_one() -> None:

@@ -200,6 +200,7 @@ REFUSED: list[tuple[object, str, str]] = [
     ({**APPROVE, "urgent": True}, "urgent", "unsupported"),
     (NUMBERED, "<int>", "unsupported"),
     ({**APPROVE, "\ud800": True}, "\\ud800", "unsupported"),
+    ({**APPROVE, "x" * 200: True}, "x" * 128, "unsupported"),
     ({**APPROVE, "metadata": None}, "metadata", "expected_map"),
     ({**APPROVE, "metadata": []}, "metadata", "expected_map"),
     ({**APPROVE, "metadata": {"a": {1}}}, "metadata", "not_storable"),
@@ -246,6 +247,7 @@ def test_the_first_wrong_field_is_named(data: object, field: str, reason: str) -
 
     assert ("invalid_signal", 505) == (caught.value.code, caught.value.sm)
     assert {"field": field, "reason": reason} == caught.value.details
+    assert f"{field}: {reason.replace('_', ' ')}. Nothing was written." in caught.value.message
 
 
 @pytest.mark.parametrize(("data", "field", "reason"), REFUSED)
@@ -299,6 +301,11 @@ def test_garbage_is_refused_with_one_exception(data: object) -> None:
 
     assert caught.value.code in {"invalid_signal", "unsupported_signal"}
     storable(caught.value.details)
+
+
+def test_the_longest_key_is_read() -> None:
+    """The limit itself is allowed."""
+    assert "k" * 255 == signal_from_json({**APPROVE, "idempotency_key": "k" * 255}).idempotency_key
 
 
 @given(signal=any_signal(), data=st.data())

@@ -6,8 +6,8 @@ from attrs import evolve
 from hypothesis import given
 
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import AttemptKey, Fingerprint
-from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, RunId
+from squidmesh_core.protocol.entries import Entry, Parent
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RowChanges, RunRow
 from squidmesh_core.state.fold import fold, fold_run
 from squidmesh_core.state.run import RunState
@@ -191,6 +191,17 @@ def test_run_row_lists_what_lists_show() -> None:
         partition_key=None,
         created_at=EPOCH,
     )
+
+
+def test_run_row_of_a_child_names_its_parent() -> None:
+    """And a start with a partition key lists it."""
+    parent = Parent(run_id=RunId("p"), step=NodeName("each"), child_key="1")
+    run = Scenario(chain(step("charge")))
+    run.decides(evolve(a_start(), parent=parent, partition_key="tenant-1"))
+    row = run_row(run.state)
+
+    assert row is not None
+    assert ("p", "tenant-1") == (row.parent, row.partition_key)
 
 
 def test_run_row_of_a_failure_tells_the_error() -> None:

@@ -13,7 +13,8 @@ from squidmesh_core.protocol.rows import Head, RunRow
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import DeadlinePolicy, Exponential, FromPath, RetryPolicy
-from squidmesh_core.views.inspection import CommandView, Snapshot, run_of, run_view, snapshot
+from squidmesh_core.views.history import CommandView
+from squidmesh_core.views.inspection import Snapshot, run_of, run_view, snapshot
 from support.scenario import BOOM, EPOCH, LEASE, RUN, SECOND, Scenario, milliseconds
 from support.workflows import chain, diamond, pause, receive, route, step, wait, workflow
 

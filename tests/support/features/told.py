@@ -18,6 +18,7 @@ from attrs import evolve
 from squidmesh_core import canonical
 from squidmesh_core.checker import export
 from squidmesh_core.decide import Answer
+from squidmesh_core.decide.prune import Removal, prune
 from squidmesh_core.definition.fingerprint import spec_to_text
 from squidmesh_core.definition.spec import Field, ManualTrigger, Node, Spec, Transition
 from squidmesh_core.ids import ClaimId, derived_run_id, token_hash
@@ -123,6 +124,16 @@ def again(run: Scenario, *, from_step: str | None = None, allow_irreversible: bo
 def taken_up(run: Scenario) -> Told:
     """The run that undoes what this one has left, just started."""
     return _made_of(run, retry_start(run))
+
+
+def left_of(run: Scenario) -> Told:
+    """What is left of a finished run that somebody can name again."""
+    removal = prune(run.state, run.now)
+    assert isinstance(removal, Removal), removal
+    assert removal.tombstone is not None
+    left = Told(run.spec, now=run.now, run_id=run.state.run_id)
+    left.finds(removal.tombstone)
+    return left
 
 
 def lines(runs: Sequence[Scenario]) -> Iterator[str]:
