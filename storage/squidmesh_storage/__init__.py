@@ -8,6 +8,7 @@ Where journals are kept: the contract, its conformance suite, the adapters.
 
     problems.py     what every adapter says no with, in the same words
     committer.py    merges the appends of many threads into few transactions
+    hosts.py        the host's own connections, whichever library holds them
     wakeups.py      hints of new work between the threads of one process
 
 An adapter stores rows and judges revisions; it decides nothing about workflows.

@@ -246,6 +246,20 @@ class ListPage:
 
 
 @frozen(kw_only=True)
+class Depth:
+    """How much lies in one queue; nothing of quarantined or newer runs."""
+
+    #: Attempts that can be claimed now: unclaimed and visible, or held with the lease past.
+    waiting: int = 0
+    #: Unclaimed ones that are visible later.
+    delayed: int = 0
+    #: Those whose lease is not past.
+    held: int = 0
+    #: Since when the unclaimed one has been visible that has waited longest; null: none waits.
+    since: datetime | None = None
+
+
+@frozen(kw_only=True)
 class Survey:
     """What the index says as a whole: for people who ask how things stand."""
 
@@ -258,6 +272,8 @@ class Survey:
     newer: tuple[RunId, ...] = ()
     #: Action → attempts, unclaimed or held, that need it.
     actions: Mapping[str, int] = Factory(dict)
+    #: Queue → what lies in it, of queues that hold anything.
+    queues: Mapping[str, Depth] = Factory(dict)
     #: Since when the attempt has been claimable that has waited longest; null: none is.
     waiting_since: datetime | None = None
     #: What only this kind of place has: versions, settings, sizes in bytes.
@@ -418,8 +434,17 @@ class Journal(Protocol):
         """
         ...
 
-    def finished(self, before: datetime, limit: int) -> tuple[RunRow, ...]:
-        """Listed runs that ended before an instant, the oldest end first, then by run id."""
+    def finished(
+        self, before: datetime, limit: int, *, after: tuple[datetime, RunId] | None = None
+    ) -> tuple[RunRow, ...]:
+        """
+        Listed runs that ended before an instant, the oldest end first, then by run id.
+
+        Args:
+            before: Exclusive.
+            limit: At most so many.
+            after: Only those beyond this end and run id, exclusive; null: from the oldest on.
+        """
         ...
 
     def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
@@ -448,8 +473,15 @@ class Journal(Protocol):
         """
         ...
 
-    def drop_record(self, kind: str, key: str) -> None:
-        """Forget a record; forgetting none is fine."""
+    def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
+        """
+        Forget a record; whether none is left.
+
+        Args:
+            kind: What sort of fact.
+            key: Which one.
+            expected: Only if this version is stored; null: whatever is.
+        """
         ...
 
     def survey(self) -> Survey:
@@ -464,12 +496,74 @@ class Journal(Protocol):
         """Wakes when something may be claimable; may miss, may over-report."""
         ...
 
+    def transaction(self, connection: object) -> "Joined":
+        """
+        This journal as the host's own open transaction sees and changes it.
+
+        Args:
+            connection: The host's: the driver's own connection, or one of a library
+                that `squidmesh_storage.hosts` knows.
+
+        Raises:
+            StorageError: `unsupported_transaction_storage`: this journal cannot be
+                joined, or not through this connection; nothing was written.
+        """
+        ...
+
+    def lend(self) -> AbstractContextManager["Joined"]:
+        """
+        A transaction of this journal's database, for others to write in as well.
+
+        It begins with the block, is committed at its end, and rolled back if the
+        block raises.  What is given is joined to it, and its `connection` is whose.
+        The borrower may not end it: that fails, there and then.
+
+        Raises:
+            StorageUnavailable: It could not begin, or the connection was lost; all was
+                rolled back.
+            StorageError: `unsupported_transaction_storage`: nobody else can write here;
+                any other: the database refused the commit, and all was rolled back.
+            OutcomeUnknown: The connection broke around COMMIT.
+        """
+        ...
+
     def close(self) -> None:
         """
         Let go of connections and files; closing twice is fine.
 
         Any other verb afterwards raises `StorageError`.
         """
+        ...
+
+
+class Joined(Journal, Protocol):
+    """
+    A journal inside a transaction that somebody else ends.
+
+    It reads what that transaction has written, and what it appends and defines becomes
+    durable, or is undone, with it: `Committed` says here that nothing stands in the way.
+    An append is whole even where the host rolls back to a savepoint.  Nothing is ever
+    sent again: if the transaction is gone, so is all that was done in it.
+
+    Hints of new work are withheld until the transaction has ended, if the host's library
+    tells; else until `close`, which ends nothing else.  The verbs that make no sense
+    here (claims, checkpoints, upkeep, records, another `transaction`) raise
+    `StorageError` and touch nothing.
+    """
+
+    @property
+    def connection(self) -> object:
+        """The driver's own connection; an error where it is in no transaction."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody else can write while this transaction has written."""
+        ...
+
+    @property
+    def beside(self) -> bool:
+        """Whether the connection is an event loop's, so that verbs are called beside that loop."""
         ...
 
 
@@ -500,7 +594,9 @@ __all__ = [
     "Committed",
     "Conflict",
     "DecideClaims",
+    "Depth",
     "Head",
+    "Joined",
     "Journal",
     "Lane",
     "ListPage",

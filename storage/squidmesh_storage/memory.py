@@ -2,7 +2,8 @@
 The reference model: what the other adapters are compared with.
 
 Everything is a dict under one lock, and each verb is written the plainest way
-there is.  Nothing survives the process.
+there is.  Nothing survives the process.  It is long because the contract is, and
+one class because nearly every verb reads the same few dicts.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import RLock
+from typing import Final
 
 from attrs import frozen
 
@@ -21,26 +23,36 @@ from squidmesh_storage.api import (
     Batch,
     Candidate,
     Checkpoint,
+    Choice,
     Claimed,
     Committed,
     Conflict,
     DecideClaims,
+    Depth,
+    Joined,
+    Lane,
     Listed,
     ListPage,
     Loaded,
+    Offered,
     Outcome,
     Quarantine,
+    Record,
     RunFilter,
     Survey,
     Wakeups,
 )
+from squidmesh_storage.lanes import SETTINGS, STATE, claim_order, earliest, window
 from squidmesh_storage.problems import (
     check_chain,
     check_runs_differ,
     closed,
+    not_joined,
     writing_inside_decide,
 )
 from squidmesh_storage.wakeups import Bell
+
+_NO_DATABASE: Final = "memory:// is no database that a host could write to"
 
 
 @frozen(kw_only=True)
@@ -77,6 +89,8 @@ class MemoryJournal:
         self._definitions: dict[Fingerprint, str] = {}
         self._checkpoints: dict[RunId, Checkpoint] = {}
         self._quarantined: dict[RunId, Quarantine] = {}
+        #: What lies outside of runs, by kind and key.
+        self._facts: dict[tuple[str, str], Record] = {}
 
     @property
     def url(self) -> str:
@@ -125,11 +139,16 @@ class MemoryJournal:
         """See `Journal.claimable`."""
         with self._writing():
             now = at or self._clock()
-            candidates = self._candidates(queues, actions, now)[:limit]
-            batches = self._decided(decide, candidates, now) if candidates else ()
-            check_runs_differ(batches)
-            outcomes = self._append(batches)
-            return Claimed(outcomes=outcomes, now=now, next_due=self._next_due(queues, now))
+            lanes = self._lanes(queues, now)
+            candidates = self._candidates(queues, actions, limit, now)
+            offered = Offered(candidates=candidates, lanes=lanes, now=now)
+            choice = self._decided(decide, offered) if candidates else Choice()
+            check_runs_differ(choice.batches)
+            outcomes = self._append(choice.batches)
+            for record in choice.records:
+                self._put_fact(record.kind, record.key, record.body)
+            next_due = earliest(self._next_due(queues, now), choice.next_due)
+            return Claimed(outcomes=outcomes, now=now, next_due=next_due)
 
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""
@@ -150,7 +169,7 @@ class MemoryJournal:
         """See `Journal.runs`."""
         with self._reading():
             found = sorted(
-                (row for row in self._runs.values() if row.run_id in self._records),
+                self._listed(),
                 key=lambda row: (row.created_at, row.run_id),
                 reverse=True,
             )
@@ -221,6 +240,36 @@ class MemoryJournal:
             else:
                 self._quarantined[run_id] = mark
 
+    def finished(
+        self, before: datetime, limit: int, *, after: tuple[datetime, RunId] | None = None
+    ) -> tuple[RunRow, ...]:
+        """See `Journal.finished`."""
+        with self._reading():
+            found = sorted(
+                (row.ended_at, row.run_id)
+                for row in self._listed()
+                if row.ended_at is not None and row.ended_at < before
+            )
+            beyond = [one for one in found if after is None or one > after]
+            return tuple(self._runs[run_id] for _, run_id in beyond[:limit])
+
+    def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
+        """See `Journal.remove`."""
+        with self._writing():
+            stored = self._records.get(run_id, [])
+            if not stored or stored[-1].last != revision:
+                return False
+            del self._records[run_id], self._codecs[run_id]
+            self._runs.pop(run_id, None)
+            self._attempts.pop(run_id, None)
+            self._correlations.pop(run_id, None)
+            self._checkpoints.pop(run_id, None)
+            self._quarantined.pop(run_id, None)
+            if tombstone is not None:
+                self._records[run_id] = [tombstone]
+                self._codecs[run_id] = CODEC_VERSION
+            return True
+
     def survey(self) -> Survey:
         """See `Journal.survey`."""
         with self._reading():
@@ -228,17 +277,10 @@ class MemoryJournal:
             attempts = [
                 attempt for of_run in self._attempts.values() for attempt in of_run.values()
             ]
-            waiting = (
-                attempt.row.visible_at
-                for attempt in attempts
-                if attempt.row.held_until is None
-                and attempt.claimable(now)
-                and self._may_claim(attempt.row.run_id)
-            )
+            used = {one.row.queue for one in attempts if self._may_claim(one.row.run_id)}
+            queues = {queue: _depth(self._open_attempts((queue,)), now) for queue in used}
             return Survey(
-                runs=Counter(
-                    row.status for row in self._runs.values() if row.run_id in self._records
-                ),
+                runs=Counter(row.status for row in self._listed()),
                 quarantined=dict(sorted(self._quarantined.items())),
                 newer=tuple(
                     run_id
@@ -246,7 +288,8 @@ class MemoryJournal:
                     if self._attempts[run_id] and self._codecs.get(run_id, 0) > CODEC_VERSION
                 ),
                 actions=Counter(one.row.action for one in attempts if one.row.action is not None),
-                waiting_since=min(waiting, default=None),
+                queues=queues,
+                waiting_since=earliest(*(depth.since for depth in queues.values())),
             )
 
     # -- beside the journals
@@ -276,6 +319,31 @@ class MemoryJournal:
         with self._writing():
             self._checkpoints.pop(run_id, None)
 
+    def records(self, kind: str) -> tuple[Record, ...]:
+        """See `Journal.records`."""
+        with self._reading():
+            return tuple(self._facts[of] for of in sorted(self._facts) if of[0] == kind)
+
+    def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
+        """See `Journal.put_record`."""
+        with self._writing():
+            stored = self._facts.get((kind, key))
+            if expected not in {None, stored.version if stored else 0}:
+                return False
+            self._put_fact(kind, key, body)
+        self._bell.ring_for_record(kind, key)
+        return True
+
+    def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
+        """See `Journal.drop_record`."""
+        with self._writing():
+            stored = self._facts.get((kind, key))
+            if stored is not None and expected not in {None, stored.version}:
+                return False
+            self._facts.pop((kind, key), None)
+        self._bell.ring_for_record(kind, key)
+        return True
+
     def now(self) -> datetime:
         """See `Journal.now`."""
         with self._reading():
@@ -285,6 +353,15 @@ class MemoryJournal:
         """See `Journal.listen`."""
         with self._reading():
             return self._bell.listen(queues)
+
+    def transaction(self, connection: object) -> Joined:
+        """See `Journal.transaction`: no transaction of a host's is in here."""
+        del connection
+        raise not_joined(_NO_DATABASE)
+
+    def lend(self) -> AbstractContextManager[Joined]:
+        """See `Journal.lend`: a host's rows lie elsewhere."""
+        raise not_joined(_NO_DATABASE)
 
     def close(self) -> None:
         """See `Journal.close`; what was kept is gone."""
@@ -360,26 +437,53 @@ class MemoryJournal:
             and self._codecs[run_id] <= CODEC_VERSION
         )
 
+    def _lanes(self, queues: Sequence[str], now: datetime) -> tuple[Lane, ...]:
+        return tuple(
+            Lane(
+                queue=queue,
+                settings=self._facts[SETTINGS, queue],
+                state=self._facts.get((STATE, queue)),
+                held=self._held(queue, now),
+            )
+            for queue in sorted(set(queues))
+            if (SETTINGS, queue) in self._facts
+        )
+
+    def _held(self, queue: str, now: datetime) -> dict[str | None, int]:
+        return Counter(
+            attempt.row.partition_key
+            for attempts in self._attempts.values()
+            for attempt in attempts.values()
+            if attempt.row.queue == queue
+            and attempt.row.held_until is not None
+            and attempt.row.held_until > now
+        )
+
     def _candidates(
-        self, queues: Sequence[str], actions: Collection[str], now: datetime
-    ) -> list[Candidate]:
-        rows = sorted(
+        self, queues: Sequence[str], actions: Collection[str], limit: int, now: datetime
+    ) -> tuple[Candidate, ...]:
+        claimable = sorted(
             (
                 attempt.row
                 for attempt in self._open_attempts(queues)
                 if attempt.claimable(now)
                 and (attempt.row.action is None or attempt.row.action in actions)
             ),
-            key=lambda row: (row.priority, row.visible_at, row.run_id, row.attempt_key),
+            key=claim_order,
         )
-        return [Candidate(row=row, head=_head_of(self._records[row.run_id][-1])) for row in rows]
+        offered = [row for row in claimable if (SETTINGS, row.queue) not in self._facts][:limit]
+        for queue in set(queues):
+            if (SETTINGS, queue) in self._facts:
+                offered += window((row for row in claimable if row.queue == queue), limit)
+        offered.sort(key=claim_order)
+        return tuple(
+            Candidate(row=row, head=_head_of(self._records[row.run_id][-1])) for row in offered
+        )
 
-    def _decided(
-        self, decide: DecideClaims, candidates: Sequence[Candidate], now: datetime
-    ) -> Sequence[Batch]:
+    def _decided(self, decide: DecideClaims, offered: Offered) -> Choice:
         self._deciding = True
         try:
-            return decide(candidates, now)
+            return decide(offered)
         finally:
             self._deciding = False
 
@@ -393,6 +497,14 @@ class MemoryJournal:
             default=None,
         )
 
+    def _listed(self) -> list[RunRow]:
+        return [row for row in self._runs.values() if row.run_id in self._records]
+
+    def _put_fact(self, kind: str, key: str, body: str) -> None:
+        stored = self._facts.get((kind, key))
+        version = stored.version + 1 if stored else 1
+        self._facts[kind, key] = Record(kind=kind, key=key, body=body, version=version)
+
     def _usable_checkpoint(self, run_id: RunId) -> Checkpoint | None:
         checkpoint = self._checkpoints.get(run_id)
         if checkpoint is None:
@@ -402,6 +514,19 @@ class MemoryJournal:
             for record in self._records.get(run_id, [])
         )
         return checkpoint if fits else None
+
+
+def _depth(attempts: Sequence[_Attempt], now: datetime) -> Depth:
+    ready = [one for one in attempts if one.claimable(now)]
+    later = [one for one in attempts if not one.claimable(now)]
+    return Depth(
+        waiting=len(ready),
+        delayed=sum(one.row.held_until is None for one in later),
+        held=sum(one.row.held_until is not None for one in later),
+        since=min(
+            (one.row.visible_at for one in ready if one.row.held_until is None), default=None
+        ),
+    )
 
 
 def _head_of(record: AppendRecord) -> Head:

@@ -78,3 +78,21 @@ def closed(url: str) -> StorageError:
 def writing_inside_decide() -> RuntimeError:
     """`decide` called a verb that writes, inside its own transaction."""
     return RuntimeError("decide may call load, but nothing that writes; nothing was written")
+
+
+def not_joined(why: str) -> StorageError:
+    """Nobody can write in one transaction with this journal, or not through that connection."""
+    return StorageError(
+        f"no transaction can be shared: {why}; nothing was written",
+        "unsupported_transaction_storage",
+        {"reason": why},
+    )
+
+
+def not_here() -> StorageError:
+    """A verb that makes no sense inside a transaction that is shared."""
+    return StorageError(
+        "this cannot be done inside a transaction that is shared; nothing was done",
+        "storage_error",
+        {},
+    )

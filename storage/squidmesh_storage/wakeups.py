@@ -8,8 +8,13 @@ but time.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock
+from typing import Final, TypeVar
 
 from squidmesh_storage.api import Batch
+from squidmesh_storage.lanes import SETTINGS
+
+#: Seconds between polls where hints come from this process only.
+LONGEST: Final = 5.0
 
 
 class Listener:
@@ -18,6 +23,11 @@ class Listener:
     def __init__(self, queues: Sequence[str]) -> None:
         self.queues = frozenset(queues)
         self._rung = Event()
+
+    @property
+    def longest(self) -> float:
+        """See `Wakeups.longest`: another process may have work to tell of, and rings nobody."""
+        return LONGEST
 
     def ring(self) -> None:
         """Wake whoever waits, or the next one who does."""
@@ -30,6 +40,9 @@ class Listener:
         return rung
 
 
+AnyListener = TypeVar("AnyListener", bound=Listener)
+
+
 class Bell:
     """Tells listeners of a queue that something may be claimable there."""
 
@@ -40,7 +53,12 @@ class Bell:
     @contextmanager
     def listen(self, queues: Sequence[str]) -> Iterator[Listener]:
         """A subscription to some queues, for as long as the block lasts."""
-        listener = Listener(queues)
+        with self.including(Listener(queues)) as listener:
+            yield listener
+
+    @contextmanager
+    def including(self, listener: AnyListener) -> Iterator[AnyListener]:
+        """Have a listener of one's own rung, for as long as the block lasts."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
         try:
@@ -65,3 +83,8 @@ class Bell:
             self.ring(
                 row.queue for batch in batches for row in batch.rows.put if row.held_until is None
             )
+
+    def ring_for_record(self, kind: str, key: str) -> None:
+        """Wake the listeners of a queue whose settings changed: a limit may have let go."""
+        if kind == SETTINGS:
+            self.ring((key,))

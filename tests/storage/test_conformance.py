@@ -5,14 +5,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import Journal
 from squidmesh_storage.conformance import Clock, JournalConformance
+from squidmesh_storage.conformance.joining import Host
 from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.postgres import PostgresJournal
 from squidmesh_storage.sqlite import SqliteJournal
 from squidmesh_storage.sqlite.rows import record_values
+from support.hosts import PostgresHost, SqliteHost
+from support.postgres import rewrite_rows
 
 
 class TestMemory(JournalConformance):
@@ -34,6 +40,9 @@ class TestSqliteFile(JournalConformance):
     def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
         return SqliteJournal(tmp_path / "journal.db", clock=clock)
 
+    def open_host(self, journal: Journal) -> Host | None:
+        return SqliteHost(Path(journal.url.removeprefix("sqlite:///")))
+
     def rewrite(self, journal: Journal, run_id: RunId, records: Sequence[AppendRecord]) -> None:
         assert isinstance(journal, SqliteJournal)
         with journal._process.writer.transaction() as connection:
@@ -50,6 +59,36 @@ class TestSqliteInMemory(TestSqliteFile):
 
     def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
         return SqliteJournal(":memory:", clock=clock)
+
+    def open_host(self, journal: Journal) -> Host | None:
+        return None
+
+
+class TestPostgres(JournalConformance):
+    """A database on a real server."""
+
+    url: str
+
+    @pytest.fixture(autouse=True)
+    def _in_a_new_database(self, postgres_dsn: str) -> None:
+        self.url = postgres_dsn
+
+    def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
+        return PostgresJournal(self.url, clock=clock)
+
+    def open_host(self, journal: Journal) -> Host | None:
+        return PostgresHost(self.url)
+
+    def rewrite(self, journal: Journal, run_id: RunId, records: Sequence[AppendRecord]) -> None:
+        rewrite_rows(self.url, run_id, records)
+
+
+class TestPostgresBehindPgBouncer(TestPostgres):
+    """The same database by way of a pooler: no session lasts longer than a transaction."""
+
+    @pytest.fixture(autouse=True)
+    def _by_way_of_a_pooler(self, _in_a_new_database: None, pgbouncer_dsn: str) -> None:
+        self.url = pgbouncer_dsn
 
 
 def test_using_an_adapter_does_not_import_pytest() -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from squidmesh_core.errors import RunNotFound
-from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.ids import BEGINNING, Revision, RunId
 from squidmesh_core.protocol.chain import origin
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import (
@@ -33,10 +33,13 @@ from squidmesh_storage.api import (
     Batch,
     Candidate,
     Checkpoint,
+    Choice,
     Claimed,
     Journal,
     Loaded,
+    Offered,
     Quarantine,
+    Record,
     RunFilter,
 )
 from squidmesh_storage.conformance.kit import (
@@ -55,6 +58,7 @@ from squidmesh_storage.sqlite import SqliteJournal
 RUNS = [run_id(number) for number in (1, 2, 3)]
 STEPS = ["a", "b"]
 QUEUES = ["default", "mail"]
+KEYS = [None, "p", "q"]
 STATUSES: list[RunStatus] = ["running", "paused", "completed"]
 TAGS = ["red", "blue"]
 TEXTS = ["order-7", "order-8"]
@@ -75,6 +79,7 @@ class Attempt:
     priority: int
     visible: timedelta
     held: timedelta | None
+    key: str | None
 
     def row(self, run: RunId, now: datetime) -> AttemptRow:
         return attempt(
@@ -85,6 +90,7 @@ class Attempt:
             priority=self.priority,
             visible_at=now + self.visible,
             held_until=None if self.held is None else now + self.held,
+            partition_key=self.key,
         )
 
 
@@ -96,6 +102,7 @@ attempts = st.builds(
     priority=st.sampled_from([0, 0, 1]),
     visible=moments,
     held=st.none() | moments,
+    key=st.sampled_from(KEYS),
 )
 listed = st.builds(
     run_row,
@@ -104,7 +111,10 @@ listed = st.builds(
     status=st.sampled_from(STATUSES),
     tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
     created_at=moments.map(lambda delay: EPOCH + delay),
+    ended_at=st.none() | moments.map(lambda delay: EPOCH + delay),
 )
+#: What a conditional write expects: anything, nothing, or a version.
+versions = st.sampled_from([None, None, 0, 1, 2])
 correlations = st.dictionaries(st.sampled_from(TEXTS), st.booleans(), max_size=2)
 marks = st.builds(Quarantine, revision=st.none() | st.just(Revision(2)), reason=st.just("damaged"))
 filters = st.builds(
@@ -181,6 +191,8 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         limit=st.sampled_from([1, 2, 10]),
         lease=moments,
         stale=st.booleans(),
+        left=st.lists(st.sampled_from(QUEUES), max_size=1),
+        lets_go=st.none() | moments,
     )
     def a_worker_claims(
         self,
@@ -189,22 +201,27 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         limit: int,
         lease: timedelta,
         stale: bool,
+        left: list[str],
+        lets_go: timedelta | None,
     ) -> None:
         claims: list[Batch] = []
+        records = [Record(kind="lane", key=queue, body="{}") for queue in left]
+        next_due = None if lets_go is None else self.clock.time + lets_go
 
-        def decide(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
+        def decide(offered: Offered) -> Choice:
             if not claims:
-                claims.extend(self.claim(candidates, now + lease, stale=stale))
-            return claims
+                until = offered.now + lease
+                claims.extend(self.claim(offered.candidates, until, stale=stale))
+            return Choice(batches=claims, records=records, next_due=next_due)
 
-        def ask(journal: Journal) -> tuple[Claimed, tuple[Candidate, ...]]:
-            seen: list[Candidate] = []
+        def ask(journal: Journal) -> tuple[Claimed, list[Offered]]:
+            seen: list[Offered] = []
 
-            def note(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-                seen.extend(candidates)
-                return decide(candidates, now)
+            def note(offered: Offered) -> Choice:
+                seen.append(offered)
+                return decide(offered)
 
-            return journal.claimable(queues, actions, limit, note), tuple(seen)
+            return journal.claimable(queues, actions, limit, note), seen
 
         self.all_answer(ask)
 
@@ -263,6 +280,28 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         self.all_answer(lambda journal: journal.runs(where, None, limit))
         self.all_answer(lambda journal: journal.runs(where, page.next, limit))
 
+    @rule(queue=st.sampled_from(QUEUES), body=st.sampled_from(["1", "2"]), expected=versions)
+    def somebody_sets_up_a_queue(self, queue: str, body: str, expected: int | None) -> None:
+        self.all_answer(lambda one: one.put_record("queue", queue, body, expected=expected))
+
+    @rule(kind=st.sampled_from(["queue", "lane"]), queue=st.sampled_from(QUEUES), expected=versions)
+    def somebody_drops_a_record(self, kind: str, queue: str, expected: int | None) -> None:
+        self.all_answer(lambda journal: journal.drop_record(kind, queue, expected=expected))
+
+    @rule(before=moments, limit=st.sampled_from([1, 9]), after=st.none() | st.tuples(moments, runs))
+    def somebody_looks_for_what_has_ended(
+        self, before: timedelta, limit: int, after: tuple[timedelta, RunId] | None
+    ) -> None:
+        beyond = None if after is None else (EPOCH + after[0], after[1])
+        self.all_answer(lambda one: one.finished(EPOCH + before, limit, after=beyond))
+
+    @rule(run=runs, late=st.sampled_from([0, 0, 1]), entries=st.sampled_from([None, 1, 2]))
+    def somebody_removes_a_run(self, run: RunId, late: int, entries: int | None) -> None:
+        seen = Revision(self.head(run).revision + late)
+        start = Head(revision=BEGINNING, hash=origin(run), at=EPOCH)
+        tombstone = entries and on(run, start, entries=entries, at=self.clock.time).record
+        self.all_answer(lambda journal: journal.remove(run, seen, tombstone or None))
+
     @rule(seconds=pauses)
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
@@ -283,6 +322,11 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
     def every_adapter_holds_the_same_index(self) -> None:
         for run in RUNS:
             self.all_answer(partial(_rows, run=run))
+
+    @invariant()
+    def every_adapter_holds_the_same_records(self) -> None:
+        for kind in ("queue", "lane"):
+            self.all_answer(partial(_records, kind=kind))
 
     # -- helpers --
 
@@ -341,6 +385,10 @@ def _loaded(journal: Journal, run: RunId) -> Loaded | None:
         return journal.load(run)
     except RunNotFound:
         return None
+
+
+def _records(journal: Journal, kind: str) -> object:
+    return journal.records(kind)
 
 
 def _rows(journal: Journal, run: RunId) -> object:

@@ -9,7 +9,7 @@ import pytest
 from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
 from squidmesh_core.ids import Fingerprint, Revision
 from squidmesh_core.protocol.rows import IndexRows, RowChanges
-from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
+from squidmesh_storage.api import Batch, Choice, Committed, Conflict, Outcome, Unknown
 from squidmesh_storage.conformance.kit import (
     EPOCH,
     attempt,
@@ -230,7 +230,10 @@ def test_a_claim_whose_commit_broke_is_unknown(file: Path, journal: SqliteJourna
     _break(journal, file, _BreaksAtCommit)
 
     claimed = journal.claimable(
-        ("default",), ("act",), 1, lambda seen, _: [on(run_id(1), seen[0].head)]
+        ("default",),
+        ("act",),
+        1,
+        lambda offered: Choice(batches=[on(run_id(1), offered.candidates[0].head)]),
     )
 
     assert [Unknown] == [type(one) for one in claimed.outcomes]

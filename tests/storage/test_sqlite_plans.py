@@ -14,7 +14,7 @@ from squidmesh_storage.sqlite.statements import SQL
 
 #: Held attempts (h) are as few as worker slots: walking them is the plan.
 GROWING = re.compile(
-    r"SCAN (w|r|j|squidmesh_(waiting|runs|journal|tags|checkpoints|correlations))\b"
+    r"SCAN (w|l|r|j|squidmesh_(waiting|runs|journal|tags|checkpoints|correlations))\b"
 )
 
 FILTERS = [
@@ -80,7 +80,10 @@ def test_lists_come_sorted_out_of_an_index(
         ("due", "squidmesh_waiting_due (queue=?)"),
         ("overdue", "squidmesh_waiting_timer (queue=? AND visible_at<?)"),
         ("promote", "squidmesh_waiting_timer (queue=? AND visible_at<?)"),
-        ("next_delayed", "squidmesh_waiting_timer (queue=? AND visible_at>?)"),
+        ("next_due", "squidmesh_waiting_timer (queue=? AND visible_at>?)"),
+        ("many_keys", "squidmesh_waiting_lane (queue=? AND partition_key>?)"),
+        ("finished", "squidmesh_runs_ended ((ended_at,run_id)>(?,?) AND ended_at<?)"),
+        ("heads", "squidmesh_journal_revision (run_id=? AND first=?)"),
         ("append", "squidmesh_journal_revision (run_id=?)"),
         ("correlated", "squidmesh_correlations_found (workflow=? AND node=? AND correlation=?)"),
     ],
@@ -93,6 +96,19 @@ def test_claims_and_appends_use_the_index_made_for_them(
 
     assert any(line.endswith(index) for line in plan), plan
     assert [] == [line for line in plan if "TEMP B-TREE" in line]
+
+
+@pytest.mark.parametrize("index", ["partition_key>?", "partition_key=?"])
+def test_each_key_of_a_lane_is_found_by_a_seek_and_so_is_its_first(
+    connection: sqlite3.Connection, index: str
+) -> None:
+    """Only the few that are found are sorted, for the window."""
+    plan = _plan(connection, SQL["due_by_key"])
+
+    assert any(line.endswith(f"squidmesh_waiting_lane (queue=? AND {index})") for line in plan), (
+        plan
+    )
+    assert 1 == sum("TEMP B-TREE" in line for line in plan)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ pytest.register_assert_rewrite(
         f"{__name__}.{module}"
         for module in (
             "appending", "chain", "claiming", "concurrency", "finding", "indexing",
-            "keeping", "kit", "listing", "loading", "surveying", "waking",
+            "joining", "keeping", "kit", "lanes", "limits", "listing", "loading", "recording", "removing",
+            "surveying", "waking",
         )
     )
 )  # fmt: skip
@@ -27,10 +28,15 @@ from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
 from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
 from squidmesh_storage.conformance.finding import FindingPromises  # noqa: E402
 from squidmesh_storage.conformance.indexing import IndexPromises  # noqa: E402
+from squidmesh_storage.conformance.joining import JoiningPromises  # noqa: E402
 from squidmesh_storage.conformance.keeping import KeepingPromises  # noqa: E402
 from squidmesh_storage.conformance.kit import Clock  # noqa: E402
+from squidmesh_storage.conformance.lanes import LanePromises  # noqa: E402
+from squidmesh_storage.conformance.limits import LimitPromises  # noqa: E402
 from squidmesh_storage.conformance.listing import ListPromises  # noqa: E402
 from squidmesh_storage.conformance.loading import LoadPromises  # noqa: E402
+from squidmesh_storage.conformance.recording import RecordPromises  # noqa: E402
+from squidmesh_storage.conformance.removing import RemovePromises  # noqa: E402
 from squidmesh_storage.conformance.surveying import SurveyPromises  # noqa: E402
 from squidmesh_storage.conformance.waking import WakePromises  # noqa: E402
 
@@ -40,12 +46,17 @@ class JournalConformance(
     LoadPromises,
     ChainPromises,
     ClaimPromises,
+    LanePromises,
+    LimitPromises,
     IndexPromises,
     FindingPromises,
     ListPromises,
     KeepingPromises,
+    RecordPromises,
+    RemovePromises,
     SurveyPromises,
     WakePromises,
+    JoiningPromises,
     ConcurrencyPromises,
 ):
     """Every promise that a journal makes."""

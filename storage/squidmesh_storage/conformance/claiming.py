@@ -1,14 +1,13 @@
 # ruff: noqa: S101 (a test suite that ships with the package)
 """What `claimable` promises."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.rows import IndexRows, RowChanges
-from squidmesh_storage.api import Batch, Candidate, Committed, Conflict, Journal
+from squidmesh_storage.api import Candidate, Choice, Committed, Conflict, Journal, Offered
 from squidmesh_storage.conformance.kit import (
     Clock,
     Promises,
@@ -16,11 +15,11 @@ from squidmesh_storage.conformance.kit import (
     commit,
     first,
     head_of,
+    hold,
     key,
     keys_of,
     look,
     look_and_tell,
-    on,
     puts,
     run_id,
     then,
@@ -200,8 +199,8 @@ class ClaimPromises(Promises):
     ) -> None:
         """There is nothing to decide."""
 
-        def decide(candidates: Sequence[Candidate], _now: datetime) -> Sequence[Batch]:
-            raise AssertionError(f"asked about {candidates}")
+        def decide(offered: Offered) -> Choice:
+            raise AssertionError(f"asked about {offered}")
 
         claimed = journal.claimable(("default",), ("act",), 5, decide)
 
@@ -212,9 +211,10 @@ class ClaimPromises(Promises):
         commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
         readings: list[datetime] = []
 
-        def claim(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-            readings.append(now)
-            return [_claim(one, now + 30 * SECOND) for one in candidates]
+        def claim(offered: Offered) -> Choice:
+            readings.append(offered.now)
+            until = offered.now + 30 * SECOND
+            return Choice(batches=[hold(one, until) for one in offered.candidates])
 
         claimed = journal.claimable(("default",), ("act",), 5, claim)
 
@@ -232,9 +232,10 @@ class ClaimPromises(Promises):
             first(run_id(2), rows=puts(attempt(run_id(2)))),
         )
 
-        def claim(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-            stale = first(run_id(1), rows=puts(attempt(run_id(1), held_until=now + SECOND)))
-            return [stale, _claim(candidates[1], now + SECOND)]
+        def claim(offered: Offered) -> Choice:
+            until = offered.now + SECOND
+            stale = first(run_id(1), rows=puts(attempt(run_id(1), held_until=until)))
+            return Choice(batches=[stale, hold(offered.candidates[1], until)])
 
         claimed = journal.claimable(("default",), ("act",), 5, claim)
 
@@ -250,9 +251,9 @@ class ClaimPromises(Promises):
         commit(journal, begun)
         loaded = []
 
-        def decide(candidates: Sequence[Candidate], _now: datetime) -> Sequence[Batch]:
-            loaded.append(journal.load(candidates[0].row.run_id).head)
-            return ()
+        def decide(offered: Offered) -> Choice:
+            loaded.append(journal.load(offered.candidates[0].row.run_id).head)
+            return Choice()
 
         journal.claimable(("default",), ("act",), 5, decide)
 
@@ -262,9 +263,9 @@ class ClaimPromises(Promises):
         """It is told so, instead of waiting for itself for ever."""
         commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
 
-        def decide(_candidates: Sequence[Candidate], _now: datetime) -> Sequence[Batch]:
+        def decide(_offered: Offered) -> Choice:
             journal.append((first(run_id(2)),))
-            return ()
+            return Choice()
 
         with pytest.raises(RuntimeError, match="decide may call load"):
             journal.claimable(("default",), ("act",), 5, decide)
@@ -275,7 +276,7 @@ class ClaimPromises(Promises):
         begun = first(run_id(1), rows=puts(attempt(run_id(1))))
         commit(journal, begun)
 
-        def decide(_candidates: Sequence[Candidate], _now: datetime) -> Sequence[Batch]:
+        def decide(_offered: Offered) -> Choice:
             raise LookupError("planted")
 
         with pytest.raises(LookupError, match="planted"):
@@ -287,8 +288,9 @@ class ClaimPromises(Promises):
         """Attempts of one run are claimed together in one append."""
         commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
 
-        def decide(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-            return [_claim(candidates[0], now), _claim(candidates[0], now)]
+        def decide(offered: Offered) -> Choice:
+            (one,) = offered.candidates
+            return Choice(batches=[hold(one, offered.now), hold(one, offered.now)])
 
         with pytest.raises(ValueError, match="same run"):
             journal.claimable(("default",), ("act",), 5, decide)
@@ -321,8 +323,3 @@ class ClaimPromises(Promises):
         commit(journal, then(begun, at=now, rows=rows))
 
         assert (key(run_id(1), "b"),) == keys_of(look(journal))
-
-
-def _claim(candidate: Candidate, until: datetime) -> Batch:
-    row = attempt(candidate.row.run_id, held_until=until)
-    return on(candidate.row.run_id, candidate.head, rows=puts(row))

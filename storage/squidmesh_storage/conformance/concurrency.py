@@ -3,18 +3,19 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from threading import Barrier
 from typing import TypeVar
 
 from squidmesh_core.ids import AttemptKey, Revision
-from squidmesh_storage.api import Batch, Candidate, Committed, Conflict, Journal
+from squidmesh_storage.api import Batch, Choice, Committed, Conflict, Journal, Offered
 from squidmesh_storage.conformance.kit import (
     Promises,
     attempt,
     commit,
     first,
+    hold,
     key,
     on,
     puts,
@@ -101,15 +102,9 @@ class ConcurrencyPromises(Promises):
         def work() -> list[AttemptKey]:
             mine: list[AttemptKey] = []
 
-            def claim(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-                return [
-                    on(
-                        one.row.run_id,
-                        one.head,
-                        rows=puts(attempt(one.row.run_id, held_until=now + timedelta(hours=1))),
-                    )
-                    for one in candidates
-                ]
+            def claim(offered: Offered) -> Choice:
+                until = offered.now + timedelta(hours=1)
+                return Choice(batches=[hold(one, until) for one in offered.candidates])
 
             for _ in runs:  # more often than needed, so that all get their turn
                 outcomes = journal.claimable(("default",), ("act",), 3, claim).outcomes

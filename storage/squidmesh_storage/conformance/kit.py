@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from squidmesh_core.ids import (
     BEGINNING,
@@ -30,7 +30,7 @@ from squidmesh_core.protocol.rows import (
     RunRow,
     RunStatus,
 )
-from squidmesh_storage.api import Batch, Candidate, Claimed, Committed, Journal
+from squidmesh_storage.api import Batch, Candidate, Choice, Claimed, Committed, Journal, Offered
 
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_ROWS: Final = RowChanges()
@@ -269,12 +269,18 @@ def look_and_tell(
     """The candidates of some queues, and what `claimable` returned; nothing is claimed."""
     seen: list[Candidate] = []
 
-    def decide(candidates: Sequence[Candidate], _now: datetime) -> Sequence[Batch]:
-        seen.extend(candidates)
-        return ()
+    def decide(offered: Offered) -> Choice:
+        seen.extend(offered.candidates)
+        return Choice()
 
     claimed = journal.claimable(queues or ("default",), actions, limit, decide)
     return tuple(seen), claimed
+
+
+def hold(candidate: Candidate, until: datetime) -> Batch:
+    """The append that claims a candidate until an instant."""
+    row = evolve(candidate.row, held_until=until)
+    return on(row.run_id, candidate.head, rows=puts(row))
 
 
 def keys_of(candidates: Sequence[Candidate]) -> tuple[AttemptKey, ...]:

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision
-from squidmesh_storage.api import Journal, Loaded
+from squidmesh_storage.api import Choice, Journal, Loaded
 from squidmesh_storage.conformance.kit import (
     Promises,
     commit,
@@ -129,7 +129,7 @@ class LoadPromises(Promises):
         for use in (
             lambda: journal.load(run_id(1)),
             lambda: journal.append((first(run_id(1)),)),
-            lambda: journal.claimable(("default",), (), 1, lambda _, __: ()),
+            lambda: journal.claimable(("default",), (), 1, lambda _: Choice()),
             journal.now,
         ):
             with pytest.raises(StorageError, match="closed"):

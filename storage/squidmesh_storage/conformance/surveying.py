@@ -8,7 +8,7 @@ import pytest
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import AttemptRow, RowChanges
-from squidmesh_storage.api import Journal, Quarantine, RunFilter
+from squidmesh_storage.api import Depth, Journal, Quarantine, RunFilter
 from squidmesh_storage.conformance.kit import (
     Promises,
     attempt,
@@ -26,6 +26,7 @@ from squidmesh_storage.conformance.kit import (
 
 NEWER = CODEC_VERSION + 1
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 
 
 class SurveyPromises(Promises):
@@ -129,11 +130,41 @@ class SurveyPromises(Promises):
         assert (run_id(2),) == survey.newer
         assert survey.waiting_since is None
 
+    def test_a_survey_says_how_much_lies_in_each_queue(self, journal: Journal) -> None:
+        """Claimable, for later, or held; nothing of what nobody here may claim."""
+        now = journal.now()
+        rows = (
+            attempt(run_id(1), step="a", visible_at=now - 7 * SECOND),
+            attempt(run_id(1), step="b", visible_at=now - 9 * SECOND, held_until=now - SECOND),
+            attempt(run_id(1), step="c", visible_at=now + HOUR),
+            attempt(run_id(1), step="d", held_until=now + HOUR),
+            attempt(run_id(1), step="e", held_until=now + HOUR),
+            attempt(run_id(1), step="f", queue="mail", held_until=now - SECOND),
+            attempt(run_id(1), step="g", queue="later", visible_at=now + HOUR),
+        )
+        over = attempt(run_id(4), queue="later", visible_at=now - SECOND)
+        marked, newer = (attempt(run_id(n), visible_at=now - 99 * SECOND) for n in (2, 3))
+        commit(
+            journal,
+            first(run_id(1), at=now, rows=puts(*rows)),
+            first(run_id(2), at=now, rows=puts(marked)),
+            first(run_id(4), at=now - HOUR, rows=puts(over)),
+            first(run_id(3), at=now, rows=puts(newer), codec=NEWER),
+        )
+        journal.quarantine(run_id(2), Quarantine(revision=None, reason="damaged"))
+
+        assert {
+            "default": Depth(waiting=2, delayed=1, held=2, since=now - 7 * SECOND),
+            "mail": Depth(waiting=1),
+            "later": Depth(waiting=1, delayed=1, since=now - SECOND),
+        } == dict(journal.survey().queues)
+
     def test_an_empty_survey_is_empty(self, journal: Journal) -> None:
         """Nothing runs, nothing waits."""
         survey = journal.survey()
 
         assert (survey.runs, survey.actions, survey.waiting_since) == ({}, {}, None)
+        assert survey.queues == {}
 
 
 def _row(number: int, kind: str, now: datetime) -> AttemptRow:

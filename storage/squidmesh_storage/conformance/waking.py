@@ -23,6 +23,18 @@ class WakePromises(Promises):
         with journal.listen(("default",)) as wakeups:
             assert not wakeups.wait(0)
 
+    def test_a_listener_says_how_long_it_may_be_believed(self, journal: Journal) -> None:
+        """In seconds: hints may be missed, so whoever waits looks now and then."""
+        with journal.listen(("default",)) as wakeups:
+            assert 0 < wakeups.longest < 3_600
+
+    def test_a_listener_can_be_rung(self, journal: Journal) -> None:
+        """By whoever has something to tell the one that waits."""
+        with journal.listen(("default",)) as wakeups:
+            wakeups.ring()
+
+            assert wakeups.wait(5)
+
     def test_an_append_of_claimable_work_wakes_a_listener(self, journal: Journal) -> None:
         """Even if it came before the wait; a hint is used up by waiting."""
         with journal.listen(("mail", "default")) as wakeups:

@@ -5,12 +5,15 @@ The SQLite adapter: journals in one local file, with full durability.
     database.py     one writer connection, some readers; transactions, checkpoints
     appends.py      appends and index rows, in one transaction
     claims.py       what may be claimed, and when next
+    lanes.py        the same of queues with limits
+    facts.py        records outside runs
     loading.py      reading one journal     listing.py    pages of runs
     schema.py       tables and migrations   files.py      may this path be used?
+    joined.py       sharing a transaction with a host
     connection.py   settings; errors        rows.py       records as rows
 """
 
 from squidmesh_storage.sqlite.journal import SqliteJournal
-from squidmesh_storage.sqlite.schema import MIGRATIONS, Migration, Plan, migrate, plan
+from squidmesh_storage.sqlite.schema import MIGRATIONS, Migration, Plan, migrate, plan, script
 
-__all__ = ["MIGRATIONS", "Migration", "Plan", "SqliteJournal", "migrate", "plan"]
+__all__ = ["MIGRATIONS", "Migration", "Plan", "SqliteJournal", "migrate", "plan", "script"]

@@ -1,10 +1,14 @@
 """Writing appends and index rows, inside a transaction that somebody else began."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 
-from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.ids import BEGINNING, Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import (
     AttemptRow,
     CorrelationRow,
@@ -23,6 +27,18 @@ from squidmesh_storage.sqlite.rows import (
 )
 from squidmesh_storage.sqlite.statements import SQL
 
+#: What forgets each thing that is kept of one run.
+_ALL_OF_A_RUN: Final = (
+    "clear_journal",
+    "clear_waiting",
+    "clear_held",
+    "clear_tags",
+    "clear_correlations",
+    "drop_run",
+    "drop_checkpoint",
+    "drop_quarantine",
+)
+
 
 def write(
     connection: sqlite3.Connection, batches: Sequence[Batch], stored_at: datetime
@@ -39,6 +55,12 @@ def head_of(connection: sqlite3.Connection, run_id: RunId) -> Head | None:
     return None if row is None else head_from(row)
 
 
+def heads_of(connection: sqlite3.Connection, runs: Collection[RunId]) -> dict[RunId, Head]:
+    """Where some journals stand, of those that there are."""
+    rows = connection.execute(SQL["heads"], (json.dumps(list(runs)),))
+    return {RunId(run_id): head_from((last, digest, at)) for run_id, last, digest, at in rows}
+
+
 def replace_rows(
     connection: sqlite3.Connection, run_id: RunId, rows: IndexRows, at: datetime
 ) -> None:
@@ -47,6 +69,25 @@ def replace_rows(
         connection.execute(SQL[statement], (run_id,))
     changes = RowChanges(run=rows.run, put=rows.attempts, correlations=rows.correlations)
     _change(connection, run_id, changes, at)
+
+
+def remove(
+    connection: sqlite3.Connection,
+    run_id: RunId,
+    revision: Revision,
+    tombstone: AppendRecord | None,
+    stored_at: datetime,
+) -> bool:
+    """Forget a run if that is its head, and put the tombstone in its journal's place."""
+    head = head_of(connection, run_id)
+    if head is None or head.revision != revision:
+        return False
+    for statement in _ALL_OF_A_RUN:
+        connection.execute(SQL[statement], (run_id,))
+    if tombstone is not None:
+        values = record_values(tombstone, micros(stored_at))
+        connection.execute(SQL["append"], (*values, CODEC_VERSION, BEGINNING, run_id, run_id))
+    return True
 
 
 def in_doubt(outcomes: Sequence[Outcome], batches: Sequence[Batch]) -> tuple[Outcome, ...]:

@@ -2,7 +2,8 @@
 Which attempts may be claimed, and when to look again.
 
 One queue at a time: within a queue the index gives the claim order, so that only
-the first few rows of a long backlog are ever read.
+the first few rows of a long backlog are ever read.  A queue with settings is read
+once more, key by key (lanes.py).
 """
 
 import json
@@ -12,11 +13,12 @@ from datetime import datetime
 
 from attrs import frozen
 
-from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_core.protocol.rows import AttemptRow, Head
-from squidmesh_storage.api import Candidate
-from squidmesh_storage.sqlite.appends import head_of
+from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_storage.api import Candidate, Offered
+from squidmesh_storage.lanes import claim_order
+from squidmesh_storage.sqlite import lanes
+from squidmesh_storage.sqlite.appends import heads_of
 from squidmesh_storage.sqlite.rows import attempt_from, instant, micros
 from squidmesh_storage.sqlite.statements import SQL
 
@@ -65,33 +67,30 @@ def promote(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> No
         connection.execute(SQL["promote"], {"queue": queue, "now": micros(now)})
 
 
-def candidates(
-    connection: sqlite3.Connection, wanted: Wanted, now: datetime
-) -> tuple[Candidate, ...]:
-    """The attempts to claim, in claim order, each with its run's head."""
+def offered(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> Offered:
+    """The attempts to choose from, in claim order, and the lanes among the queues."""
     rows = _rows(connection, wanted, now)
-    rows.sort(key=lambda row: (row.priority, row.visible_at, row.run_id, row.attempt_key))
-    heads: dict[RunId, Head | None] = {}
-    found: list[Candidate] = []
-    for row in rows[: wanted.limit]:
-        if row.run_id not in heads:
-            heads[row.run_id] = head_of(connection, row.run_id)
-        head = heads[row.run_id]
-        if head is not None:
-            found.append(Candidate(row=row, head=head))
-    return tuple(found)
+    among = lanes.among(connection, wanted.queues, now) if rows else ()
+    limited = {lane.queue for lane in among}
+    rows = sorted((row for row in rows if row.queue not in limited), key=claim_order)
+    del rows[wanted.limit :]
+    for queue in limited:
+        rows += lanes.offered(connection, queue, wanted.actions, wanted.limit, now)
+    rows.sort(key=claim_order)
+    heads = heads_of(connection, {row.run_id for row in rows}) if rows else {}
+    candidates = tuple(Candidate(row=row, head=heads[row.run_id]) for row in rows)
+    return Offered(candidates=candidates, lanes=among, now=now)
 
 
 def next_due(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> datetime | None:
     """The first instant after `now` at which something of these queues becomes due."""
     stored = [
-        row[0]
+        at
         for queue in wanted.queues
-        for statement in ("next_delayed", "next_expiry")
-        for row in connection.execute(
-            SQL[statement], {"queue": queue, "now": micros(now), "codec": CODEC_VERSION}
-        )
-        if row[0] is not None
+        for at in connection.execute(
+            SQL["next_due"], {"queue": queue, "now": micros(now), "codec": CODEC_VERSION}
+        ).fetchone()
+        if at is not None
     ]
     return instant(min(stored)) if stored else None
 

@@ -13,6 +13,9 @@ BUSY_SECONDS: Final = 10.0
 _LOG_BYTES: Final = 16 * 2**20
 #: The first version with STRICT tables.
 _OLDEST: Final = (3, 37)
+#: Bytes that are no text stand in the journal of one damaged run; an error would be
+#: one of every run beside it.  A body that was altered breaks its chain.
+READ_TEXT: Final = partial(str, encoding="utf-8", errors="replace")
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -52,9 +55,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _configure(connection: sqlite3.Connection, path: Path | None) -> None:
-    # Bytes that are no text stand in the journal of one damaged run; an error here
-    # would be one of every run beside it.  A body that was altered breaks its chain.
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    connection.text_factory = READ_TEXT
     # Checkpoints race with commits in SQLite before 3.51.3 (the WAL-reset bug), so
     # none comes by itself: `Writer` makes them, under the write lock.
     connection.execute("pragma wal_autocheckpoint = 0")

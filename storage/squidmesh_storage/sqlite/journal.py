@@ -7,6 +7,7 @@ merged by `Committer`; reads have connections of their own.
 """
 
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -16,25 +17,30 @@ from typing import Final
 from squidmesh_core.errors import OutcomeUnknown, StorageError
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows, RunRow
 from squidmesh_storage.api import (
     Batch,
     Checkpoint,
+    Choice,
     Claimed,
     DecideClaims,
+    Joined,
     ListPage,
     Loaded,
     Outcome,
     Quarantine,
+    Record,
     RunFilter,
     Survey,
     Wakeups,
 )
 from squidmesh_storage.committer import Committer, Write
+from squidmesh_storage.lanes import earliest
 from squidmesh_storage.problems import check_runs_differ, closed
 from squidmesh_storage.sqlite import (
     appends,
     claims,
+    facts,
     files,
     listing,
     loading,
@@ -112,12 +118,12 @@ class SqliteJournal:
 
     def load(self, run_id: RunId, after: Revision = BEGINNING, *, whole: bool = False) -> Loaded:
         """See `Journal.load`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return loading.load(connection, run_id, after, whole=whole)
 
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """See `Journal.stored`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return loading.stored(connection, run_id, after, limit)
 
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
@@ -136,51 +142,54 @@ class SqliteJournal:
     ) -> Claimed:
         """See `Journal.claimable`; while there is nothing to claim, it only reads."""
         process, wanted = self._process, claims.Wanted.of(queues, actions, limit)
-        with process.readers.snapshot() as connection:
+        with self._reading() as connection:
             now = at or self._clock()
             if not claims.anything(connection, wanted, now):
                 return Claimed(
                     outcomes=(), now=now, next_due=claims.next_due(connection, wanted, now)
                 )
-        batches: Sequence[Batch] = ()
+        choice = Choice()
         outcomes: tuple[Outcome, ...] = ()
         next_due: datetime | None = None
         try:
-            with process.writer.transaction() as connection:
+            with self._writing() as connection:
                 now = at or self._clock()
                 claims.promote(connection, wanted, now)
-                candidates = claims.candidates(connection, wanted, now)
-                batches = decide(candidates, now) if candidates else ()
-                check_runs_differ(batches)
-                outcomes = appends.write(connection, batches, now)
-                next_due = claims.next_due(connection, wanted, now)
+                offered = claims.offered(connection, wanted, now)
+                if offered.candidates:
+                    choice = decide(offered)
+                check_runs_differ(choice.batches)
+                outcomes = appends.write(connection, choice.batches, now)
+                for record in choice.records:
+                    facts.put(connection, record.kind, record.key, record.body)
+                next_due = earliest(claims.next_due(connection, wanted, now), choice.next_due)
         except OutcomeUnknown:
-            outcomes = appends.in_doubt(outcomes, batches)
-        process.bell.ring_for(batches)
+            outcomes = appends.in_doubt(outcomes, choice.batches)
+        process.bell.ring_for(choice.batches)
         return Claimed(outcomes=outcomes, now=now, next_due=next_due)
 
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             row = connection.execute(SQL["find"], (run_id, append_id)).fetchone()
         return None if row is None else Revision(row[0])
 
     def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
         """See `Journal.run_ids`."""
         asked = {"after": after or "", "limit": limit}
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return tuple(RunId(row[0]) for row in connection.execute(SQL["run_ids"], asked))
 
     # -- the index
 
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
         """See `Journal.runs`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return listing.page(connection, where, cursor, limit)
 
     def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             run = connection.execute(SQL["run"], (run_id,)).fetchone()
             attempts = connection.execute(SQL["attempts"], (run_id, run_id)).fetchall()
             correlations = connection.execute(SQL["correlations"], (run_id,)).fetchall()
@@ -195,14 +204,14 @@ class SqliteJournal:
     ) -> tuple[CorrelationRow, ...]:
         """See `Journal.correlated`."""
         asked = (workflow, node, correlation, limit)
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             rows = connection.execute(SQL["correlated"], asked).fetchall()
         return tuple(correlation_from(row) for row in rows)
 
     def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """See `Journal.index`."""
         process = self._process
-        with process.writer.transaction() as connection:
+        with self._writing() as connection:
             head = appends.head_of(connection, run_id)
             if head is None or head.revision != revision:
                 return False
@@ -217,16 +226,28 @@ class SqliteJournal:
         else:
             self._execute("put_quarantine", run_id, mark.revision, mark.reason)
 
+    def finished(
+        self, before: datetime, limit: int, *, after: tuple[datetime, RunId] | None = None
+    ) -> tuple[RunRow, ...]:
+        """See `Journal.finished`."""
+        with self._process.readers.snapshot() as connection:
+            return listing.finished(connection, before, limit, after)
+
+    def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
+        """See `Journal.remove`."""
+        with self._process.writer.transaction() as connection:
+            return appends.remove(connection, run_id, revision, tombstone, self._clock())
+
     def survey(self) -> Survey:
         """See `Journal.survey`; the facts are SQLite's own, and the files' sizes in bytes."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return surveying.survey(connection, self._path, self._clock())
 
     # -- beside the journals
 
     def definition(self, fingerprint: Fingerprint) -> str | None:
         """See `Journal.definition`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             row = connection.execute(SQL["definition"], (fingerprint,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -237,7 +258,7 @@ class SqliteJournal:
 
     def checkpoint(self, run_id: RunId) -> Checkpoint | None:
         """See `Journal.checkpoint`."""
-        with self._process.readers.snapshot() as connection:
+        with self._reading() as connection:
             return loading.stored_checkpoint(connection, run_id)
 
     def put_checkpoint(self, run_id: RunId, checkpoint: Checkpoint) -> None:
@@ -255,6 +276,27 @@ class SqliteJournal:
         """See `Journal.delete_checkpoint`."""
         self._execute("drop_checkpoint", run_id)
 
+    def records(self, kind: str) -> tuple[Record, ...]:
+        """See `Journal.records`."""
+        with self._process.readers.snapshot() as connection:
+            return facts.of_kind(connection, kind)
+
+    def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
+        """See `Journal.put_record`."""
+        process = self._process
+        with process.writer.transaction() as connection:
+            stored = facts.put(connection, kind, key, body, expected)
+        process.bell.ring_for_record(kind, key)
+        return stored
+
+    def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
+        """See `Journal.drop_record`."""
+        process = self._process
+        with process.writer.transaction() as connection:
+            dropped = facts.drop(connection, kind, key, expected)
+        process.bell.ring_for_record(kind, key)
+        return dropped
+
     def now(self) -> datetime:
         """See `Journal.now`: the clock given, by default the machine's."""
         self._check_open()
@@ -263,6 +305,20 @@ class SqliteJournal:
     def listen(self, queues: Sequence[str]) -> AbstractContextManager[Wakeups]:
         """See `Journal.listen`: hints from this process only, so poll as well."""
         return self._process.bell.listen(queues)
+
+    def transaction(self, connection: object) -> Joined:
+        """See `Journal.transaction`; a file only, and the host's connection is to that file."""
+        from squidmesh_storage.sqlite.joined import join  # it is made of this class
+
+        self._check_open()
+        return join(self, self._path, connection)
+
+    def lend(self) -> AbstractContextManager[Joined]:
+        """See `Journal.lend`; until its end nobody else writes to the file."""
+        from squidmesh_storage.sqlite.joined import lend
+
+        self._check_open()
+        return lend(self, self._path)
 
     def close(self) -> None:
         """See `Journal.close`."""
@@ -289,6 +345,12 @@ class SqliteJournal:
             self._present = _Process(self._path, self._write)
         return self._present
 
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._process.readers.snapshot()
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._process.writer.transaction()
+
     def _check_open(self) -> None:
         if self._closed:
             raise closed(self.url)
@@ -298,7 +360,7 @@ class SqliteJournal:
         process = self._process
         outcomes: tuple[Outcome, ...] = ()
         try:
-            with process.writer.transaction() as connection:
+            with self._writing() as connection:
                 outcomes = appends.write(connection, batches, self._clock())
         except OutcomeUnknown:
             return appends.in_doubt(outcomes, batches)
@@ -306,5 +368,5 @@ class SqliteJournal:
         return outcomes
 
     def _execute(self, name: str, *values: Value) -> None:
-        with self._process.writer.transaction() as connection:
+        with self._writing() as connection:
             connection.execute(SQL[name], values)

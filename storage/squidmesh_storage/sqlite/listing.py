@@ -1,10 +1,11 @@
-"""Pages of runs, newest first, by key and never by offset."""
+"""Pages of runs, the newest or the first to end first, by key and never by offset."""
 
 import sqlite3
 from datetime import datetime
 from typing import Final, cast
 
 from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.rows import RunRow
 from squidmesh_storage.api import Listed, ListPage, RunFilter
 from squidmesh_storage.sqlite.rows import Value, head_from, micros, quarantine_from, run_from
 from squidmesh_storage.sqlite.statements import SQL
@@ -25,6 +26,8 @@ _CLAUSES: Final = {
 _ORDER: Final = "order by r.created_at desc, r.run_id desc limit :limit"
 #: After every instant that a datetime can hold.
 _NEWEST: Final = 2**63 - 1
+#: Before every one.
+_OLDEST: Final = -(2**63)
 
 
 def statement(where: RunFilter) -> str:
@@ -45,6 +48,18 @@ def page(
     items = tuple(_listed(row) for row in rows[:limit])
     last = items[-1].row if len(rows) > limit and items else None
     return ListPage(items=items, next=None if last is None else (last.created_at, last.run_id))
+
+
+def finished(
+    connection: sqlite3.Connection,
+    before: datetime,
+    limit: int,
+    after: tuple[datetime, RunId] | None,
+) -> tuple[RunRow, ...]:
+    """Runs by their end, the oldest first, beyond a cursor."""
+    ended_at, run_id = (_OLDEST, "") if after is None else (micros(after[0]), str(after[1]))
+    asked = {"before": micros(before), "ended_at": ended_at, "run_id": run_id, "limit": limit}
+    return tuple(run_from(row) for row in connection.execute(SQL["finished"], asked))
 
 
 def _values(

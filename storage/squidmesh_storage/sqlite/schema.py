@@ -8,36 +8,14 @@ are the same by construction.  An older file is never changed unasked.
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
-
-from attrs import frozen
+from typing import Final
 
 from squidmesh_core.errors import StorageError
+from squidmesh_storage.migrations import Migration, Plan, behind
+from squidmesh_storage.migrations import planned as migrations_lacking
 from squidmesh_storage.sqlite import files
 from squidmesh_storage.sqlite.connection import connect, translated
 from squidmesh_storage.sqlite.statements import read_sql
-
-
-@frozen(kw_only=True)
-class Migration:
-    """One numbered change of the tables."""
-
-    number: int
-    #: Expand: older processes go on working beside it.  Contract: they must be gone.
-    kind: Literal["expand", "contract"]
-    title: str
-    sql: str
-
-
-@frozen(kw_only=True)
-class Plan:
-    """What a migration does, or has done."""
-
-    #: Number of the newest migration in the file; 0: it has no tables of ours.
-    found: int
-    wanted: int
-    steps: tuple[Migration, ...]
-
 
 #: In order, numbered from 1 without gaps.
 MIGRATIONS: Final[tuple[Migration, ...]] = (
@@ -53,7 +31,15 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         title="what a message finds a run by, where damage begins, who can read an append",
         sql=read_sql("migrations", "0002_what_finds_a_run.sql"),
     ),
+    Migration(
+        number=3,
+        kind="expand",
+        title="small facts outside runs, queues with limits, runs in the order they ended",
+        sql=read_sql("migrations", "0003_records_and_lanes.sql"),
+    ),
 )
+
+_MARK: Final = "update squidmesh_schema set version = {version:d}"
 
 
 def plan(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
@@ -89,6 +75,20 @@ def migrate(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> P
         connection.close()
 
 
+def script(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> str:
+    """
+    What `migrate` would execute.
+
+    Raises:
+        StorageError: The file is missing, or holds a newer schema.
+    """
+    lacking = plan(path, migrations)
+    if not lacking.steps:
+        return ""
+    texts = (step.sql.strip() for step in lacking.steps)
+    return "\n\n".join(("begin immediate;", *texts, _marked(lacking.wanted) + ";", "commit;"))
+
+
 def ensure(
     connection: sqlite3.Connection,
     path: Path | None,
@@ -105,7 +105,7 @@ def ensure(
     try:
         steps = planned(connection, migrations)
         if steps.found and steps.steps and not may_migrate:
-            raise _behind(steps, path)
+            raise behind(steps, str(path), f"sqlite:///{path}")
         if steps.steps:
             migrate_here(connection, migrations)
     except sqlite3.Error as error:
@@ -119,17 +119,7 @@ def planned(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
     Raises:
         StorageError: `schema_ahead`.
     """
-    found, wanted = _found(connection), migrations[-1].number
-    if found > wanted:
-        raise StorageError(
-            f"the tables are of schema {found}, newer than this squidmesh, which knows {wanted}; "
-            "upgrade squidmesh; nothing was changed",
-            "schema_ahead",
-            {"found": found, "wanted": wanted},
-        )
-    return Plan(
-        found=found, wanted=wanted, steps=tuple(one for one in migrations if one.number > found)
-    )
+    return migrations_lacking(migrations, _found(connection))
 
 
 def migrate_here(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Plan:
@@ -146,7 +136,7 @@ def migrate_here(connection: sqlite3.Connection, migrations: Sequence[Migration]
         for migration in done.steps:
             for statement in _statements(migration.sql):
                 connection.execute(statement)
-        connection.execute("update squidmesh_schema set version = ?", (done.wanted,))
+        connection.execute(_marked(done.wanted))
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
@@ -161,6 +151,10 @@ def _found(connection: sqlite3.Connection) -> int:
         return 0
     (version,) = connection.execute("select version from squidmesh_schema").fetchone()
     return int(version)
+
+
+def _marked(version: int) -> str:
+    return _MARK.format(version=version)
 
 
 def _statements(script: str) -> list[str]:
@@ -185,11 +179,13 @@ def _connect_existing(path: str | Path) -> sqlite3.Connection:
     return connect(file)
 
 
-def _behind(steps: Plan, path: Path | None) -> StorageError:
-    command = f"squidmesh migrate sqlite:///{path}"
-    return StorageError(
-        f"{path} has tables of schema {steps.found}, and this squidmesh needs {steps.wanted}; "
-        f"run `{command}`; nothing was changed",
-        "schema_behind",
-        {"found": steps.found, "wanted": steps.wanted, "command": command},
-    )
+__all__ = [
+    "MIGRATIONS",
+    "Migration",
+    "Plan",
+    "ensure",
+    "migrate",
+    "migrate_here",
+    "plan",
+    "planned",
+]

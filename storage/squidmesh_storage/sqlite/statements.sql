@@ -15,6 +15,13 @@ where run_id = ?
 order by first desc
 limit 1;
 
+-- heads: Where some journals stand.
+select j.run_id, j.last, lower(hex(j.hash)), j.at
+from json_each(?) as asked
+cross join squidmesh_journal as j
+    on j.run_id = asked.value
+    and j.first = (select max(first) from squidmesh_journal where run_id = asked.value);
+
 -- before: The last append that begins at or before a revision.
 select first, last, append_id, at, body, lower(hex(hash))
 from squidmesh_journal
@@ -41,6 +48,9 @@ from squidmesh_journal
 where run_id = ? and append_id = ?
 order by first desc
 limit 1;
+
+-- clear_journal: Forget the appends of a run.
+delete from squidmesh_journal where run_id = ?;
 
 -- run_ids: Ids of runs in order, by one seek into the index for each.
 with recursive walk (run_id, number) as (
@@ -184,6 +194,16 @@ cross join squidmesh_journal as j
 left join squidmesh_quarantine as q on q.run_id = r.run_id
 where (r.created_at, r.run_id) < (:created_at, :run_id);
 
+-- finished: Runs that ended before an instant and beyond a cursor, the oldest end first.
+select
+    run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+from squidmesh_runs as r
+where ended_at < :before and (ended_at, run_id) > (:ended_at, :run_id)
+    and exists (select 1 from squidmesh_journal as j where j.run_id = r.run_id)
+order by ended_at, run_id
+limit :limit;
+
 -- due: Attempts to claim in one queue, in claim order.
 select run_id, attempt_key, queue, action, priority, visible_at, partition_key, null
 from squidmesh_waiting as w
@@ -227,27 +247,86 @@ select exists (
 update squidmesh_waiting set due = 1
 where due = 0 and queue = :queue and visible_at <= :now;
 
--- next_delayed: When the next delayed attempt of one queue becomes visible.
-select visible_at
-from squidmesh_waiting as w
-where due = 0 and queue = :queue and visible_at > :now
-    and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-    and (
-        select j.codec from squidmesh_journal as j
-        where j.run_id = w.run_id order by j.first desc limit 1
-    ) <= :codec
-order by visible_at
-limit 1;
+-- next_due: When the next delayed attempt of one queue becomes visible; when its next lease is past.
+select
+    (
+        select visible_at
+        from squidmesh_waiting as w
+        where due = 0 and queue = :queue and visible_at > :now
+            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh_journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= :codec
+        order by visible_at
+        limit 1
+    ),
+    (
+        select min(held_until)
+        from squidmesh_held as h
+        where queue = :queue and held_until > :now
+            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = h.run_id)
+            and (
+                select j.codec from squidmesh_journal as j
+                where j.run_id = h.run_id order by j.first desc limit 1
+            ) <= :codec
+    );
 
--- next_expiry: When the next lease in one queue is past.
-select min(held_until)
-from squidmesh_held as h
-where queue = :queue and held_until > :now
-    and not exists (select 1 from squidmesh_quarantine as q where q.run_id = h.run_id)
-    and (
-        select j.codec from squidmesh_journal as j
-        where j.run_id = h.run_id order by j.first desc limit 1
-    ) <= :codec;
+-- lanes: The settings of those of some queues that have any, and what earlier claims left.
+select q.key, q.body, q.version, s.body, s.version
+from squidmesh_records as q
+left join squidmesh_records as s on s.kind = :state and s.key = q.key
+where q.kind = :settings and q.key in (select value from json_each(:queues))
+order by q.key;
+
+-- held_by_key: How many attempts of one queue are held, by partition key.
+select partition_key, count(*)
+from squidmesh_held
+where queue = ? and held_until > ?
+group by partition_key;
+
+-- many_keys: Whether more than so many partition keys wait in one queue.
+with recursive keys (partition_key) as (
+    select (select min(partition_key) from squidmesh_waiting where due = 1 and queue = :queue)
+    union all
+    select (
+        select min(w.partition_key) from squidmesh_waiting as w
+        where due = 1 and queue = :queue and w.partition_key > keys.partition_key
+    )
+    from keys where keys.partition_key is not null
+)
+select count(*) > :many from (select 1 from keys limit :many + 1);
+
+-- due_by_key: The first attempts to claim of each partition key in one queue, in claim order.
+with recursive keys (partition_key) as (
+    select (select min(partition_key) from squidmesh_waiting where due = 1 and queue = :queue)
+    union all
+    select (
+        select min(w.partition_key) from squidmesh_waiting as w
+        where due = 1 and queue = :queue and w.partition_key > keys.partition_key
+    )
+    -- The null that ends the walk stands for the attempts without a key.
+    from keys where keys.partition_key is not null
+)
+select
+    w.run_id, w.attempt_key, w.queue, w.action, w.priority, w.visible_at, w.partition_key, null
+from keys
+cross join squidmesh_waiting as w
+where (w.run_id, w.attempt_key) in (
+    select l.run_id, l.attempt_key
+    from squidmesh_waiting as l
+    where l.due = 1 and l.queue = :queue and l.partition_key is keys.partition_key
+        and (l.action is null or l.action in (select value from json_each(:actions)))
+        and not exists (select 1 from squidmesh_quarantine as q where q.run_id = l.run_id)
+        and (
+            select j.codec from squidmesh_journal as j
+            where j.run_id = l.run_id order by j.first desc limit 1
+        ) <= :codec
+    order by l.priority, l.visible_at, l.run_id, l.attempt_key
+    limit :each
+)
+order by w.priority, w.visible_at, w.run_id, w.attempt_key
+limit :limit;
 
 -- quarantine: Where and why a run is marked as unreadable.
 select revision, reason from squidmesh_quarantine where run_id = ?;
@@ -280,6 +359,24 @@ on conflict (run_id) do update set
 -- drop_checkpoint: Forget the stored state of a run.
 delete from squidmesh_checkpoints where run_id = ?;
 
+-- records: The records of a kind, by key.
+select key, body, version from squidmesh_records where kind = ? order by key;
+
+-- record: The version of a record.
+select version from squidmesh_records where kind = ? and key = ?;
+
+-- put_record: Store a record, if its version is the one expected; 0: there is none, null: any.
+insert into squidmesh_records (kind, key, version, body)
+select :kind, :key, 1, :body
+where :expected is null or :expected = coalesce(
+    (select version from squidmesh_records where kind = :kind and key = :key), 0
+)
+on conflict (kind, key) do update set version = version + 1, body = excluded.body;
+
+-- drop_record: Forget a record, if its version is the one expected; null: any.
+delete from squidmesh_records
+where kind = :kind and key = :key and (:expected is null or version = :expected);
+
 -- survey_schema: The number of the newest migration.
 select version from squidmesh_schema;
 
@@ -309,12 +406,24 @@ from (
 )
 group by action;
 
--- survey_waiting: Since when the attempt has been claimable that has waited longest.
-select min(visible_at)
-from squidmesh_waiting as w
-where (due = 1 or visible_at <= :now)
-    and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
+-- survey_queues: How much lies in each queue, and how long the longest has been waiting.
+select queue, sum(ready), sum(delayed), sum(held), min(since)
+from (
+    select
+        run_id,
+        queue,
+        due = 1 or visible_at <= :now as ready,
+        due = 0 and visible_at > :now as delayed,
+        0 as held,
+        iif(due = 1 or visible_at <= :now, visible_at, null) as since
+    from squidmesh_waiting
+    union all
+    select run_id, queue, held_until <= :now, 0, held_until > :now, null
+    from squidmesh_held
+) as a
+where not exists (select 1 from squidmesh_quarantine as q where q.run_id = a.run_id)
     and (
         select j.codec from squidmesh_journal as j
-        where j.run_id = w.run_id order by j.first desc limit 1
-    ) <= :codec;
+        where j.run_id = a.run_id order by j.first desc limit 1
+    ) <= :codec
+group by queue;

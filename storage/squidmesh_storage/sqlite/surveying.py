@@ -7,7 +7,8 @@ from typing import Final
 
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_storage.api import Survey
+from squidmesh_storage.api import Depth, Survey
+from squidmesh_storage.lanes import earliest
 from squidmesh_storage.sqlite.rows import instant, micros, quarantine_from
 from squidmesh_storage.sqlite.statements import SQL
 
@@ -19,7 +20,9 @@ def survey(connection: sqlite3.Connection, path: Path | None, now: datetime) -> 
     """Count and look; from a snapshot that the caller holds."""
     asked = {"now": micros(now), "codec": CODEC_VERSION}
     (schema,) = connection.execute(SQL["survey_schema"]).fetchone()
-    (since,) = connection.execute(SQL["survey_waiting"], asked).fetchone()
+    queues = {
+        queue: _depth(*row) for queue, *row in connection.execute(SQL["survey_queues"], asked)
+    }
     return Survey(
         schema=schema,
         runs=dict(connection.execute(SQL["survey_runs"]).fetchall()),
@@ -32,8 +35,18 @@ def survey(connection: sqlite3.Connection, path: Path | None, now: datetime) -> 
             for (run_id,) in connection.execute(SQL["survey_newer"], {"codec": CODEC_VERSION})
         ),
         actions=dict(connection.execute(SQL["survey_actions"]).fetchall()),
-        waiting_since=None if since is None else instant(since),
+        queues=queues,
+        waiting_since=earliest(*(depth.since for depth in queues.values())),
         facts=_facts(connection, path),
+    )
+
+
+def _depth(waiting: int, delayed: int, held: int, since: int | None) -> Depth:
+    return Depth(
+        waiting=waiting,
+        delayed=delayed,
+        held=held,
+        since=None if since is None else instant(since),
     )
 
 

@@ -1,0 +1,71 @@
+"""
+Numbered changes of an adapter's tables, and which of them a database lacks.
+
+Each adapter has its own, and its own way to carry them out; what is the same for
+all is here.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import frozen
+
+from squidmesh_core.errors import StorageError
+
+
+@frozen(kw_only=True)
+class Migration:
+    """One numbered change of the tables."""
+
+    number: int
+    #: Expand: older processes go on working beside it.  Contract: they must be gone.
+    kind: Literal["expand", "contract"]
+    title: str
+    sql: str
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What a migration does, or has done."""
+
+    #: Number of the newest migration that is there; 0: there are no tables of ours.
+    found: int
+    wanted: int
+    steps: tuple[Migration, ...]
+
+
+def planned(migrations: Sequence[Migration], found: int, *, oldest: int | None = None) -> Plan:
+    """
+    Which migrations tables lack.
+
+    Args:
+        migrations: All that this release knows, in order.
+        found: Number of the newest one that is there; 0: there are no tables.
+        oldest: The number that a process has to know at least to work with what is
+            there; null: the newest one.
+
+    Raises:
+        StorageError: `schema_ahead`.
+    """
+    wanted = migrations[-1].number
+    if wanted < (found if oldest is None else oldest):
+        raise StorageError(
+            f"the tables are of schema {found}, newer than this squidmesh, which knows {wanted}; "
+            "upgrade squidmesh; nothing was changed",
+            "schema_ahead",
+            {"found": found, "wanted": wanted},
+        )
+    return Plan(
+        found=found, wanted=wanted, steps=tuple(one for one in migrations if one.number > found)
+    )
+
+
+def behind(plan: Plan, place: str, url: str) -> StorageError:
+    """Tables that lack something, and the command that brings them up to date."""
+    command = f"squidmesh migrate {url}"
+    return StorageError(
+        f"{place} has tables of schema {plan.found}, and this squidmesh needs {plan.wanted}; "
+        f"run `{command}`; nothing was changed",
+        "schema_behind",
+        {"found": plan.found, "wanted": plan.wanted, "command": command},
+    )

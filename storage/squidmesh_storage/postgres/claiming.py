@@ -1,0 +1,198 @@
+"""
+Claims: what may be claimed is locked, offered, decided and appended in one transaction.
+
+    glance ──nothing──▶ done                       one read, while there is nothing to do
+    begin ▸ lanes ▸ promote ▸ due ▸ expired        one trip; locked by others is skipped
+    decide
+    append ▸ lane records ▸ next due ▸ commit      one trip
+
+One queue at a time: within a queue the index gives the claim order, so that only
+the first few rows of a long backlog are ever read.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from attrs import Factory, frozen
+from psycopg.rows import TupleRow
+
+from squidmesh_core.errors import OutcomeUnknown
+from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_storage.api import (
+    Candidate,
+    Choice,
+    Claimed,
+    Committed,
+    DecideClaims,
+    Lane,
+    Offered,
+    Outcome,
+    Unknown,
+)
+from squidmesh_storage.lanes import SETTINGS, claim_order, earliest
+from squidmesh_storage.postgres import lanes
+from squidmesh_storage.postgres.appending import Appended, append_inside
+from squidmesh_storage.postgres.rows import attempt_from, head_from, texts
+from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, Call, Rows, Script, ask
+from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.postgres.upkeep import put_record_call
+from squidmesh_storage.problems import check_runs_differ
+
+#: What a claim's rows are known to lie behind: priority and visible instant.
+Watermark = tuple[int, datetime]
+#: Behind this lies everything.
+LOWEST: Final[Watermark] = (-(2**63), datetime.min.replace(tzinfo=UTC))
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What a worker asks for."""
+
+    queues: tuple[str, ...]
+    actions: frozenset[str]
+    limit: int
+    #: The instant to judge at; null: the clock's.
+    at: datetime | None
+    #: The name of this process.
+    listener: str
+    #: Where the rows of the queue begin, if it is only one.
+    watermark: Watermark = LOWEST
+
+    @classmethod
+    def of(
+        cls,
+        queues: Sequence[str],
+        actions: Collection[str],
+        limit: int,
+        at: datetime | None,
+        listener: str,
+    ) -> "Wanted":
+        """A request; naming a queue twice is asking once."""
+        return cls(
+            queues=tuple(dict.fromkeys(queues)),
+            actions=frozenset(actions),
+            limit=max(0, limit),
+            at=at,
+            listener=listener,
+        )
+
+    def values(self) -> dict[str, object]:
+        """What every statement of a claim may bind."""
+        return {
+            "queues": texts(self.queues),
+            "actions": texts(sorted(self.actions)),
+            "at": self.at,
+            "codec": str(CODEC_VERSION),
+            "settings": SETTINGS,
+        }
+
+
+@frozen(kw_only=True)
+class Taken:
+    """What a claim came to."""
+
+    claimed: Claimed
+    choice: Choice = Factory(Choice)
+    #: In claim order.
+    offered: tuple[Candidate, ...] = ()
+    awaited: bool = False
+
+
+def glance(sql: Statements, wanted: Wanted) -> Script[tuple[datetime, bool, datetime | None]]:
+    """The clock, whether anything can be claimed, and when something will be."""
+    ((now, anything, due_at),) = yield from ask(sql.call("glance", **wanted.values()))
+    return now, anything and wanted.limit > 0, due_at
+
+
+def claim(sql: Statements, wanted: Wanted, decide: DecideClaims) -> Script[Taken]:
+    """Hand what can be claimed to `decide`, and append what it returns."""
+    offered = yield from _offered(sql, wanted)
+    choice = decide(offered) if offered.candidates else Choice()
+    check_runs_differ(choice.batches)
+    appended = Appended(outcomes=())
+    if choice.batches:
+        # Of a lane more is offered than chosen; and all that is offered is locked.
+        appended = yield from append_inside(
+            sql, choice.batches, wanted.listener, locked=_only_claims(choice, offered)
+        )
+    records = tuple(put_record_call(sql, one.kind, one.key, one.body) for one in choice.records)
+    outcomes, due_at = appended.outcomes, None
+    asked = sql.call("next_due", **wanted.values(), now=offered.now)
+    try:
+        *_, ((due_at,),), _ = yield (*records, asked, COMMIT)
+    except OutcomeUnknown:
+        outcomes = _in_doubt(outcomes, choice)
+    claimed = Claimed(
+        outcomes=outcomes, now=offered.now, next_due=earliest(due_at, choice.next_due)
+    )
+    return Taken(
+        claimed=claimed, choice=choice, offered=offered.candidates, awaited=appended.awaited
+    )
+
+
+def _offered(sql: Statements, wanted: Wanted) -> Script[Offered]:
+    values = wanted.values()
+    opening = (
+        BEGIN,
+        sql.call("instant", at=wanted.at),
+        sql.call("lanes", **values),
+        sql.call("promote", **values),
+    )
+    expired = _limited(sql, "expired", wanted.limit, values)
+    if len(wanted.queues) == 1:
+        due = _due(sql, wanted, wanted.queues[0], wanted.limit)
+        answers = yield (*opening, due, expired)
+        _, ((now,),), settings, _, *rest = answers
+        found: Sequence[Rows] = rest
+    else:
+        front = _limited(sql, "front", wanted.limit, values)
+        _, ((now,),), settings, _, shares = yield (*opening, front)
+        found = yield (*(_due(sql, wanted, queue, share) for queue, share in shares), expired)
+    candidates = sorted((_candidate(row) for rows in found for row in rows), key=_order)
+    del candidates[wanted.limit :]
+    among: tuple[Lane, ...] = ()
+    if settings:
+        among, now, more = yield from lanes.offered(sql, wanted.values(), settings, wanted.limit)
+        candidates = sorted((*candidates, *map(_candidate, more)), key=_order)
+    return Offered(candidates=tuple(candidates), lanes=among, now=now)
+
+
+def _due(sql: Statements, wanted: Wanted, queue: str, limit: int) -> Call:
+    priority, visible_at = wanted.watermark
+    values = wanted.values() | {
+        "queue": queue,
+        "priority": str(priority),
+        "visible_at": visible_at,
+    }
+    return _limited(sql, "due", limit, values)
+
+
+def _limited(sql: Statements, name: str, limit: int, values: dict[str, object]) -> Call:
+    return sql.limited(name, limit)._replace(values=values)
+
+
+def _candidate(row: TupleRow) -> Candidate:
+    return Candidate(row=attempt_from(row), head=head_from(row[8:]))
+
+
+def _order(candidate: Candidate) -> tuple[object, ...]:
+    return claim_order(candidate.row)
+
+
+def _only_claims(choice: Choice, offered: Offered) -> bool:
+    """Whether all rows that change are among those offered."""
+    keys = {(one.row.run_id, one.row.attempt_key) for one in offered.candidates}
+    return all(
+        not batch.rows.drop and all((row.run_id, row.attempt_key) in keys for row in batch.rows.put)
+        for batch in choice.batches
+    )
+
+
+def _in_doubt(outcomes: Sequence[Outcome], choice: Choice) -> tuple[Outcome, ...]:
+    return tuple(
+        Unknown(run_id=outcome.run_id, append_id=batch.record.append_id)
+        if isinstance(outcome, Committed)
+        else outcome
+        for outcome, batch in zip(outcomes, choice.batches, strict=True)
+    )

@@ -1,0 +1,190 @@
+"""Carrying scripts out: on a thread, or on an event loop."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from squidmesh_core.errors import OutcomeUnknown, StorageError
+from squidmesh_storage.postgres.connecting import FOR_TRANSACTION, AnyConnection, Session
+from squidmesh_storage.postgres.errors import CONTENDED, LOST, translated
+from squidmesh_storage.postgres.scripts import (
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    Call,
+    Round,
+    Rows,
+    Script,
+    T,
+)
+
+#: Seconds before another try; each is drawn between nothing and this.
+PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.6)
+
+_OPEN: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
+
+
+def drive(session: Session[Connection[TupleRow]], script: Script[T]) -> T:
+    """
+    What a script returns, carried out on the calling thread.
+
+    Raises:
+        StorageError: What a statement came to that the script does not deal with.
+    """
+    try:
+        calls = next(script)
+        while True:
+            before = session.in_transaction
+            try:
+                rows = _send(session, calls)
+            except psycopg.Error as error:
+                told = _told(session, calls, error, before=before)
+                _clean_up(session)
+                calls = script.throw(told)
+            else:
+                calls = script.send(rows)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    finally:
+        _clean_up(session)
+
+
+async def drive_async(session: Session[AsyncConnection[TupleRow]], script: Script[T]) -> T:
+    """
+    What a script returns, carried out on the running event loop.
+
+    Raises:
+        StorageError: What a statement came to that the script does not deal with.
+    """
+    try:
+        calls = next(script)
+        while True:
+            before = session.in_transaction
+            try:
+                rows = await _send_async(session, calls)
+            except psycopg.Error as error:
+                told = _told(session, calls, error, before=before)
+                await _clean_up_async(session)
+                calls = script.throw(told)
+            else:
+                calls = script.send(rows)
+    except StopIteration as end:
+        answer: T = end.value
+        return answer
+    finally:
+        await _clean_up_async(session)
+
+
+def may_repeat(error: StorageError, *, harmless: bool) -> bool:
+    """
+    Whether a script that failed so may be carried out again from its beginning.
+
+    Args:
+        error: What it failed with.
+        harmless: Whether doing it twice is as good as doing it once.
+    """
+    state = error.details.get("sqlstate")
+    if isinstance(error, OutcomeUnknown):
+        return harmless
+    return state in CONTENDED or state in LOST
+
+
+def jittered(pause: float) -> float:
+    """A pause somewhere up to this, so that many who failed together do not come together."""
+    return random.uniform(0, pause)  # noqa: S311 (no secret)
+
+
+def _send(session: Session[Connection[TupleRow]], calls: Round) -> Sequence[Rows]:
+    round_, own = _as_sent(session, calls)
+    connection = session.connection
+    if len(round_) == 1:
+        return [_rows_of(_execute(connection, round_[0]))]
+    with connection.pipeline():
+        cursors = [_execute(connection, call) for call in round_]
+    return [_rows_of(cursor) for cursor in map(cursors.__getitem__, own)]
+
+
+async def _send_async(session: Session[AsyncConnection[TupleRow]], calls: Round) -> Sequence[Rows]:
+    round_, own = _as_sent(session, calls)
+    connection = session.connection
+    if len(round_) == 1:
+        return [await _rows_of_async(await _execute_async(connection, round_[0]))]
+    async with connection.pipeline():
+        cursors = [await _execute_async(connection, call) for call in round_]
+    return [await _rows_of_async(cursor) for cursor in map(cursors.__getitem__, own)]
+
+
+def _as_sent(session: Session[AnyConnection], calls: Round) -> tuple[Sequence[Call], Sequence[int]]:
+    """What goes to the server, and which of it are the calls."""
+    if not session.pooled or session.in_transaction:
+        return calls, range(len(calls))
+    # Settings go with each transaction: the next one may have another connection.
+    if calls[0] is BEGIN:
+        return (BEGIN, FOR_TRANSACTION, *calls[1:]), (0, *range(2, len(calls) + 1))
+    return (BEGIN, FOR_TRANSACTION, *calls, COMMIT), range(2, len(calls) + 2)
+
+
+def _execute(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
+    return connection.execute(
+        call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
+    )
+
+
+async def _execute_async(
+    connection: AsyncConnection[TupleRow], call: Call
+) -> AsyncCursor[TupleRow]:
+    return await connection.execute(
+        call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
+    )
+
+
+def _rows_of(cursor: Cursor[TupleRow]) -> Rows:
+    return cursor.fetchall() if cursor.description else ()
+
+
+async def _rows_of_async(cursor: AsyncCursor[TupleRow]) -> Rows:
+    return await cursor.fetchall() if cursor.description else ()
+
+
+def _told(
+    session: Session[AnyConnection], calls: Round, error: psycopg.Error, *, before: bool
+) -> StorageError:
+    """The error in our words; what would have lasted is in doubt if the connection is gone."""
+    alone = not before and calls[0] is not BEGIN
+    lasting = any(call.writes if alone else call is COMMIT for call in calls)
+    told = translated(error, session.target.url, lost=session.lost, in_doubt=lasting)
+    told.__cause__ = error
+    return told
+
+
+def _clean_up(session: Session[Connection[TupleRow]]) -> None:
+    """Leave no transaction open; a connection that cannot be cleaned is thrown away."""
+    connection = session.connection
+    if connection.closed or not session.in_transaction:
+        return
+    if connection.info.transaction_status in _OPEN:
+        try:
+            connection.execute(ROLLBACK.text.encode())
+        except psycopg.Error:
+            connection.close()
+    else:
+        connection.close()
+
+
+async def _clean_up_async(session: Session[AsyncConnection[TupleRow]]) -> None:
+    connection = session.connection
+    if connection.closed or not session.in_transaction:
+        return
+    if connection.info.transaction_status in _OPEN:
+        try:
+            await connection.execute(ROLLBACK.text.encode())
+        except psycopg.Error:
+            await connection.close()
+    else:
+        await connection.close()

@@ -1,0 +1,362 @@
+"""
+Sharing a transaction: the journal inside one of the host's, or the host inside one of ours.
+
+The same scripts as ever, on one connection that somebody else commits.  Nothing is
+sent again here: if the connection is lost, the transaction is gone with all that was
+done in it.  A failed statement fails the transaction; the host rolls it back.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import datetime
+from functools import partial
+from typing import Final, NoReturn, TypeVar
+from weakref import WeakKeyDictionary
+
+import psycopg
+from attrs import frozen
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, IsolationLevel
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow, tuple_row
+
+from squidmesh_core.errors import StorageError
+from squidmesh_core.ids import Fingerprint
+from squidmesh_storage.api import Batch, Joined, Outcome
+from squidmesh_storage.hosts import AsyncHost, Host, async_host_of, host_of
+from squidmesh_storage.postgres import appending
+from squidmesh_storage.postgres.adapting import InstantLoader
+from squidmesh_storage.postgres.connecting import FOR_TRANSACTION
+from squidmesh_storage.postgres.errors import translated
+from squidmesh_storage.postgres.journal import PostgresJournal
+from squidmesh_storage.postgres.pool import SyncSession
+from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, Call, Round, Rows, Script, T, ask
+from squidmesh_storage.problems import check_runs_differ, not_here, not_joined
+
+U = TypeVar("U")
+
+AnyConnection = Connection[TupleRow] | AsyncConnection[TupleRow]
+
+#: Server and database of a host's connection; asked for once.
+_PLACES: Final[WeakKeyDictionary[AnyConnection, object]] = WeakKeyDictionary()
+_PLACE: Final = Call(
+    "select system_identifier::text || '/' || "
+    "(select oid from pg_database where datname = current_database())::text "
+    "from pg_control_system()"
+)
+
+
+class JoinedPostgresJournal(PostgresJournal):
+    """A PostgreSQL journal on a connection whose transaction is not its own."""
+
+    #: Others write meanwhile, to other rows.
+    exclusive = False
+    beside = False
+
+    def __init__(self, journal: PostgresJournal, host: Host | AsyncHost) -> None:
+        """
+        Join; nothing is opened and no table looked at.
+
+        Args:
+            journal: What is joined, and where hints of new work go.
+            host: Who has the connection.
+        """
+        self._journal = journal
+        self._host = host
+        self._target = journal._target
+        self._sql = journal._sql
+        self._closed = False
+        #: What was appended and others wait for, told once the transaction has ended.
+        self._withheld: list[Batch] = []
+        self._awaited = False
+
+    @property
+    def connection(self) -> AnyConnection:
+        """
+        The connection, once it is known to be in a transaction on this database.
+
+        Raises:
+            StorageError: It is in none, in a failed one, or on another database.
+        """
+        self._check_open()
+        connection = self._held()
+        status = connection.info.transaction_status
+        if status == TransactionStatus.INERROR:
+            raise not_joined("the transaction has failed; roll it back")
+        if connection.autocommit and status != TransactionStatus.INTRANS:
+            raise not_joined("the connection is in no transaction; use a transaction() block")
+        if not isinstance(self._host, _Borrower):
+            self._check_place(connection)
+        return connection
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """See `Journal.append`."""
+        check_runs_differ(batches)
+        if not batches:
+            return ()
+        listener = self._journal._process.name
+        appended = self._read(partial(appending.append_inside, self._sql, batches, listener))
+        self._withheld += [one for one in batches if one.rows.put]
+        self._awaited |= appended.awaited
+        # Each time: a rollback to a savepoint may have dropped what was said before it.
+        self._host.afterwards(self._tell_all)
+        return appended.outcomes
+
+    def define(self, fingerprint: Fingerprint, text: str) -> None:
+        """Store a definition outside of the host's transaction, which may be rolled back."""
+        self._check_open()
+        self._journal.define(fingerprint, text)
+
+    def now(self) -> datetime:
+        """See `Journal.now`."""
+        self._check_open()
+        return self._journal.now()
+
+    def close(self) -> None:
+        """Give the hints that were withheld; the transaction is left as it is."""
+        self._tell_all()
+        self._closed = True
+
+    # -- what is not done in somebody else's transaction
+
+    def transaction(self, connection: object) -> Joined:
+        """This one is joined already."""
+        del connection
+        raise not_here()
+
+    def lend(self) -> AbstractContextManager[Joined]:
+        """This one is somebody's already."""
+        raise not_here()
+
+    @property
+    def _process(self) -> NoReturn:
+        raise not_here()
+
+    def _change(self, make: Callable[[], Script[T]], *, harmless: bool = False) -> NoReturn:
+        del make, harmless
+        raise not_here()
+
+    # -- helpers
+
+    def _read(self, make: Callable[[], Script[T]]) -> T:
+        """Carry a script out in the transaction that is open."""
+        return self._carried_out(self.connection, make())
+
+    def _held(self) -> AnyConnection:
+        connection = self._host.connection()
+        if not isinstance(connection, Connection):
+            raise not_joined(f"{self.url} is no database of a {type(connection).__qualname__}")
+        return connection
+
+    def _send(self, connection: AnyConnection, calls: Round) -> Sequence[Rows]:
+        if not isinstance(connection, Connection):
+            raise TypeError(f"{type(connection).__qualname__} belongs to an event loop")
+        with connection.pipeline() if len(calls) > 1 else nullcontext():
+            cursors = [_executed(connection, call) for call in calls]
+        return [cursor.fetchall() if cursor and cursor.description else () for cursor in cursors]
+
+    def _carried_out(self, connection: AnyConnection, script: Script[T]) -> T:
+        try:
+            calls = next(script)
+            while True:
+                try:
+                    rows = self._send(connection, calls)
+                except psycopg.Error as error:
+                    told = translated(error, self.url, lost=connection.closed, in_doubt=False)
+                    told.__cause__ = error
+                    calls = script.throw(told)
+                else:
+                    calls = script.send(rows)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+
+    def _check_place(self, connection: AnyConnection) -> None:
+        there = _PLACES.get(connection)
+        if there is None:
+            ((there,),) = self._carried_out(connection, ask(_PLACE))
+            _PLACES[connection] = there
+        here = self._journal._place
+        if here is None:
+            ((here,),) = self._journal._read(lambda: ask(_PLACE))
+            self._journal._place = here
+        if here != there:
+            raise not_joined(f"the connection is to {connection.info.dbname}, not to {self.url}")
+
+    def _tell_all(self) -> None:
+        batches, self._withheld = self._withheld, []
+        with suppress(StorageError):  # a journal that was closed meanwhile wakes nobody
+            self._journal._tell(self._journal._process, batches, awaited=self._awaited)
+
+
+class BridgedPostgresJournal(JoinedPostgresJournal):
+    """
+    The same on a connection of an event loop: verbs block their thread, statements run there.
+
+    So everything above is written once, and the loop goes on meanwhile: were it to wait,
+    it might wait for a lock that another of its tasks holds.
+    """
+
+    beside = True
+
+    def __init__(
+        self, journal: PostgresJournal, host: AsyncHost, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """
+        Join; see `JoinedPostgresJournal`.
+
+        Args:
+            journal: What is joined.
+            host: Who has the connection.
+            loop: Where it is used.
+        """
+        super().__init__(journal, host)
+        self._async_host = host
+        self._loop = loop
+
+    def _held(self) -> AnyConnection:
+        connection = self._on_loop(self._async_host.connection())
+        if not isinstance(connection, AsyncConnection):
+            raise not_joined(f"{self.url} is no database of a {type(connection).__qualname__}")
+        return connection
+
+    def _send(self, connection: AnyConnection, calls: Round) -> Sequence[Rows]:
+        if not isinstance(connection, AsyncConnection):
+            raise TypeError(f"{type(connection).__qualname__} belongs to no event loop")
+        return self._on_loop(_sent_async(connection, calls))
+
+    def _on_loop(self, coroutine: Coroutine[object, object, U]) -> U:
+        if threading.get_ident() == getattr(self._loop, "_thread_id", None):
+            coroutine.close()
+            raise not_joined("a connection of an event loop goes with an AsyncMesh")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+
+@frozen(kw_only=True)
+class _AsyncDriver:
+    """psycopg's own connection of an event loop."""
+
+    held: AsyncConnection[TupleRow]
+
+    async def connection(self) -> object:
+        return self.held
+
+    def afterwards(self, tell: Callable[[], None]) -> bool:
+        del tell  # no driver calls back
+        return False
+
+
+@frozen(kw_only=True)
+class _Borrower:
+    """The host inside one of our transactions."""
+
+    held: Connection[TupleRow]
+    declared: bool = True
+
+    def connection(self) -> Connection[TupleRow]:
+        status = self.held.info.transaction_status
+        if status == TransactionStatus.IDLE or (self.held.closed and not self.held.broken):
+            raise StorageError(
+                "the transaction was ended by whoever borrowed it; nothing of it is recorded",
+                "storage_error",
+                {},
+            )
+        return self.held
+
+    def afterwards(self, tell: Callable[[], None]) -> bool:
+        del tell  # whoever lends closes
+        return False
+
+
+def join(journal: PostgresJournal, connection: object) -> JoinedPostgresJournal:
+    """
+    The journal inside the host's transaction.
+
+    Raises:
+        StorageError: The connection is an event loop's, and this is not that loop's thread.
+    """
+    host = async_host_of(connection)
+    if isinstance(connection, AsyncConnection):
+        host = _AsyncDriver(held=connection)
+    if host is None:
+        return JoinedPostgresJournal(journal, host_of(connection))
+    try:
+        return BridgedPostgresJournal(journal, host, asyncio.get_running_loop())
+    except RuntimeError:
+        raise not_joined("a connection of an event loop goes with an AsyncMesh") from None
+
+
+@contextmanager
+def lend(journal: PostgresJournal) -> Iterator[JoinedPostgresJournal]:
+    """
+    A transaction for others to write in, on a connection of its own.
+
+    Raises:
+        StorageError: As `Journal.lend` says.
+    """
+    with journal._process.lending.session() as session:
+        joined = JoinedPostgresJournal(journal, _Borrower(held=session.connection))
+        with _transaction(session):
+            yield joined
+    joined.close()
+
+
+@contextmanager
+def _transaction(session: SyncSession) -> Iterator[None]:
+    """Commit at the end; whatever the block raises comes out as it is."""
+    connection = session.connection
+    raised: BaseException | None = None
+    ending = False
+    try:
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        with connection.transaction():
+            if session.pooled:
+                connection.execute(FOR_TRANSACTION.text.encode())
+            try:
+                yield
+            except BaseException as error:
+                raised = error
+                raise
+            ending = True
+    except psycopg.Error as error:
+        if error is raised:
+            raise
+        told = translated(error, session.target.url, lost=session.lost, in_doubt=ending)
+        raise told from error
+    finally:
+        # Whoever borrowed it may have wanted rows of another kind.
+        connection.row_factory = tuple_row
+        if not connection.closed and session.in_transaction:
+            connection.close()
+
+
+def _executed(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow] | None:
+    """A call, on a cursor of ours; what a script would begin and commit is the host's."""
+    if call is BEGIN or call is COMMIT:
+        return None
+    # Not `connection.cursor()`: libraries put cursors of their own there.
+    cursor = Cursor(connection, row_factory=tuple_row)
+    cursor.adapters.register_loader("timestamptz", InstantLoader)
+    return cursor.execute(call.text.encode(), call.values, prepare=_keeps(call), binary=True)
+
+
+async def _sent_async(connection: AsyncConnection[TupleRow], calls: Round) -> Sequence[Rows]:
+    async with connection.pipeline() if len(calls) > 1 else nullcontext():
+        cursors = [await _executed_async(connection, call) for call in calls]
+    return [await cursor.fetchall() if cursor and cursor.description else () for cursor in cursors]
+
+
+async def _executed_async(
+    connection: AsyncConnection[TupleRow], call: Call
+) -> AsyncCursor[TupleRow] | None:
+    """See `_executed`."""
+    if call is BEGIN or call is COMMIT:
+        return None
+    cursor = AsyncCursor(connection, row_factory=tuple_row)
+    cursor.adapters.register_loader("timestamptz", InstantLoader)
+    return await cursor.execute(call.text.encode(), call.values, prepare=_keeps(call), binary=True)
+
+
+def _keeps(call: Call) -> bool | None:
+    return None if call.keeps else False

@@ -1,0 +1,122 @@
+"""Reading journals and what lies beside them, and checking what is read."""
+
+from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId, is_run_id
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
+from squidmesh_storage.api import Checkpoint, Loaded
+from squidmesh_storage.postgres.rows import (
+    attempt_from,
+    checkpoint_from,
+    correlation_from,
+    quarantine_from,
+    record_from,
+    run_from,
+)
+from squidmesh_storage.postgres.scripts import Script, all_of, ask, ask_one
+from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.problems import check_chain, run_not_found
+
+_MARK, _CHECKPOINT = 0, 1
+
+
+def load(sql: Statements, run_id: RunId, after: Revision, *, whole: bool) -> Script[Loaded]:
+    """
+    The appends after a revision, in one statement and so from one snapshot.
+
+    Raises:
+        RunNotFound: No append of this run exists.
+        StorageError: `run_quarantined`.
+    """
+    if not is_run_id(run_id):
+        raise run_not_found(run_id)
+    from_checkpoint = str(not after and not whole)
+    rows = yield from ask(
+        sql.call("load", run_id=run_id, after=str(after), from_checkpoint=from_checkpoint)
+    )
+    quarantined, checkpoint = None, None
+    stored: list[AppendRecord] = []
+    for kind, *row in rows:
+        if kind == _MARK:
+            quarantined = quarantine_from(row[0], row[4])
+        elif kind == _CHECKPOINT:
+            revision, codec_version, digest, _, body, _ = row
+            checkpoint = checkpoint_from((revision, digest, codec_version, body))
+        else:
+            stored.append(record_from(run_id, row))
+    start = after if checkpoint is None else checkpoint.revision
+    before = stored.pop(0) if stored and stored[0].first <= start else None
+    check_chain(run_id, stored, before=before, after=start)
+    newest = stored[-1] if stored else before
+    if newest is None:
+        raise run_not_found(run_id)
+    return Loaded(
+        records=tuple(stored),
+        checkpoint=checkpoint,
+        head=Head(revision=newest.last, hash=newest.hash, at=newest.at),
+        quarantined=quarantined,
+    )
+
+
+def stored(
+    sql: Statements, run_id: RunId, after: Revision, limit: int
+) -> Script[tuple[AppendRecord, ...]]:
+    """Some appends after a revision, unchecked."""
+    if not is_run_id(run_id):
+        return ()
+    rows = yield from ask(
+        sql.call("stored", run_id=run_id, after=str(after), limit=str(max(0, limit)))
+    )
+    return tuple(record_from(run_id, row) for row in rows)
+
+
+def find(sql: Statements, run_id: RunId, append_id: AppendId) -> Script[Revision | None]:
+    """The last revision of an append."""
+    if not is_run_id(run_id):
+        return None
+    row = yield from ask_one(sql.call("find", run_id=run_id, append_id=append_id))
+    return None if row is None else Revision(row[0])
+
+
+def run_ids(sql: Statements, after: RunId | None, limit: int) -> Script[tuple[RunId, ...]]:
+    """Ids of runs in order."""
+    rows = yield from ask(sql.call("run_ids", after=after, limit=str(max(0, limit))))
+    return tuple(RunId(run_id) for (run_id,) in rows)
+
+
+def rows_of(sql: Statements, run_id: RunId) -> Script[IndexRows]:
+    """All that the index holds of a run."""
+    if not is_run_id(run_id):
+        return IndexRows()
+    run, attempts, correlations = yield from all_of(
+        *(sql.call(name, run_id=run_id) for name in ("run", "attempts", "correlations"))
+    )
+    return IndexRows(
+        run=run_from(run[0]) if run else None,
+        attempts=tuple(attempt_from(row) for row in attempts),
+        correlations=tuple(correlation_from(row) for row in correlations),
+    )
+
+
+def correlated(
+    sql: Statements, workflow: str, node: str, correlation: str, limit: int
+) -> Script[tuple[CorrelationRow, ...]]:
+    """What a message finds."""
+    asked = sql.call(
+        "correlated", workflow=workflow, node=node, correlation=correlation, limit=str(limit)
+    )
+    rows = yield from ask(asked)
+    return tuple(correlation_from(row) for row in rows)
+
+
+def definition(sql: Statements, fingerprint: Fingerprint) -> Script[str | None]:
+    """The text stored under a fingerprint."""
+    row = yield from ask_one(sql.call("definition", fingerprint=fingerprint))
+    return None if row is None else str(row[0])
+
+
+def checkpoint(sql: Statements, run_id: RunId) -> Script[Checkpoint | None]:
+    """The stored checkpoint of a run, usable or not."""
+    if not is_run_id(run_id):
+        return None
+    row = yield from ask_one(sql.call("checkpoint", run_id=run_id))
+    return None if row is None else checkpoint_from(row)

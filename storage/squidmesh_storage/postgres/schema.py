@@ -1,0 +1,185 @@
+"""
+The tables, and how a database comes to have them.
+
+An empty database gets all migrations at once, so a schema from zero and one that
+grew are the same by construction.  Older tables are never changed unasked.  Each
+migration is a transaction of its own, and only one process migrates at a time.
+
+A release works with tables that are ahead of it as long as only `expand`
+migrations were added: the tables say which number one has to know.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+from attrs import evolve
+
+from squidmesh_core.errors import StorageUnavailable
+from squidmesh_storage.migrations import Migration, Plan, behind, planned
+from squidmesh_storage.postgres.connecting import Target
+from squidmesh_storage.postgres.pool import Pool
+from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, ROLLBACK, Call, Script, ask
+from squidmesh_storage.postgres.statements import Names, read_sql
+
+#: In order, numbered from 1 without gaps.
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    Migration(
+        number=1,
+        kind="expand",
+        title="the first tables",
+        sql=read_sql("migrations", "0001_first_tables.sql"),
+    ),
+)
+
+_VERSION: Final = "select version, oldest from squidmesh.schema"
+_MARK: Final = "update squidmesh.schema set version = {number}, oldest = {oldest}"
+
+
+def plan(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
+    """
+    What `migrate` would do to a database; nothing is changed.
+
+    Raises:
+        StorageError: It cannot be reached, or holds a newer schema.
+    """
+    target = Target.of(dsn)
+    pool = Pool(target, 1)
+    try:
+        return pool.run(lambda: planned_there(target.names, migrations))
+    finally:
+        pool.close()
+
+
+def migrate(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
+    """
+    Bring a database to the newest schema; what was done.
+
+    Raises:
+        StorageError: It cannot be reached, holds a newer schema, or somebody else
+            migrates it all the time; what is done is done whole.
+    """
+    target = Target.of(dsn)
+    pool = Pool(target, 1)
+    try:
+        return bring_up(pool, target, migrations)
+    finally:
+        pool.close()
+
+
+def script(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> str:
+    """
+    What `migrate` would run, for somebody who has the right to.
+
+    Raises:
+        StorageError: It cannot be reached, or holds a newer schema.
+    """
+    names = Target.of(dsn).names
+    blocks = [
+        ";\n".join(("begin", *statements(names, step, first=step.number == 1), "commit")) + ";"
+        for step in plan(dsn, migrations).steps
+    ]
+    return "\n\n".join(blocks)
+
+
+def ensure(
+    pool: Pool, target: Target, migrations: Sequence[Migration], *, may_migrate: bool
+) -> None:
+    """
+    Make sure of the tables: create them in an empty database, refuse older ones.
+
+    Raises:
+        StorageError: `schema_behind`, unless it may be migrated; `schema_ahead`.
+    """
+    found = pool.run(lambda: planned_there(target.names, migrations))
+    if found.found and found.steps and not may_migrate:
+        raise behind(found, target.url, f"'{target.url}'")
+    if found.steps:
+        bring_up(pool, target, migrations)
+
+
+def bring_up(pool: Pool, target: Target, migrations: Sequence[Migration]) -> Plan:
+    """
+    Carry out what is lacking, one migration after the other; what was done here.
+
+    Raises:
+        StorageError: It could not be done; what is done is done whole.
+    """
+    lacking = pool.run(lambda: planned_there(target.names, migrations))
+    tried = [pool.run(lambda: _next_migration(target, migrations)) for _ in lacking.steps]
+    # Another migrator may have been quicker.
+    return evolve(lacking, steps=tuple(step for step in tried if step is not None))
+
+
+def planned_there(names: Names, migrations: Sequence[Migration]) -> Script[Plan]:
+    """
+    Which migrations a database lacks.
+
+    Raises:
+        StorageError: `schema_ahead`.
+    """
+    found, oldest = yield from _found(names)
+    return planned(migrations, found, oldest=oldest)
+
+
+def statements(names: Names, migration: Migration, *, first: bool) -> tuple[str, ...]:
+    """What one migration executes, in order."""
+    oldest = "oldest" if migration.kind == "expand" else str(migration.number)
+    changed = names.placed(_MARK.format(number=migration.number, oldest=oldest))
+    begun = (f"create schema if not exists {names.quoted_schema}",) if first else ()
+    return (*begun, *_split(names.placed(migration.sql)), changed)
+
+
+def _next_migration(target: Target, migrations: Sequence[Migration]) -> Script[Migration | None]:
+    """The first of what is lacking now, under the lock that only one process has; null: nothing."""
+    names = target.names
+    lock = Call("select pg_try_advisory_xact_lock(%(lock)s::bigint)", {"lock": str(_lock(names))})
+    _, ((locked,),) = yield (BEGIN, lock)
+    if not locked:
+        # Said like a lock that was not had in time, so that it is tried again.
+        raise StorageUnavailable(
+            f"{target.url}: somebody else is migrating it; nothing was changed, try again",
+            "storage_unavailable",
+            {"url": target.url, "sqlstate": "55P03"},
+        )
+    lacking = yield from planned_there(names, migrations)
+    if not lacking.steps:
+        yield (ROLLBACK,)
+        return None
+    step = lacking.steps[0]
+    # Creating a schema needs a right that using it does not.
+    first = step.number == 1 and not (yield from _has_schema(names))
+    yield (*(Call(text, writes=True) for text in statements(names, step, first=first)), COMMIT)
+    return step
+
+
+def _has_schema(names: Names) -> Script[bool]:
+    asked = Call(
+        "select 1 from pg_catalog.pg_namespace where nspname = %(name)s", {"name": names.schema}
+    )
+    return bool((yield from ask(asked)))
+
+
+def _found(names: Names) -> Script[tuple[int, int | None]]:
+    asked = Call("select to_regclass(%(table)s) is not null", {"table": names.table("schema")})
+    ((there,),) = yield from ask(asked)
+    if not there:
+        return 0, None
+    ((version, oldest),) = yield from ask(Call(names.placed(_VERSION)))
+    return version, oldest
+
+
+def _lock(names: Names) -> int:
+    """The number of the advisory lock: that of these tables, and hardly anybody else's."""
+    digest = sha256(f"squidmesh migration {names.schema}.{names.prefix}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _split(script: str) -> list[str]:
+    """The statements of a script; ours have no semicolon but at the end of a line."""
+    return [text for part in script.split(";\n") if (text := _bare(part))]
+
+
+def _bare(text: str) -> str:
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    return "\n".join(lines).strip()

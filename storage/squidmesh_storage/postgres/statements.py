@@ -1,0 +1,141 @@
+"""The statements of `statements.sql`, for the schema and prefix that are configured."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from squidmesh_core.errors import ConfigError
+from squidmesh_storage.postgres.scripts import Call
+
+DEFAULT_SCHEMA: Final = "squidmesh"
+
+_BLOCK: Final = re.compile(r"^-- (\w+): [^\n]*\n(.*?);$", re.MULTILINE | re.DOTALL)
+#: A table as a text, a table, and a name that has no schema.
+_NAMES: Final = re.compile(r"'squidmesh\.(\w+)'|\bsquidmesh\.(\w+)|\bsquidmesh_(\w+)")
+_CHANGES: Final = re.compile(r"\b(insert into|update|delete from) squidmesh\.")
+#: Bytes of a name in PostgreSQL; what is longer would be cut, silently.
+_LONGEST: Final = 63
+_LONGEST_PREFIX: Final = 30
+#: Asked for all the time, and planned alike whatever the values.
+_KEPT: Final = re.compile(
+    r"step|part_.*|due|expired|promote|instant|lanes|next_due|standing|lock.*"
+)
+
+
+def read_sql(*path: str) -> str:
+    """The text of a `.sql` file that lies beside this module."""
+    return files("squidmesh_storage.postgres").joinpath(*path).read_text(encoding="utf-8")
+
+
+class Names:
+    """
+    Where the tables are: a schema, and what their names begin with.
+
+    Raises:
+        ConfigError: One of the two cannot be part of a name.
+    """
+
+    def __init__(self, schema: str = DEFAULT_SCHEMA, prefix: str = "") -> None:
+        _check("schema", schema, _LONGEST)
+        _check("prefix", prefix, _LONGEST_PREFIX)
+        if not schema:
+            raise _wrong("schema", "it is empty")
+        self.schema = schema
+        self.prefix = prefix
+
+    def placed(self, sql: str) -> str:
+        """A text with our names in the place of those that stand for them."""
+        return _NAMES.sub(self._name, sql)
+
+    def placed_with_values(self, sql: str) -> str:
+        """The same of a text with placeholders: a `%` in a name is none."""
+        return _NAMES.sub(lambda match: self._name(match).replace("%", "%%"), sql)
+
+    def table(self, name: str) -> str:
+        """A table's name, quoted."""
+        return f"{_quoted(self.schema)}.{_quoted(self.prefix + name)}"
+
+    @property
+    def quoted_schema(self) -> str:
+        """The schema's name, quoted."""
+        return _quoted(self.schema)
+
+    @property
+    def channel(self) -> str:
+        """The channel of NOTIFY; each set of tables has its own."""
+        return f"squidmesh:{self.schema}.{self.prefix}".encode()[:_LONGEST].decode(errors="ignore")
+
+    @property
+    def quoted_channel(self) -> str:
+        """The channel, quoted."""
+        return _quoted(self.channel)
+
+    def _name(self, match: re.Match[str]) -> str:
+        text, table, bare = match.groups()
+        if text is not None:
+            return "'" + self.table(text).replace("'", "''") + "'"
+        return self.table(table) if table is not None else _quoted(f"{self.prefix}{bare}")
+
+
+class Statements:
+    """The statements by name, and calls of them."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._calls: Mapping[str, Call] = {
+            name: Call(
+                names.placed_with_values(text),
+                writes=_CHANGES.search(text) is not None,
+                keeps=_KEPT.fullmatch(name) is not None,
+            )
+            for name, text in _blocks().items()
+        }
+        self.composed = lru_cache(maxsize=64)(self._composed)
+        self.limited = lru_cache(maxsize=256)(self._limited)
+
+    def __getitem__(self, name: str) -> str:
+        """The text of a statement."""
+        return self._calls[name].text
+
+    def call(self, name: str, **values: object) -> Call:
+        """A statement with its values."""
+        return self._calls[name]._replace(values=values)
+
+    def _limited(self, name: str, limit: int) -> Call:
+        """
+        A statement that stops after so many rows.
+
+        The number is part of the text: for a limit that comes as a value, a plan that
+        is kept would be one for a tenth of the table.
+        """
+        call = self._calls[name]
+        return call._replace(text=call.text.replace("{limit}", str(int(limit))))
+
+    def _composed(self, parts: tuple[str, ...], outcome: str, locks: str) -> str:
+        """One statement of several parts, each of which sees what the others lock or write."""
+        body = ",\n".join(self[part] for part in parts)
+        return f"with {body}\n{self[outcome]}".replace("%(locks)s", locks)
+
+
+@lru_cache(maxsize=1)
+def _blocks() -> dict[str, str]:
+    return dict(_BLOCK.findall(read_sql("statements.sql")))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _check(option: str, name: str, longest: int) -> None:
+    if "\0" in name or len(name.encode(errors="replace")) > longest:
+        raise _wrong(option, f"expected at most {longest} bytes without NUL")
+
+
+def _wrong(option: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"{option} of the PostgreSQL journal: {why}",
+        "invalid_option",
+        {"option": option, "reason": why},
+    )

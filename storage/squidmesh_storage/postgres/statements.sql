@@ -1,0 +1,934 @@
+-- Every statement of the adapter: its name, one line of purpose, the statement.
+-- `squidmesh.` stands for the schema and prefix that are configured.
+
+-- step: A slot goes on from one attempt to the next: the append, and the held row moved in place.
+with slot as materialized (
+    select h.run_id
+    from squidmesh.held as h
+    where h.run_id = %(run_id)s::uuid and h.attempt_key = %(old_key)s
+        and not exists (
+            select 1 from squidmesh.held as o
+            where o.run_id = %(run_id)s::uuid and o.attempt_key = %(attempt_key)s
+        )
+        and not exists (
+            select 1 from squidmesh.waiting as o
+            where o.run_id = %(run_id)s::uuid and o.attempt_key = %(attempt_key)s
+        )
+    for update of h
+),
+written as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+    select
+        run_id, %(first)s::bigint, %(last)s::bigint, %(at)s::timestamptz, %(codec)s::smallint,
+        %(append_id)s::text, decode(%(hash)s, 'hex'), %(body)s::text
+    from slot
+    where %(first)s::bigint - 1 = (
+        select j.last from squidmesh.journal as j
+        where j.run_id = %(run_id)s::uuid order by j.first desc limit 1
+    )
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = %(run_id)s::uuid)
+    on conflict (run_id, first) do nothing
+    returning run_id
+)
+update squidmesh.held as h set
+    attempt_key = %(attempt_key)s,
+    queue = %(queue)s,
+    action = %(action)s,
+    priority = %(priority)s::bigint,
+    visible_at = %(visible_at)s::timestamptz,
+    partition_key = %(partition_key)s,
+    held_until = %(held_until)s::timestamptz
+from written as w
+where h.run_id = w.run_id and h.attempt_key = %(old_key)s
+returning h.run_id::text, false;
+
+-- part_batch: The appends to write.
+batch as materialized (
+    select *
+    from unnest(
+        %(run_id)s::uuid[], %(first)s::bigint[], %(last)s::bigint[], %(at)s::timestamptz[],
+        %(codec)s::smallint[], %(append_id)s::text[], %(hash)s::text[], %(body)s::text[],
+        %(guarded)s::boolean[]
+    ) as b (run_id, first, last, at, codec, append_id, hash, body, guarded)
+);
+
+-- part_locked: The rows of attempts that will change, locked in order before any journal is touched.
+named as materialized (
+    select *
+    from unnest(
+        %(named_run)s::uuid[], %(named_key)s::text[], %(needed)s::boolean[],
+        %(leaves_waiting)s::boolean[], %(leaves_held)s::boolean[]
+    ) as n (run_id, attempt_key, needed, leaves_waiting, leaves_held)
+),
+locked_waiting as materialized (
+    select w.run_id, w.attempt_key, n.needed, n.leaves_waiting
+    from named as n
+    join squidmesh.waiting as w on w.run_id = n.run_id and w.attempt_key = n.attempt_key
+    order by w.run_id, w.attempt_key
+    for update of w
+),
+locked_held as materialized (
+    select h.run_id, h.attempt_key, n.needed, n.leaves_held
+    from named as n
+    join squidmesh.held as h on h.run_id = n.run_id and h.attempt_key = n.attempt_key
+    order by h.run_id, h.attempt_key
+    for update of h
+);
+
+-- part_written: The appends whose predecessor is the head, of runs that are not quarantined.
+written as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+    select
+        b.run_id, b.first, b.last, b.at, b.codec, b.append_id, decode(b.hash, 'hex'), b.body
+    from batch as b
+    where b.first - 1 = coalesce(
+        (
+            select j.last from squidmesh.journal as j
+            where j.run_id = b.run_id order by j.first desc limit 1
+        ),
+        0
+    )
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = b.run_id)
+    and (
+        not b.guarded
+        or 0 < (
+            select j.last from squidmesh.journal as j
+            where j.run_id = b.run_id order by j.first desc limit 1
+            for key share
+        )
+    )
+    and %(locks)s
+    order by b.run_id
+    on conflict (run_id, first) do nothing
+    returning run_id
+);
+
+-- part_standing: In the place of part_written: a run whose journal stands as it was.
+written as (
+    select %(written_run)s::uuid as run_id
+);
+
+-- part_left: Attempts that are dropped, or go from one table to the other.
+left_waiting as (
+    delete from squidmesh.waiting as x
+    using locked_waiting as l, written as w
+    where l.leaves_waiting and w.run_id = l.run_id
+        and x.run_id = l.run_id and x.attempt_key = l.attempt_key
+),
+left_held as (
+    delete from squidmesh.held as x
+    using locked_held as l, written as w
+    where l.leaves_held and w.run_id = l.run_id
+        and x.run_id = l.run_id and x.attempt_key = l.attempt_key
+);
+
+-- part_held: Claimed attempts, each in the place of the row that it takes over, if that is there.
+seat as materialized (
+    select *
+    from unnest(
+        %(seat_run)s::uuid[], %(seat_old)s::text[], %(seat_key)s::text[], %(seat_queue)s::text[],
+        %(seat_action)s::text[], %(seat_priority)s::bigint[], %(seat_visible_at)s::timestamptz[],
+        %(seat_partition)s::text[], %(seat_held_until)s::timestamptz[]
+    ) as s (
+        run_id, old_key, attempt_key, queue, action, priority, visible_at, partition_key,
+        held_until
+    )
+),
+moved as (
+    update squidmesh.held as h set
+        attempt_key = s.attempt_key,
+        queue = s.queue,
+        action = s.action,
+        priority = s.priority,
+        visible_at = s.visible_at,
+        partition_key = s.partition_key,
+        held_until = s.held_until
+    from seat as s, written as w
+    where w.run_id = s.run_id and h.run_id = s.run_id and h.attempt_key = s.old_key
+),
+seated as (
+    insert into squidmesh.held
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until)
+    select
+        s.run_id, s.attempt_key, s.queue, s.action, s.priority, s.visible_at, s.partition_key,
+        s.held_until
+    from seat as s
+    join written as w on w.run_id = s.run_id
+    where not exists (
+        select 1 from locked_held as l
+        where l.run_id = s.run_id and l.attempt_key = s.old_key
+    )
+);
+
+-- part_waiting: Unclaimed attempts.
+benched as (
+    insert into squidmesh.waiting
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, due)
+    select b.*
+    from unnest(
+        %(bench_run)s::uuid[], %(bench_key)s::text[], %(bench_queue)s::text[],
+        %(bench_action)s::text[], %(bench_priority)s::bigint[],
+        %(bench_visible_at)s::timestamptz[], %(bench_partition)s::text[], %(bench_due)s::boolean[]
+    ) as b (run_id, attempt_key, queue, action, priority, visible_at, partition_key, due)
+    join written as w on w.run_id = b.run_id
+    on conflict (run_id, attempt_key) do update set
+        queue = excluded.queue,
+        action = excluded.action,
+        priority = excluded.priority,
+        visible_at = excluded.visible_at,
+        partition_key = excluded.partition_key,
+        due = excluded.due
+);
+
+-- part_runs: The listed facts of runs, and their tags.
+listed as (
+    insert into squidmesh.runs (
+        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    )
+    select r.*
+    from unnest(
+        %(run_run)s::uuid[], %(run_workflow)s::text[], %(run_version)s::text[],
+        %(run_fingerprint)s::text[], %(run_trigger)s::text[], %(run_status)s::text[],
+        %(run_queue)s::text[], %(run_priority)s::bigint[], %(run_tags)s::text[],
+        %(run_key)s::text[], %(run_partition)s::text[], %(run_created_at)s::timestamptz[],
+        %(run_ended_at)s::timestamptz[], %(run_parent)s::text[], %(run_replayed)s::text[],
+        %(run_forked)s::text[], %(run_error)s::text[]
+    ) as r (
+        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    )
+    join written as w on w.run_id = r.run_id
+    on conflict (run_id) do update set
+        workflow = excluded.workflow,
+        version = excluded.version,
+        fingerprint = excluded.fingerprint,
+        "trigger" = excluded."trigger",
+        status = excluded.status,
+        queue = excluded.queue,
+        priority = excluded.priority,
+        tags = excluded.tags,
+        key = excluded.key,
+        partition_key = excluded.partition_key,
+        created_at = excluded.created_at,
+        ended_at = excluded.ended_at,
+        parent = excluded.parent,
+        replayed_from = excluded.replayed_from,
+        forked_at = excluded.forked_at,
+        error = excluded.error
+),
+tag as materialized (
+    select * from unnest(%(tag_run)s::uuid[], %(tag)s::text[]) as t (run_id, tag)
+),
+untagged as (
+    delete from squidmesh.tags as x
+    using unnest(%(run_run)s::uuid[]) as r (run_id), written as w
+    where w.run_id = r.run_id and x.run_id = r.run_id
+        and not exists (select 1 from tag as t where t.run_id = x.run_id and t.tag = x.tag)
+),
+tagged as (
+    insert into squidmesh.tags (run_id, tag)
+    select t.run_id, t.tag
+    from tag as t
+    join written as w on w.run_id = t.run_id
+    on conflict (run_id, tag) do nothing
+);
+
+-- part_correlations: What runs are found by, all of it anew.
+correlation as materialized (
+    select *
+    from unnest(
+        %(correlation_run)s::uuid[], %(correlation_workflow)s::text[],
+        %(correlation_node)s::text[], %(correlation)s::text[], %(correlation_open)s::boolean[]
+    ) as c (run_id, workflow, node, correlation, open)
+),
+uncorrelated as (
+    delete from squidmesh.correlations as x
+    using unnest(%(correlated_run)s::uuid[]) as r (run_id), written as w
+    where w.run_id = r.run_id and x.run_id = r.run_id
+        and not exists (
+            select 1 from correlation as c
+            where c.run_id = x.run_id and c.node = x.node and c.correlation = x.correlation
+        )
+),
+correlated as (
+    insert into squidmesh.correlations (run_id, workflow, node, correlation, open)
+    select c.*
+    from correlation as c
+    join written as w on w.run_id = c.run_id
+    on conflict (run_id, node, correlation) do update set
+        workflow = excluded.workflow,
+        open = excluded.open
+);
+
+-- part_outcome: Which appends were written.
+select run_id::text, false from written;
+
+-- part_outcome_idle: The same, and whether another process waits for work of these queues.
+select
+    run_id::text,
+    exists (
+        select 1 from squidmesh.idle as i
+        where i.queue = any(%(queues)s::text[]) and i.listener <> %(listener)s
+            and i.until > clock_timestamp()
+    )
+from written;
+
+-- lock: Lock the rows of attempts in order, before a statement that changes them.
+select 1
+from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+join squidmesh.waiting as w on w.run_id = n.run_id and w.attempt_key = n.attempt_key
+order by w.run_id, w.attempt_key
+for update of w;
+
+-- lock_held: The same of claimed ones.
+select 1
+from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+join squidmesh.held as h on h.run_id = n.run_id and h.attempt_key = n.attempt_key
+order by h.run_id, h.attempt_key
+for update of h;
+
+-- lock_run: Lock the unclaimed attempts of a run.
+select 1 from squidmesh.waiting where run_id = %(run_id)s::uuid order by attempt_key for update;
+
+-- lock_run_held: Lock the claimed attempts of a run.
+select 1 from squidmesh.held where run_id = %(run_id)s::uuid order by attempt_key for update;
+
+-- lock_head: Keep others from appending to a run.
+select last
+from squidmesh.journal
+where run_id = %(run_id)s::uuid
+order by first desc
+limit 1
+for update;
+
+-- head: Where a journal stands.
+select last, at
+from squidmesh.journal
+where run_id = %(run_id)s::uuid
+order by first desc
+limit 1;
+
+-- standing: Where journals stand, and whether they are marked as unreadable.
+select r.run_id::text, coalesce(j.last, 0), q.run_id is not null
+from unnest(%(runs)s::uuid[]) as r (run_id)
+left join lateral (
+    select last from squidmesh.journal as o
+    where o.run_id = r.run_id order by o.first desc limit 1
+) as j on true
+left join squidmesh.quarantine as q on q.run_id = r.run_id;
+
+-- load: Mark, usable checkpoint and appends of a run, from one snapshot; the append before them first.
+with usable as materialized (
+    select c.revision, c.codec_version, c.hash, c.body
+    from squidmesh.checkpoints as c
+    cross join lateral (
+        select o.last, o.hash from squidmesh.journal as o
+        where o.run_id = c.run_id and o.first <= c.revision order by o.first desc limit 1
+    ) as j
+    where c.run_id = %(run_id)s::uuid and %(from_checkpoint)s::boolean
+        and j.last = c.revision and encode(j.hash, 'hex') = c.hash
+)
+select 0, q.revision, null::bigint, null::text, null::timestamptz, q.reason, null::text
+from squidmesh.quarantine as q
+where q.run_id = %(run_id)s::uuid
+union all
+select 1, u.revision, u.codec_version, u.hash, null, u.body, null
+from usable as u
+union all
+select 2, j.first, j.last, j.append_id, j.at, j.body, encode(j.hash, 'hex')
+from squidmesh.journal as j
+where j.run_id = %(run_id)s::uuid and j.first >= coalesce(
+    (
+        select o.first from squidmesh.journal as o
+        where o.run_id = %(run_id)s::uuid
+            and o.first <= coalesce((select revision from usable), %(after)s::bigint)
+        order by o.first desc
+        limit 1
+    ),
+    0
+)
+order by 1, 2;
+
+-- stored: A page of the appends after a revision.
+select first, last, append_id, at, body, encode(hash, 'hex')
+from squidmesh.journal
+where run_id = %(run_id)s::uuid and first > %(after)s::bigint
+order by first
+limit %(limit)s::bigint;
+
+-- find: The last revision of an append, the newest first.
+select last
+from squidmesh.journal
+where run_id = %(run_id)s::uuid and append_id = %(append_id)s
+order by first desc
+limit 1;
+
+-- run_ids: Ids of runs in order, by one seek into the index for each.
+with recursive walk (run_id, number) as (
+    (
+        select j.run_id, 1 from squidmesh.journal as j
+        where %(after)s::uuid is null or j.run_id > %(after)s::uuid
+        order by j.run_id
+        limit 1
+    )
+    union all
+    select n.run_id, walk.number + 1
+    from walk
+    cross join lateral (
+        select j.run_id from squidmesh.journal as j
+        where j.run_id > walk.run_id order by j.run_id limit 1
+    ) as n
+    where walk.number < %(limit)s::bigint
+)
+select run_id::text from walk order by run_id limit %(limit)s::bigint;
+
+-- run: The listed facts of a run.
+select
+    run_id::text, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+from squidmesh.runs
+where run_id = %(run_id)s::uuid;
+
+-- attempts: The attempts of a run, by key.
+select run_id::text, attempt_key, queue, action, priority, visible_at, partition_key,
+    null::timestamptz
+from squidmesh.waiting
+where run_id = %(run_id)s::uuid
+union all
+select run_id::text, attempt_key, queue, action, priority, visible_at, partition_key, held_until
+from squidmesh.held
+where run_id = %(run_id)s::uuid
+order by attempt_key;
+
+-- correlations: What a run is found by, in order.
+select run_id::text, workflow, node, correlation, open
+from squidmesh.correlations
+where run_id = %(run_id)s::uuid
+order by node, correlation;
+
+-- correlated: What a message finds; those that can take it come first.
+select c.run_id::text, c.workflow, c.node, c.correlation, c.open
+from squidmesh.correlations as c
+where c.workflow = %(workflow)s and c.node = %(node)s and c.correlation = %(correlation)s
+order by c.open desc, c.run_id
+limit %(limit)s::bigint;
+
+-- runs: Runs before a cursor, newest first; the filters that are asked for follow the last line.
+select
+    r.run_id::text, r.workflow, r.version, r.fingerprint, r."trigger", r.status, r.queue,
+    r.priority, r.tags, r.key, r.partition_key, r.created_at, r.ended_at, r.parent,
+    r.replayed_from, r.forked_at, r.error, j.last, encode(j.hash, 'hex'), j.at, j.codec,
+    q.revision, q.reason
+from squidmesh.runs as r
+cross join lateral (
+    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    where o.run_id = r.run_id order by o.first desc limit 1
+) as j
+left join squidmesh.quarantine as q on q.run_id = r.run_id
+where true;
+
+-- finished: Runs that ended before an instant and beyond a cursor, the oldest end first.
+select
+    run_id::text, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+from squidmesh.runs as r
+where ended_at is not null and ended_at < %(before)s::timestamptz
+    and (ended_at, run_id) > (%(ended_at)s::timestamptz, %(run_id)s::uuid)
+    and exists (select 1 from squidmesh.journal as j where j.run_id = r.run_id)
+order by ended_at, r.run_id
+limit %(limit)s::bigint;
+
+-- glance: The clock, whether anything can be claimed, and when something will be; only reads.
+with asked as materialized (
+    select coalesce(%(at)s::timestamptz, clock_timestamp()) as now
+)
+select
+    (select now from asked),
+    exists (
+        select 1
+        from unnest(%(queues)s::text[]) as u (queue)
+        cross join lateral (
+            select 1 from squidmesh.waiting as w
+            where w.due and w.queue = u.queue
+                and (w.action is null or w.action = any(%(actions)s::text[]))
+                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+                and (
+                    select j.codec from squidmesh.journal as j
+                    where j.run_id = w.run_id order by j.first desc limit 1
+                ) <= %(codec)s::smallint
+            order by w.priority, w.visible_at, w.run_id, w.attempt_key
+            limit 1
+        ) as x
+    )
+    or exists (
+        select 1
+        from unnest(%(queues)s::text[]) as u (queue)
+        cross join lateral (
+            select 1 from squidmesh.waiting as w
+            where not w.due and w.queue = u.queue and w.visible_at <= (select now from asked)
+                and (w.action is null or w.action = any(%(actions)s::text[]))
+                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+                and (
+                    select j.codec from squidmesh.journal as j
+                    where j.run_id = w.run_id order by j.first desc limit 1
+                ) <= %(codec)s::smallint
+            order by w.visible_at
+            limit 1
+        ) as x
+    )
+    or exists (
+        select 1 from squidmesh.held as h
+        where h.held_until <= (select now from asked) and h.queue = any(%(queues)s::text[])
+            and (h.action is null or h.action = any(%(actions)s::text[]))
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = h.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+    ),
+    least(
+        (
+            select min(x.visible_at)
+            from unnest(%(queues)s::text[]) as u (queue)
+            cross join lateral (
+                select w.visible_at from squidmesh.waiting as w
+                where not w.due and w.queue = u.queue
+                    and w.visible_at > (select now from asked)
+                    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+                    and (
+                        select j.codec from squidmesh.journal as j
+                        where j.run_id = w.run_id order by j.first desc limit 1
+                    ) <= %(codec)s::smallint
+                order by w.visible_at
+                limit 1
+            ) as x
+        ),
+        (
+            select min(h.held_until) from squidmesh.held as h
+            where h.held_until > (select now from asked) and h.queue = any(%(queues)s::text[])
+                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
+                and (
+                    select j.codec from squidmesh.journal as j
+                    where j.run_id = h.run_id order by j.first desc limit 1
+                ) <= %(codec)s::smallint
+        )
+    );
+
+-- instant: The one instant that a claim transaction judges by: now() stands still in it.
+select coalesce(%(at)s::timestamptz, now());
+
+-- lanes: The settings of those of some queues that have any, locked.
+select q.key, q.body, q.version
+from squidmesh.records as q
+where q.kind = %(settings)s and q.key = any(%(queues)s::text[])
+order by q.key
+for update;
+
+-- lane_states: What earlier claims of some queues left.
+select s.key, s.body, s.version
+from squidmesh.records as s
+where s.kind = %(state)s and s.key = any(%(queues)s::text[]);
+
+-- promote: Some delayed attempts that have become visible are due from now on.
+update squidmesh.waiting as w set due = true
+from unnest(%(queues)s::text[]) as u (queue)
+cross join lateral (
+    select t.run_id, t.attempt_key from squidmesh.waiting as t
+    where not t.due and t.queue = u.queue
+        and t.visible_at <= coalesce(%(at)s::timestamptz, now())
+    order by t.visible_at
+    limit 1000
+    for update skip locked
+) as p
+where w.run_id = p.run_id and w.attempt_key = p.attempt_key;
+
+-- front: How many of the first attempts of several queues lie in each.
+select f.queue, count(*)
+from (
+    select x.queue
+    from unnest(%(queues)s::text[]) as u (queue)
+    cross join lateral (
+        select w.queue, w.priority, w.visible_at, w.run_id, w.attempt_key
+        from squidmesh.waiting as w
+        where w.due and w.queue = u.queue
+            and (w.action is null or w.action = any(%(actions)s::text[]))
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        limit {limit}
+    ) as x
+    where not exists (
+        select 1 from squidmesh.records as l where l.kind = %(settings)s and l.key = u.queue
+    )
+    order by x.priority, x.visible_at, x.run_id, x.attempt_key
+    limit {limit}
+) as f
+group by f.queue;
+
+-- due: Attempts to claim in one queue without settings, in claim order, locked, with their heads.
+select
+    w.run_id::text, w.attempt_key, w.queue, w.action, w.priority, w.visible_at,
+    w.partition_key, null::timestamptz, j.last, encode(j.hash, 'hex'), j.at
+from squidmesh.waiting as w
+cross join lateral (
+    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    where o.run_id = w.run_id order by o.first desc limit 1
+) as j
+where w.due and w.queue = %(queue)s
+    and (w.priority, w.visible_at) >= (%(priority)s::bigint, %(visible_at)s::timestamptz)
+    and (w.action is null or w.action = any(%(actions)s::text[]))
+    and j.codec <= %(codec)s::smallint
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+    and not exists (
+        select 1 from squidmesh.records as l where l.kind = %(settings)s and l.key = %(queue)s
+    )
+order by w.priority, w.visible_at, w.run_id, w.attempt_key
+limit {limit}
+for update of w skip locked;
+
+-- expired: Attempts of queues without settings whose lease is past, in claim order, locked.
+select
+    h.run_id::text, h.attempt_key, h.queue, h.action, h.priority, h.visible_at,
+    h.partition_key, h.held_until, j.last, encode(j.hash, 'hex'), j.at
+from squidmesh.held as h
+cross join lateral (
+    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    where o.run_id = h.run_id order by o.first desc limit 1
+) as j
+where h.held_until <= coalesce(%(at)s::timestamptz, now())
+    and h.queue = any(%(queues)s::text[])
+    and (h.action is null or h.action = any(%(actions)s::text[]))
+    and j.codec <= %(codec)s::smallint
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
+    and not exists (
+        select 1 from squidmesh.records as l where l.kind = %(settings)s and l.key = h.queue
+    )
+order by h.priority, h.visible_at, h.run_id, h.attempt_key
+limit {limit}
+for update of h skip locked;
+
+-- next_due: The first instant after a claim's at which something of these queues becomes due.
+select least(
+    (
+        select min(x.visible_at)
+        from unnest(%(queues)s::text[]) as u (queue)
+        cross join lateral (
+            select w.visible_at from squidmesh.waiting as w
+            where not w.due and w.queue = u.queue and w.visible_at > %(now)s::timestamptz
+                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+                and (
+                    select j.codec from squidmesh.journal as j
+                    where j.run_id = w.run_id order by j.first desc limit 1
+                ) <= %(codec)s::smallint
+            order by w.visible_at
+            limit 1
+        ) as x
+    ),
+    (
+        select min(h.held_until) from squidmesh.held as h
+        where h.held_until > %(now)s::timestamptz and h.queue = any(%(queues)s::text[])
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = h.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+    )
+);
+
+-- clock: The clock's reading, if no instant is given.
+select coalesce(%(at)s::timestamptz, clock_timestamp());
+
+-- lane_held: How many attempts of one queue are held, by partition key.
+select partition_key, count(*)
+from squidmesh.held
+where queue = %(queue)s and held_until > %(now)s::timestamptz
+group by partition_key;
+
+-- lane_front: The first attempts of one queue, in claim order, whatever their key.
+select
+    w.run_id::text, w.attempt_key, w.queue, w.action, w.priority, w.visible_at, w.partition_key,
+    null::timestamptz
+from squidmesh.waiting as w
+where w.due and w.queue = %(queue)s
+    and (w.action is null or w.action = any(%(actions)s::text[]))
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+    and (
+        select j.codec from squidmesh.journal as j
+        where j.run_id = w.run_id order by j.first desc limit 1
+    ) <= %(codec)s::smallint
+order by w.priority, w.visible_at, w.run_id, w.attempt_key
+limit {limit};
+
+-- lane_keys: Some attempts of each partition key of one queue, by one seek into the index for each.
+with recursive walk (partition_key) as (
+    (
+        select w.partition_key from squidmesh.waiting as w
+        where w.due and w.queue = %(queue)s and w.partition_key is not null
+        order by w.partition_key
+        limit 1
+    )
+    union all
+    select n.partition_key
+    from walk
+    cross join lateral (
+        select w.partition_key from squidmesh.waiting as w
+        where w.due and w.queue = %(queue)s and w.partition_key > walk.partition_key
+        order by w.partition_key
+        limit 1
+    ) as n
+)
+select x.run_id::text, x.attempt_key, x.queue, x.action, x.priority, x.visible_at, x.partition_key,
+    null::timestamptz
+from (
+    select k.*
+    from walk
+    cross join lateral (
+        select w.* from squidmesh.waiting as w
+        where w.due and w.queue = %(queue)s and w.partition_key = walk.partition_key
+            and (w.action is null or w.action = any(%(actions)s::text[]))
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        limit {limit}
+    ) as k
+    union all
+    (
+        select w.* from squidmesh.waiting as w
+        where w.due and w.queue = %(queue)s and w.partition_key is null
+            and (w.action is null or w.action = any(%(actions)s::text[]))
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        limit {limit}
+    )
+) as x;
+
+-- lane_expired: Attempts of one queue whose lease is past.
+select
+    h.run_id::text, h.attempt_key, h.queue, h.action, h.priority, h.visible_at, h.partition_key,
+    h.held_until
+from squidmesh.held as h
+where h.queue = %(queue)s and h.held_until <= %(now)s::timestamptz
+    and (h.action is null or h.action = any(%(actions)s::text[]))
+    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
+    and (
+        select j.codec from squidmesh.journal as j
+        where j.run_id = h.run_id order by j.first desc limit 1
+    ) <= %(codec)s::smallint;
+
+-- lane_waiting_locked: Those of some unclaimed attempts that nobody else is at, with their heads.
+select
+    w.run_id::text, w.attempt_key, w.queue, w.action, w.priority, w.visible_at,
+    w.partition_key, null::timestamptz, j.last, encode(j.hash, 'hex'), j.at
+from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+join squidmesh.waiting as w on w.run_id = n.run_id and w.attempt_key = n.attempt_key
+cross join lateral (
+    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    where o.run_id = w.run_id order by o.first desc limit 1
+) as j
+where w.due and w.queue = %(queue)s
+for update of w skip locked;
+
+-- lane_held_locked: The same of attempts whose lease is past.
+select
+    h.run_id::text, h.attempt_key, h.queue, h.action, h.priority, h.visible_at,
+    h.partition_key, h.held_until, j.last, encode(j.hash, 'hex'), j.at
+from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+join squidmesh.held as h on h.run_id = n.run_id and h.attempt_key = n.attempt_key
+cross join lateral (
+    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    where o.run_id = h.run_id order by o.first desc limit 1
+) as j
+where h.queue = %(queue)s and h.held_until <= %(now)s::timestamptz
+for update of h skip locked;
+
+-- clear_waiting: Forget the unclaimed attempts of a run.
+delete from squidmesh.waiting where run_id = %(run_id)s::uuid;
+
+-- clear_held: Forget the claimed attempts of a run.
+delete from squidmesh.held where run_id = %(run_id)s::uuid;
+
+-- clear_tags: Forget the tags of a run.
+delete from squidmesh.tags where run_id = %(run_id)s::uuid;
+
+-- clear_correlations: Forget what a run is found by.
+delete from squidmesh.correlations where run_id = %(run_id)s::uuid;
+
+-- clear_journal: Forget all appends of a run.
+delete from squidmesh.journal where run_id = %(run_id)s::uuid;
+
+-- drop_run: Forget the listed facts of a run.
+delete from squidmesh.runs where run_id = %(run_id)s::uuid;
+
+-- tombstone: What stands in the place of a forgotten journal.
+insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+values (
+    %(run_id)s::uuid, %(first)s::bigint, %(last)s::bigint, %(at)s::timestamptz,
+    %(codec)s::smallint, %(append_id)s::text, decode(%(hash)s, 'hex'), %(body)s::text
+);
+
+-- quarantine: Mark a run as unreadable.
+insert into squidmesh.quarantine (run_id, revision, reason)
+values (%(run_id)s::uuid, %(revision)s::bigint, %(reason)s)
+on conflict (run_id) do update set revision = excluded.revision, reason = excluded.reason;
+
+-- drop_quarantine: Lift the mark.
+delete from squidmesh.quarantine where run_id = %(run_id)s::uuid;
+
+-- definition: The text stored under a fingerprint.
+select text from squidmesh.definitions where fingerprint = %(fingerprint)s;
+
+-- put_definition: Store a definition; the first one stays.
+insert into squidmesh.definitions (fingerprint, text) values (%(fingerprint)s, %(text)s)
+on conflict (fingerprint) do nothing;
+
+-- checkpoint: The stored state of a run.
+select revision, hash, codec_version, body
+from squidmesh.checkpoints
+where run_id = %(run_id)s::uuid;
+
+-- put_checkpoint: Store a state of a run in the place of the last one.
+insert into squidmesh.checkpoints (run_id, revision, hash, codec_version, body)
+values (
+    %(run_id)s::uuid, %(revision)s::bigint, %(hash)s, %(codec_version)s::integer, %(body)s
+)
+on conflict (run_id) do update set
+    revision = excluded.revision,
+    hash = excluded.hash,
+    codec_version = excluded.codec_version,
+    body = excluded.body;
+
+-- drop_checkpoint: Forget the stored state of a run.
+delete from squidmesh.checkpoints where run_id = %(run_id)s::uuid;
+
+-- records: The records of a kind, by key.
+select key, body, version from squidmesh.records where kind = %(kind)s order by key;
+
+-- record: Whether there is a record.
+select version from squidmesh.records where kind = %(kind)s and key = %(key)s;
+
+-- put_record: Store a record, whatever is there.
+insert into squidmesh.records as r (kind, key, version, body)
+values (%(kind)s, %(key)s, 1, %(body)s)
+on conflict (kind, key) do update set version = r.version + 1, body = excluded.body
+returning version;
+
+-- add_record: Store a record, if there is none.
+insert into squidmesh.records (kind, key, version, body)
+values (%(kind)s, %(key)s, 1, %(body)s)
+on conflict (kind, key) do nothing
+returning version;
+
+-- change_record: Store a record, if its version is the one expected.
+update squidmesh.records set version = version + 1, body = %(body)s
+where kind = %(kind)s and key = %(key)s and version = %(expected)s::bigint
+returning version;
+
+-- drop_record: Forget a record, if its version is the one expected; null: any.
+delete from squidmesh.records
+where kind = %(kind)s and key = %(key)s
+    and (%(expected)s::bigint is null or version = %(expected)s::bigint)
+returning version;
+
+-- idle: This process waits for work of some queues, for so many seconds.
+with swept as (
+    delete from squidmesh.idle where until < clock_timestamp() - interval '10 minutes'
+)
+insert into squidmesh.idle (listener, queue, until)
+select %(listener)s, u.queue, clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+from unnest(%(queues)s::text[]) as u (queue)
+on conflict (listener, queue) do update set until = excluded.until;
+
+-- busy: This process does not wait for work of some queues any more.
+delete from squidmesh.idle
+where listener = %(listener)s and queue = any(%(queues)s::text[]);
+
+-- notify: Tell processes that listen.
+select pg_notify(%(channel)s, %(payload)s);
+
+-- survey_schema: The number of the newest migration.
+select version from squidmesh.schema;
+
+-- survey_runs: How many listed runs have each status.
+select r.status, count(*)
+from squidmesh.runs as r
+where exists (select 1 from squidmesh.journal as j where j.run_id = r.run_id)
+group by r.status;
+
+-- survey_quarantined: Every mark.
+select q.run_id::text, q.revision, q.reason from squidmesh.quarantine as q order by q.run_id;
+
+-- survey_newer: Runs with attempts that only a newer process may claim.
+select o.run_id::text
+from (select run_id from squidmesh.waiting union select run_id from squidmesh.held) as o
+where (
+    select j.codec from squidmesh.journal as j
+    where j.run_id = o.run_id order by j.first desc limit 1
+) > %(codec)s::smallint
+order by o.run_id;
+
+-- survey_actions: How many attempts need each action.
+select o.action, count(*)
+from (
+    select action from squidmesh.waiting where action is not null
+    union all
+    select action from squidmesh.held where action is not null
+) as o
+group by o.action;
+
+-- survey_queues: How much lies in each queue, and how long the longest has been waiting.
+select
+    a.queue,
+    count(*) filter (where a.ready),
+    count(*) filter (where a.delayed),
+    count(*) filter (where a.held),
+    min(a.since)
+from (
+    select
+        run_id,
+        queue,
+        due or visible_at <= %(now)s::timestamptz as ready,
+        not due and visible_at > %(now)s::timestamptz as delayed,
+        false as held,
+        case when due or visible_at <= %(now)s::timestamptz then visible_at end as since
+    from squidmesh.waiting
+    union all
+    select
+        run_id,
+        queue,
+        held_until <= %(now)s::timestamptz,
+        false,
+        held_until > %(now)s::timestamptz,
+        null
+    from squidmesh.held
+) as a
+where not exists (select 1 from squidmesh.quarantine as q where q.run_id = a.run_id)
+    and (
+        select j.codec from squidmesh.journal as j
+        where j.run_id = a.run_id order by j.first desc limit 1
+    ) <= %(codec)s::smallint
+group by a.queue;
+
+-- survey_facts: Settings that durability and speed rest on, and sizes in bytes.
+select
+    current_setting('server_version'),
+    current_setting('fsync'),
+    current_setting('synchronous_commit'),
+    current_setting('full_page_writes'),
+    pg_total_relation_size('squidmesh.journal'::regclass)::bigint,
+    pg_total_relation_size('squidmesh.runs'::regclass)::bigint,
+    (
+        pg_total_relation_size('squidmesh.waiting'::regclass)
+        + pg_total_relation_size('squidmesh.held'::regclass)
+    )::bigint,
+    pg_database_size(current_database())::bigint;

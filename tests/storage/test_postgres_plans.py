@@ -1,0 +1,233 @@
+"""At 100,000 rows claims, lists and loads look things up: no statement walks a table that grows."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import ClientCursor, Connection
+from psycopg.rows import TupleRow
+
+from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_storage.api import RunFilter
+from squidmesh_storage.conformance.kit import (
+    EPOCH,
+    attempt,
+    correlation,
+    first,
+    key,
+    puts,
+    run_id,
+    run_row,
+    then,
+)
+from squidmesh_storage.postgres import PostgresJournal, appending
+from squidmesh_storage.postgres.changes import Changes
+from squidmesh_storage.postgres.claiming import LOWEST, Wanted
+from squidmesh_storage.postgres.listing import page_call
+from squidmesh_storage.postgres.scripts import Call
+from squidmesh_storage.postgres.statements import Names, Statements
+from support.postgres import database
+
+ROWS = 100_000
+SQL = Statements(Names())
+
+#: Held attempts are as few as worker slots: walking them is the plan.
+GROWING = re.compile(
+    r"Seq Scan on (waiting|runs|journal|tags|correlations)\b"
+)
+SORTED = re.compile(r"\bSort\b")
+
+FILL = f"""
+insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+select lpad(to_hex(n), 32, '0')::uuid, f, f, now(), 1, n || '-' || f, '\\x00', '[]'
+from generate_series(1, {ROWS}) as n, generate_series(1, 2) as f;
+
+insert into squidmesh.waiting
+    (run_id, attempt_key, queue, action, priority, visible_at, partition_key, due)
+select lpad(to_hex(n), 32, '0')::uuid, ':work:1', 'default', 'act', n % 3, now(),
+    'key-' || n % 50, n % 2 = 0
+from generate_series(1, {ROWS}) as n;
+
+insert into squidmesh.runs
+    (run_id, workflow, fingerprint, "trigger", status, queue, priority, tags, created_at, ended_at,
+     parent)
+select lpad(to_hex(n), 32, '0')::uuid, 'w' || n % 7, 'f', 'start',
+    case when n % 1000 = 0 then 'failed' else 'completed' end, 'default', 0, '[]',
+    now() - make_interval(secs => n), now(), case when n % 100 = 0 then 'p' || n end
+from generate_series(1, {ROWS}) as n;
+
+insert into squidmesh.tags (run_id, tag)
+select lpad(to_hex(n), 32, '0')::uuid, 't' || n % 1000 from generate_series(1, {ROWS}) as n;
+
+insert into squidmesh.correlations (run_id, workflow, node, correlation, open)
+select lpad(to_hex(n), 32, '0')::uuid, 'w', 'n', 'c' || n, true
+from generate_series(1, {ROWS}) as n;
+"""
+
+
+@pytest.fixture(scope="module", params=["analysed", "never analysed"])
+def connection(
+    request: pytest.FixtureRequest, postgres_server: str
+) -> Iterator[Connection[TupleRow]]:
+    with database(postgres_server) as url:
+        PostgresJournal(url).close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("alter system set autovacuum = on")
+            for table in ("journal", "waiting", "runs", "tags", "correlations"):
+                connection.execute(
+                    f"alter table squidmesh.{table} set (autovacuum_enabled = off)".encode()
+                )
+            connection.execute(FILL.encode())
+            if request.param == "analysed":
+                connection.execute("analyze")
+            yield connection
+
+
+def _plan(connection: Connection[TupleRow], call: Call) -> list[str]:
+    """The plan with these values, and where plans are kept, the one for whatever values."""
+    with ClientCursor(connection) as cursor:
+        asked = cursor.mogrify(call.text.encode(), call.values)
+        lines = connection.execute(b"explain " + asked.encode()).fetchall()
+        if call.keeps:
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", call.text)))
+            text = call.text
+            for number, name in enumerate(names, start=1):
+                text = text.replace(f"%({name})s", f"${number}")
+            values = [(call.values or {})[name] for name in names]
+            given = cursor.mogrify(",".join(["%s"] * len(values)).encode(), values)
+            connection.execute("set plan_cache_mode = force_generic_plan")
+            connection.execute(f"prepare kept as {text}".encode())
+            lines += connection.execute(f"explain execute kept ({given})".encode()).fetchall()
+            connection.execute("deallocate kept")
+            connection.execute("reset plan_cache_mode")
+    return [line for (line,) in lines]
+
+
+def _values(*queues: str) -> dict[str, object]:
+    wanted = Wanted.of(queues or ("default",), ("act",), 8, None, "me")
+    priority, visible_at = LOWEST
+    return wanted.values() | {
+        "queue": "default",
+        "priority": str(priority),
+        "visible_at": visible_at,
+        "now": EPOCH,
+        "named_run": f"{{{run_id(7)}}}",
+        "named_key": "{:work:1}",
+        "run_id": run_id(7),
+        "after": "0",
+        "limit": "8",
+        "from_checkpoint": "true",
+        "append_id": "7-1",
+        "runs": f"{{{run_id(7)}}}",
+        "workflow": "w",
+        "node": "n",
+        "correlation": "c7",
+        "kind": "queue",
+        "key": "default",
+        "expected": None,
+        "before": EPOCH,
+        "ended_at": EPOCH,
+        "state": "lane",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "glance", "promote", "front", "due", "expired", "next_due", "lanes", "lane_states",
+        "lane_front", "lane_keys", "lane_waiting_locked", "lock", "lock_run", "lock_head", "head",
+        "standing", "load", "stored", "find", "run_ids", "run", "attempts", "correlations",
+        "correlated", "finished", "clear_waiting", "clear_tags", "clear_correlations",
+        "clear_journal", "drop_run",
+    ],
+)  # fmt: skip
+def test_no_statement_walks_a_table_that_grows(connection: Connection[TupleRow], name: str) -> None:
+    """Every lookup goes by a key or an index; only a survey walks."""
+    call = SQL.limited(name, 8)._replace(values=_values())
+
+    assert [] == [line for line in _plan(connection, call) if GROWING.search(line)]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("due", "waiting_due"),
+        ("front", "waiting_due"),
+        ("promote", "waiting_timer"),
+        ("next_due", "waiting_timer"),
+        ("lane_front", "waiting_due"),
+        ("lane_keys", "waiting_lane"),
+        ("finished", "runs_ended"),
+        ("correlated", "correlations_found"),
+    ],
+)
+def test_claims_use_the_index_made_for_them(
+    connection: Connection[TupleRow], name: str, index: str
+) -> None:
+    """So that a claim reads what it takes, however long the backlog is."""
+    call = SQL.limited(name, 8)._replace(values=_values())
+
+    assert any(index in line for line in _plan(connection, call))
+
+
+def test_candidates_come_sorted_out_of_the_index(connection: Connection[TupleRow]) -> None:
+    """Sorting a backlog would take as long as the backlog is."""
+    plan = _plan(connection, SQL.limited("due", 8)._replace(values=_values()))
+
+    assert [] == [line for line in plan if SORTED.search(line)]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        RunFilter(),
+        RunFilter(workflow="w1"),
+        RunFilter(status="failed"),
+        RunFilter(parent=RunId("p100")),
+        RunFilter(tag="t7"),
+        RunFilter(since=EPOCH, until=EPOCH),
+    ],
+    ids=str,
+)
+def test_no_page_walks_the_runs(connection: Connection[TupleRow], where: RunFilter) -> None:
+    """Whatever is filtered, and however deep it lies."""
+    for cursor in (None, (EPOCH, run_id(7))):
+        plan = _plan(connection, page_call(SQL, where, cursor, 100))
+
+        assert [] == [line for line in plan if GROWING.search(line)]
+
+
+def test_no_append_walks_a_table_that_grows(connection: Connection[TupleRow]) -> None:
+    """All parts of the statement at once, and the one for a single step."""
+    begun = first(run_id(1))
+    until = EPOCH
+    rows = RowChanges(
+        run=run_row(run_id(1), tags=("red",)),
+        put=(attempt(run_id(1), step="b", held_until=until), attempt(run_id(1), step="c")),
+        drop=(key(run_id(1)),),
+        correlations=(correlation(run_id(1)),),
+    )
+    batch = then(begun, rows=rows)
+    row = attempt(run_id(1), step="b", held_until=until)
+    step = then(begun, rows=RowChanges(put=(row,), drop=(key(run_id(1)),)))
+    calls = [
+        appending.write_call(SQL, [batch], Changes.of([batch]), "me", locked=False),
+        appending.step_call(SQL, step, row),
+    ]
+
+    for call in calls:
+        assert [] == [line for line in _plan(connection, call) if GROWING.search(line)]
+
+
+def test_a_start_with_an_unclaimed_attempt_asks_who_waits(
+    connection: Connection[TupleRow],
+) -> None:
+    """In the same statement, by the key of a small table."""
+    batch = first(run_id(1), rows=puts(attempt(run_id(1))))
+    call = appending.write_call(SQL, [batch], Changes.of([batch]), "me", locked=False)
+
+    assert "squidmesh" in call.text
+    assert '"idle"' in call.text
+    assert [] == [line for line in _plan(connection, call) if GROWING.search(line)]
