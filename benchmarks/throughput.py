@@ -8,8 +8,12 @@ from squidmesh import Mesh
 
 
 def squidmesh(folder: Path, concurrency: int, runs: int) -> dict[str, float]:
+    """Whole runs on a fresh SQLite file."""
+    return whole_runs(f"sqlite:///{folder / 'squidmesh.db'}", concurrency, runs)
+
+
+def whole_runs(url: str, concurrency: int, runs: int) -> dict[str, float]:
     """Whole runs, from the public `start` until `wait_for` returns."""
-    url = f"sqlite:///{folder / 'squidmesh.db'}"
     with (
         Mesh.open(url, workflows=[FiveSteps]) as mesh,
         mesh.worker(concurrency=concurrency),

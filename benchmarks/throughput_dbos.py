@@ -17,8 +17,12 @@ def add_one(number: int) -> int:
 
 
 def dbos(folder: Path, concurrency: int, runs: int) -> dict[str, float]:
+    """Whole workflows on a fresh SQLite file."""
+    return whole_workflows(f"sqlite:///{folder / 'dbos.db'}", concurrency, runs)
+
+
+def whole_workflows(url: str, concurrency: int, runs: int) -> dict[str, float]:
     """Whole workflows, from the call until it returns."""
-    url = f"sqlite:///{folder / 'dbos.db'}"
     DBOS(config={"name": "five-steps", "system_database_url": url, "log_level": "ERROR"})
     durable = DBOS.step()(add_one)
 

@@ -30,6 +30,7 @@ from typing import Final
 from attrs import field, frozen
 
 ROOT: Final = Path(__file__).parents[1]
+MUTANTS: Final = ROOT / "tests" / "mutants.py"
 PAGE: Final = ROOT / "specs" / "mutation.md"
 #: What a part must reach.
 ENOUGH: Final = 0.9
@@ -53,45 +54,11 @@ _LEFT_OUT: Final = (
     "tests/core/definition/test_judging.py::test_judging_the_largest_spec_takes_linear_work",
 )
 
-#: mutmut with one rule less: texts with a blank are read by people, and may be worded anew.
-#: What a process builds once, on import or on first use, is built again for each mutant;
-#: and the tests of a mutant's own part, which find most, are run before those of the others.
-_MUTMUT: Final = """
-from mutmut import __main__ as mutmut
-from mutmut.mutation import mutators
-from mutmut.runners.harness import PytestRunner
-
-def named(string):
-    return () if " " in getattr(string, "value", "") else mutators.operator_string(string)
-
-def afresh():
-    from squidmesh_core.protocol import codec, converter
-    converter.converter.cache_clear()
-    codec._WRITERS.update({cls: codec.writer_of(cls) for cls in codec._WRITERS})
-    codec._READERS.update({n: (cls, codec.reader_of(cls)) for n, (cls, _) in codec._READERS.items()})
-
-def nearest_first(runner, *, mutant_name, tests):
-    if not mutant_name:
-        return run_tests(runner, mutant_name=mutant_name, tests=tests)
-    part = "tests/core/" + mutant_name.split(".")[1]
-    near = [test for test in tests if test.startswith(part)]
-    far = sorted(set(tests) - set(near))
-    if mutant_name.startswith(("squidmesh_core.protocol.members", "squidmesh_core.protocol.conv")):
-        near = [f"tests/core/protocol/test_{name}.py" for name in ("codec", "members")]
-        try:
-            afresh()
-        except Exception:
-            return 1
-    code = run_tests(runner, mutant_name=mutant_name, tests=near) if near else 0
-    if code or (near and not far):
-        return code
-    return run_tests(runner, mutant_name=mutant_name, tests=far)
-
-run_tests, PytestRunner.run_tests = PytestRunner.run_tests, nearest_first
-place = [operator for _, operator in mutators.mutation_operators].index(mutators.operator_string)
-mutators.mutation_operators[place] = (mutators.mutation_operators[place][0], named)
-mutmut.cli()
-"""
+#: How the tests are collected, by mutmut and by `mutants.py`.
+_COLLECTING: Final = (
+    *("-p", "no:randomly", "-p", "no:cacheprovider"),
+    *(f"--deselect={test}" for test in _LEFT_OUT),
+)
 
 #: How mutmut writes down what became of a mutant: the exit code of its tests.
 _OUTCOMES: Final[Mapping[int | None, str]] = {
@@ -105,6 +72,8 @@ _OUTCOMES: Final[Mapping[int | None, str]] = {
 }
 
 
+#: What no test noticed.
+_MISSED: Final = ("survived", "untested")
 _COLUMNS: Final = ("killed", "timeout", "crashed", "survived", "untested", "not run")
 
 
@@ -148,8 +117,10 @@ def main(arguments: Sequence[str]) -> int:
         folder = options.folder or Path(temporary)
         began = datetime.now(UTC)
         _lay_out(folder, parts)
-        missed = [mutant.name for mutant in _mutants(folder) if not mutant.found]
-        _run(folder, missed if options.again else ())
+        _start(folder, "make")
+        made = [mutant for mutant in _mutants(folder) if mutant.part in parts]
+        tried = {"not run", *(_MISSED if options.again else ())}
+        _start(folder, "try", [mutant.name for mutant in made if mutant.outcome in tried])
         mutants = [mutant for mutant in _mutants(folder) if mutant.part in parts]
         lines = [*_table(mutants), "", *_survivors(mutants)]
     print(*lines, sep="\n")
@@ -177,7 +148,6 @@ def _lay_out(folder: Path, parts: Sequence[str]) -> None:
         else:
             shutil.copy2(origin, copied)
     mutated = [f"squidmesh_core/{part}{end}" for part in parts for end in (".py", "/*.py")]
-    ignored = [f"--deselect={test}" for test in _LEFT_OUT]
     (folder / "pyproject.toml").write_text(
         f"""
 [tool.mutmut]
@@ -186,9 +156,7 @@ only_mutate = {json.dumps(mutated)}
 also_copy = ["tests", "specs"]
 do_not_mutate_patterns = ["assert_never\\\\("]
 pytest_add_cli_args_test_selection = ["tests/core"]
-pytest_add_cli_args = {json.dumps(["-p", "no:randomly", "-p", "no:cacheprovider", *ignored])}
-timeout_multiplier = 4.0
-timeout_constant = 15.0
+pytest_add_cli_args = {json.dumps(_COLLECTING)}
 
 [tool.pytest]
 minversion = "9.0"
@@ -199,11 +167,14 @@ addopts = ["--import-mode=importlib"]
     )
 
 
-def _run(folder: Path, names: Sequence[str]) -> None:
+def _start(folder: Path, half: str, names: Sequence[str] = ()) -> None:
     subprocess.run(
-        [sys.executable, "-c", _MUTMUT, "run", *names],
+        [sys.executable, str(MUTANTS), half, *_COLLECTING, "tests/core"],
         cwd=folder,
         check=True,
+        input="\n".join(names),
+        text=True,
+        stdout=subprocess.DEVNULL,
         env={**os.environ, "SQUIDMESH_HYPOTHESIS": "mutation"},
     )
 
@@ -217,7 +188,7 @@ def _mutants(folder: Path) -> Iterator[Mutant]:
         spans = json.loads(source.with_suffix(".py.spans").read_text(encoding="utf-8"))["spans"]
         text = source.read_text(encoding="utf-8").splitlines()
         for name, code in known.items():
-            outcome = _OUTCOMES.get(code, "timeout" if code in {-24, 24, 152, 255} else "crashed")
+            outcome = _OUTCOMES.get(code, "crashed")
             before, after = ("", "") if outcome == "killed" else _change(name, text, spans)
             yield Mutant(module=module, name=name, outcome=outcome, before=before, after=after)
 
@@ -260,7 +231,7 @@ def _row(title: str, mutants: Sequence[Mutant], share: float) -> str:
 
 
 def _survivors(mutants: Sequence[Mutant]) -> Iterator[str]:
-    missed = [mutant for mutant in mutants if mutant.outcome in {"survived", "untested"}]
+    missed = [mutant for mutant in mutants if mutant.outcome in _MISSED]
     for module in dict.fromkeys(mutant.module for mutant in missed):
         yield f"**{module}**"
         yield ""

@@ -49,6 +49,7 @@ MACHINES: Final[Mapping[str, str]] = {
     "commands": "test_commands.test_command_machine_catches",
     "saga": "test_saga.test_saga_machine_catches",
     "replays": "test_replays.test_replay_machine_catches",
+    "admission": "test_admission_machine.test_admission_machine_catches",
 }
 
 #: The list of bugs that engines of this kind are known to have → ours (specs/planted-bugs.md).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from squidmesh.actions import ActionRegistry
+    from squidmesh.aio.mesh import AsyncMesh
     from squidmesh.authoring.answers import Children, ChildRun, Decision
     from squidmesh.authoring.builder import WorkflowBuilder
     from squidmesh.authoring.gates import approval, children, log, pause, receive, wait
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from squidmesh.mesh import Mesh
     from squidmesh.paging import Page
     from squidmesh.people import Actor
+    from squidmesh.pruned import Pruned
+    from squidmesh.queues import Queue
     from squidmesh.reading import JournalEntry
+    from squidmesh.registry import WorkerInfo
     from squidmesh.results import Defer, Fail, Retry
     from squidmesh.snapshot import Snapshot
     from squidmesh.verifying import Report, Verified
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "squidmesh.actions": "ActionRegistry",
+    "squidmesh.aio.mesh": "AsyncMesh",
     "squidmesh.authoring.builder": "WorkflowBuilder",
     "squidmesh.authoring.answers": "ChildRun Children Decision",
     "squidmesh.authoring.gates": "approval children log pause receive wait",
@@ -71,7 +76,10 @@ _HOMES: Final = {
     "squidmesh.inbox": "OpenGate",
     "squidmesh.paging": "Page",
     "squidmesh.people": "Actor",
+    "squidmesh.pruned": "Pruned",
+    "squidmesh.queues": "Queue",
     "squidmesh.reading": "JournalEntry",
+    "squidmesh.registry": "WorkerInfo",
     "squidmesh.results": "Defer Fail Retry",
     "squidmesh.snapshot": "Snapshot",
     "squidmesh.verifying": "Report Verified",
@@ -90,6 +98,7 @@ _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.s
 __all__ = [
     "ActionRegistry",
     "Actor",
+    "AsyncMesh",
     "ChildHandle",
     "ChildRun",
     "Children",
@@ -113,6 +122,8 @@ __all__ = [
     "Page",
     "PayloadError",
     "Problem",
+    "Pruned",
+    "Queue",
     "Refused",
     "ReplayPlan",
     "Report",
@@ -137,6 +148,7 @@ __all__ = [
     "WaitTimeout",
     "Work",
     "Worker",
+    "WorkerInfo",
     "Workflow",
     "WorkflowBuilder",
     "approval",

@@ -7,28 +7,41 @@ attempt are one append, so the steady path costs one commit per step.
 
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final, assert_never, cast
 
-from attrs import frozen
+from attrs import Factory, frozen
 
-from squidmesh.actions import ActionRegistry
+from squidmesh.actions import Action, ActionRegistry
 from squidmesh.authoring.signature import Signature
 from squidmesh.claim import Claim, claim_in
-from squidmesh.context import Context, UndoContext
+from squidmesh.context import Context, TxContext, UndoContext
 from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh.heartbeat import Heartbeats
+from squidmesh.known import Known
+from squidmesh.lanes import Lanes
 from squidmesh.line import StepSignals
 from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
-from squidmesh.perform import Deferred, Failed, Outcome, Succeeded, perform, timed_out
+from squidmesh.perform import (
+    Deferred,
+    Failed,
+    Outcome,
+    Performed,
+    Settled,
+    Succeeded,
+    perform,
+    timed_out,
+)
 from squidmesh.timelimits import TimeLimits
+from squidmesh.transactional import perform_in_transaction
 from squidmesh_core.canonical import restore
 from squidmesh_core.decide import Refusal
 from squidmesh_core.definition.spec import StepNode
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
+from squidmesh_core.plan.admission import inline
 from squidmesh_core.plan.deadline import evaluate
 from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Offer
 
@@ -54,14 +67,21 @@ class Crew:
     limits: TimeLimits | None = None
     #: The instant that everything is decided at; null: the storage's clock.
     now: datetime | None = None
+    #: What is known of limits and pauses.
+    lanes: Lanes = Factory(Lanes)
 
-    def offer(self) -> tuple[Offer, str]:
-        """A free slot of this crew, with a fresh token."""
+    def offer(self, *, settled: str | None = None) -> tuple[Offer, str]:
+        """
+        A free slot of this crew, with a fresh token.
+
+        Args:
+            settled: The queue of the attempt that has just left the slot, if one has.
+        """
         return self.door.mint.offer(
             owner=self.owner,
             lease_ms=self.lease_ms,
             actions=self.actions.performable(),
-            queues=self.queues,
+            where=inline(self.queues, self.lanes.settings, settled=settled),
         )
 
 
@@ -84,7 +104,7 @@ def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
         return performed
 
 
-def act(crew: Crew, request: SlotRequest) -> Outcome | Claim | None:
+def act(crew: Crew, request: SlotRequest) -> Performed | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
         case Perform(claim=claim):
@@ -104,7 +124,7 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     storage error leaves the claim to run out.
     """
     followed: list[Claim | None] = [None] * len(requests)
-    left = list(enumerate(requests))
+    left = [one for one in enumerate(requests) if not isinstance(one[1].outcome, Settled)]
     while left:
         # One command per run at a time: the next one is decided on what this one left.
         wave = {request.claim.run_id: (place, request) for place, request in reversed(left)}
@@ -118,7 +138,12 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
 def _settled(
     crew: Crew, requests: Sequence[tuple[int, Settle]]
 ) -> Iterator[tuple[int, Claim | None]]:
-    offers = [crew.offer() if request.go_on else None for _, request in requests]
+    if any(request.go_on for _, request in requests):
+        crew.lanes.look()
+    offers = [
+        crew.offer(settled=request.claim.queue) if request.go_on else None
+        for _, request in requests
+    ]
     commands = [
         (
             request.claim.run_id,
@@ -130,7 +155,7 @@ def _settled(
     handled = _insist(crew, commands)
     crew.door.ports.site("settle.after")
     for (place, request), offer, one in zip(requests, offers, handled, strict=True):
-        yield place, _following(request.claim, one, offer)
+        yield place, following(request.claim, one, offer)
 
 
 def _insist(crew: Crew, commands: Sequence[tuple[RunId, Command]]) -> list[Handled | Exception]:
@@ -149,9 +174,10 @@ def _insist(crew: Crew, commands: Sequence[tuple[RunId, Command]]) -> list[Handl
     return handled
 
 
-def _following(
+def following(
     claim: Claim, handled: Handled | Exception, offer: tuple[Offer, str] | None
 ) -> Claim | None:
+    """The claim of the run's next attempt, if settling this one has made it."""
     if isinstance(handled, Exception):
         LOG.error("%s could not be settled: %s", claim.attempt_key, handled)
         LOG.debug("this is where it came from", exc_info=handled)
@@ -171,7 +197,7 @@ def hand_back(crew: Crew, claim: Claim) -> None:
 
 
 def command_for(
-    claim: Claim, outcome: Outcome, draw: Callable[[], float], offer: Offer | None
+    claim: Claim, outcome: Performed, draw: Callable[[], float], offer: Offer | None
 ) -> Complete | Fail | Defer:
     """The command that settles a claim with an outcome."""
     match outcome:
@@ -195,11 +221,69 @@ def command_for(
                 until=outcome.until,
                 offer=offer,
             )
+        case Settled():
+            raise TypeError(f"{claim.attempt_key} was settled already, by its own transaction")
 
 
-def perform_claim(crew: Crew, claim: Claim) -> Outcome:
+def perform_claim(crew: Crew, claim: Claim) -> Performed:
     """
-    Call the claimed step, its lease kept alive meanwhile.
+    Call the claimed step on this thread.
+
+    Raises:
+        LookupError: Its action is not registered with this mesh.
+    """
+    known = crew.door.memory.get(claim.run_id) or crew.door.fresh(claim.run_id)
+    return perform_call(call_of(crew, claim, known))
+
+
+@frozen(kw_only=True)
+class Call:
+    """A claimed step that is about to be called."""
+
+    crew: Crew
+    claim: Claim
+    #: The run as it is now: the step sees it so.
+    known: Known
+    action: Action
+    signals: StepSignals = Factory(StepSignals)
+    #: Milliseconds that it may take; null: as long as it likes.
+    limit_ms: int | None
+    #: Of a callback, the step that it undoes, where that is performed here too.
+    undoes: Signature | None
+    #: Whether the step writes in one transaction with the journal.
+    transactional: bool = False
+
+    def context(self, connection: object = None) -> Context:
+        """What the step sees of its run, and the connection of its transaction."""
+        return context_of(self.known, self.claim, self.signals, connection)
+
+    @contextmanager
+    def attended(self, *, alone: bool = False) -> Iterator[None]:
+        """
+        Keep the lease while the block runs, and end the attempt when its time is over.
+
+        Args:
+            alone: Nobody else can write meanwhile: the lease is not kept, and the step
+                is only told of its time.
+        """
+        crew, site = self.crew, self.crew.door.ports.site
+        beats = None if alone else crew.heartbeats
+        kept = beats.keeping(self.claim, self.signals) if beats else _NOTHING
+        site("perform.before")
+        with kept, _limited(crew, self.claim, self.signals, self.limit_ms, alone=alone):
+            yield
+        site("perform.after")
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """The outcome that counts: whatever comes after the time limit comes too late."""
+        if self.limit_ms is not None and self.signals.timed_out:
+            return timed_out(self.limit_ms)
+        return outcome
+
+
+def call_of(crew: Crew, claim: Claim, known: Known) -> Call:
+    """
+    What is called for a claim, and how.
 
     Raises:
         LookupError: Its action is not registered with this mesh.
@@ -207,32 +291,38 @@ def perform_claim(crew: Crew, claim: Claim) -> Outcome:
     action = crew.actions.resolve(claim.action or "")
     if action is None:
         raise LookupError(f"{claim.action} was claimed, but is not registered with this mesh")
-    signals = StepSignals()
-    ports = crew.door.ports
-    kept = crew.heartbeats.keeping(claim, signals) if crew.heartbeats else _NOTHING
-    node = _node_of(crew.door, claim)
-    limit_ms = node.timeout_ms if node is not None and claim.kind == "step" else None
-    limited = _limited(crew, claim, signals, limit_ms)
-    ports.site("perform.before")
-    with kept, limited:
-        outcome = perform(
-            action,
-            claim,
-            lambda: context_of(crew.door, claim, signals),
-            lambda coroutine: crew.run_async(coroutine, signals),
-            undoes=_undone(crew, claim, node),
-        )
-    ports.site("perform.after")
-    if limit_ms is not None and signals.timed_out:
-        return timed_out(limit_ms)  # whatever it answered came too late
-    return outcome
-
-
-def _node_of(door: Door, claim: Claim) -> StepNode | None:
-    """The step of the claim, as the run's own definition has it."""
-    known = door.memory.get(claim.run_id) or door.fresh(claim.run_id)
     node = known.spec.nodes.get(claim.node)
-    return node if isinstance(node, StepNode) else None
+    step = node if isinstance(node, StepNode) else None
+    return Call(
+        crew=crew,
+        claim=claim,
+        known=known,
+        action=action,
+        limit_ms=step.timeout_ms if step is not None and claim.kind == "step" else None,
+        undoes=_undone(crew, claim, step),
+        transactional=claim.kind == "step"
+        and ((step is not None and step.transaction) or action.signature.context is TxContext),
+    )
+
+
+def perform_call(call: Call) -> Performed:
+    """
+    Call a step on this thread, its lease kept alive meanwhile.
+
+    Raises:
+        StorageError: The step has a transaction, and the database went away.
+    """
+    if call.transactional:
+        return perform_in_transaction(call)
+    with call.attended():
+        outcome = perform(
+            call.action,
+            call.claim,
+            call.context,
+            lambda coroutine: call.crew.run_async(coroutine, call.signals),
+            undoes=call.undoes,
+        )
+    return call.judged(outcome)
 
 
 def _undone(crew: Crew, claim: Claim, node: StepNode | None) -> Signature | None:
@@ -244,19 +334,20 @@ def _undone(crew: Crew, claim: Claim, node: StepNode | None) -> Signature | None
 
 
 def _limited(
-    crew: Crew, claim: Claim, signals: StepSignals, limit_ms: int | None
+    crew: Crew, claim: Claim, signals: StepSignals, limit_ms: int | None, *, alone: bool
 ) -> AbstractContextManager[None]:
     """Fail the attempt when the limit strikes, without waiting for the step."""
     limits = crew.limits
     if limits is None or limit_ms is None:
         return _NOTHING
     late = Settle(claim=claim, outcome=timed_out(limit_ms), go_on=False)
-    return limits.limiting(signals, limit_ms, lambda: settle_all(crew, [late]))
+    return limits.limiting(signals, limit_ms, lambda: None if alone else settle_all(crew, [late]))
 
 
-def context_of(door: Door, claim: Claim, signals: StepSignals) -> Context:
+def context_of(
+    known: Known, claim: Claim, signals: StepSignals, connection: object = None
+) -> Context:
     """What the step sees of its run: never the token."""
-    known = door.memory.get(claim.run_id) or door.fresh(claim.run_id)
     state = known.state
     begun = state.started
     attempt = state.attempt(claim.attempt_key)
@@ -281,4 +372,6 @@ def context_of(door: Door, claim: Claim, signals: StepSignals) -> Context:
         given = cast("Mapping[str, object]", claim.input["input"])
         failure = cast("Mapping[str, object] | None", claim.input["failure"])
         return UndoContext(**members, input=given, failure=failure or {})
+    if connection is not None:
+        return TxContext(**members, connection=connection)
     return Context(**members)

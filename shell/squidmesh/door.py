@@ -15,7 +15,7 @@ from squidmesh.known import Known, Memory
 from squidmesh.mint import Mint
 from squidmesh.ports import Ports
 from squidmesh.recall import catch_up, recall
-from squidmesh.requests import drive, drive_all
+from squidmesh.requests import Trip, drive, drive_all
 from squidmesh.watching import Watchers
 from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import LogNode, Spec
@@ -62,32 +62,39 @@ class Door:
         Raises:
             SquidmeshError: What `handle.handle` raises.
         """
-        trip = handle(
-            self.memory,
-            run_id,
-            command,
-            append_ids=self.mint.append_id,
-            begin=begin,
-            now=now,
-        )
+        trip = self.trip(run_id, command, begin=begin, now=now)
         handled = drive(trip, self.journal, self.ports)
-        if handled.entries:
-            self._announce(handled.state, handled.entries, handled.rows)
+        self.announce(handled)
         return handled
 
     def handle_all(
         self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
     ) -> list[Handled | Exception]:
         """Carry out commands on different runs; what they append travels together."""
-        trips = [
-            handle(self.memory, run_id, command, append_ids=self.mint.append_id, now=now)
-            for run_id, command in commands
-        ]
+        trips = [self.trip(run_id, command, now=now) for run_id, command in commands]
         handled = drive_all(trips, self.journal, self.ports)
         for one in handled:
-            if isinstance(one, Handled) and one.entries:
-                self._announce(one.state, one.entries, one.rows)
+            if isinstance(one, Handled):
+                self.announce(one)
         return handled
+
+    def trip(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: datetime | None = None,
+    ) -> Trip[Handled]:
+        """The way of one command through this door, for whoever drives it."""
+        return handle(
+            self.memory, run_id, command, append_ids=self.mint.append_id, begin=begin, now=now
+        )
+
+    def announce(self, handled: Handled) -> None:
+        """Tell what became visible with a command that is durable now."""
+        if handled.entries:
+            self._announce(handled.state, handled.entries, handled.rows)
 
     def beginning(self, run_id: RunId, spec: Spec) -> Known:
         """A run that is about to start."""
@@ -147,6 +154,10 @@ class Door:
             self._defined.add(fingerprint)
             self.memory.keep_spec(spec)
         return fingerprint
+
+    def has_defined(self, spec: Spec) -> bool:
+        """Whether this process knows that the definition is stored."""
+        return spec.fingerprint in self._defined
 
     def _announce(self, state: RunState, entries: Sequence[Entry], rows: RowChanges) -> None:
         if rows.run is not None:

@@ -11,6 +11,8 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from attrs import evolve
+
 from squidmesh import checks, starting
 from squidmesh.actions import ActionRegistry
 from squidmesh.carry import Crew
@@ -20,6 +22,7 @@ from squidmesh.duration import Duration, duration_ms
 from squidmesh.eventloop import EventLoop
 from squidmesh.handle import Handled
 from squidmesh.heartbeat import Heartbeats
+from squidmesh.lanes import SETTINGS, Lanes
 from squidmesh.line import StepSignals
 from squidmesh.ports import Ports
 from squidmesh.starting import Request
@@ -30,6 +33,8 @@ from squidmesh_storage.api import Journal
 
 #: Milliseconds of the longest lease: so long may work lie about after a crash.
 LONGEST_LEASE: Final = 3_600_000
+#: Seconds until a paused queue is looked at again, if nobody tells that it was resumed.
+WHILE_PAUSED: Final = 5.0
 
 
 class SlotKeeper(Protocol):
@@ -57,6 +62,8 @@ class Engine:
         self._heartbeats: dict[int, Heartbeats] = {}
         self._keepers: tuple[SlotKeeper, ...] = ()
         self._limits = TimeLimits(ports.monotonic)
+        #: The queues that somebody has set up.
+        self.lanes = Lanes(lambda: journal.records(SETTINGS), ports.monotonic)
 
     def close(self) -> None:
         """Drain the workers, then let go of threads, connections and files."""
@@ -148,6 +155,7 @@ class Engine:
             heartbeats=self._beats(lease_ms) if heartbeat else None,
             limits=self._limits,
             now=checks.instant("now", now),
+            lanes=self.lanes,
         )
 
     def take(self, crew: Crew, limit: int) -> Taken:
@@ -157,8 +165,19 @@ class Engine:
         Raises:
             StorageError: The storage failed.
         """
-        queues, performable = sorted(crew.queues), self.actions.performable()
-        return take(self.door, queues, performable, limit, crew.offer, now=crew.now)
+        if self.lanes.paused & crew.queues:
+            self.lanes.reread()
+        paused = self.lanes.paused & crew.queues
+        taken = Taken()
+        if queues := sorted(crew.queues - paused):
+            performable = self.actions.performable()
+            taken = take(
+                self.door, queues, performable, limit, crew.offer, lanes=self.lanes, now=crew.now
+            )
+        if paused:
+            due_in = WHILE_PAUSED if taken.due_in is None else min(taken.due_in, WHILE_PAUSED)
+            taken = evolve(taken, due_in=due_in)
+        return taken
 
     def _beats(self, lease_ms: int) -> Heartbeats:
         with self._lock:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class _Ending:
+class Ending:
     """How a coroutine ended, as a value: some exceptions would end the loop itself."""
 
     value: object = None
@@ -46,21 +46,11 @@ class EventLoop:
         Raises:
             RuntimeError: It was called on the loop's own thread.
         """
-        import asyncio
-
         loop = self._started()
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("an async step cannot wait for another on the same event loop")
-        running = asyncio.run_coroutine_threadsafe(_caught(coroutine, signals), loop)
-        try:
-            ending = running.result()
-        except BaseException:  # the waiting thread itself was interrupted
-            running.cancel()
-            raise
-        if ending.error is not None:
-            raise ending.error
-        return ending.value
+        return run_on(loop, coroutine, signals)
 
     def close(self) -> None:
         """Stop the loop; steps must have ended, what they left running is cancelled."""
@@ -88,16 +78,41 @@ class EventLoop:
             return self._loop
 
 
-async def _caught(coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> _Ending:
+def run_on(
+    loop: "asyncio.AbstractEventLoop", coroutine: Coroutine[Any, Any, object], signals: StepSignals
+) -> object:
+    """
+    The coroutine's result, for a thread that waits; whatever it raises is raised here.
+
+    Args:
+        loop: Where it runs: another thread's.
+        coroutine: What to run.
+        signals: Cancels it when its lease is lost.
+    """
+    import asyncio
+
+    running = asyncio.run_coroutine_threadsafe(caught(coroutine, signals), loop)
+    try:
+        ending = running.result()
+    except BaseException:  # the waiting thread itself was interrupted
+        running.cancel()
+        raise
+    if ending.error is not None:
+        raise ending.error
+    return ending.value
+
+
+async def caught(coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> Ending:
+    """Run a coroutine to its end; whoever runs it, `signals` can cancel it from any thread."""
     import asyncio
 
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task is not None:
         signals.interruptible(partial(loop.call_soon_threadsafe, task.cancel))
     try:
-        return _Ending(value=await coroutine)
+        return Ending(value=await coroutine)
     except BaseException as error:  # SystemExit would leave the loop's thread dead
-        return _Ending(error=error)
+        return Ending(error=error)
 
 
 async def _wind_up() -> None:

@@ -112,6 +112,60 @@ def handle(
     )
 
 
+def handle_once(
+    memory: Memory,
+    run_id: RunId,
+    command: Command,
+    *,
+    append_ids: Callable[[], AppendId],
+    begin: Known | None = None,
+    now: datetime | None = None,
+) -> Trip[Handled]:
+    """
+    Carry out one command in a transaction that somebody else ends: read, decide, append.
+
+    Once each.  A conflict there is the host's to repeat, with all that it did, and what
+    was not heard of is not there: the transaction is gone (specs/protocol.md §8.6).
+
+    Args:
+        memory: Knows definitions; runs are read afresh.
+        run_id: As for `handle`.
+        command: As for `handle`.
+        append_ids: As for `handle`.
+        begin: For a start: the empty state, if there is no such run.
+        now: As for `handle`.
+
+    Raises:
+        RunNotFound: There is no such run.
+        RevisionConflict: Somebody else was first.
+        StorageError: The storage failed, or the run's journal is unreadable.
+    """
+    try:
+        known = yield from recall(memory, run_id)
+    except RunNotFound:
+        if begin is None:
+            raise
+        known = begin
+    at = now if now is not None else (yield from read_clock())
+    answer = decide(known.state, known.spec, command, at)
+    if not isinstance(answer, Decision):
+        return Handled(answer=answer, state=known.state)
+    rows = changes(known.state, answer.state, known.spec)
+    outcome = yield from write(batch_of(run_id, known.head, answer.entries, rows, append_ids()))
+    if isinstance(outcome, Committed):
+        return Handled(answer=answer, state=answer.state, rows=rows)
+    raise RevisionConflict(
+        f"run {run_id} was moved on by somebody else while this was decided; nothing was "
+        "written: roll the transaction back, and do all of it again",
+        "revision_conflict",
+        {
+            "run_id": run_id,
+            "expected": known.state.revision,
+            "actual": outcome.actual if isinstance(outcome, Conflict) else None,
+        },
+    )
+
+
 def batch_of(
     run_id: RunId, head: Head, entries: Sequence[Entry], rows: RowChanges, append_id: AppendId
 ) -> Batch:

@@ -1,11 +1,13 @@
 """Health: how a journal, and the work in it, stand as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from attrs import Factory, frozen
 
 from squidmesh.door import Door
+from squidmesh.lanes import SETTINGS, Lanes
+from squidmesh.registry import workers
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
@@ -34,6 +36,14 @@ class Health:
     oldest_ms: int | None = None
     #: Action → attempts that need it, where this mesh does not perform it.
     unperformable: Mapping[str, int] = Factory(dict)
+    #: Workers that are there, in any process.
+    workers: int = 0
+    #: Queue → attempts that wait there, where no worker serves it.
+    unserved: Mapping[str, int] = Factory(dict)
+    #: Action → attempts that need it, where no worker performs it.
+    unperformed: Mapping[str, int] = Factory(dict)
+    #: Queues that somebody has stopped.
+    paused: tuple[str, ...] = ()
     #: Versions, settings and sizes that only this kind of storage has.
     facts: Mapping[str, str | int] = Factory(dict)
 
@@ -55,6 +65,9 @@ def health(door: Door, performable: frozenset[str], host_time: datetime) -> Heal
     journal = door.journal
     try:
         now, survey = journal.now(), journal.survey()
+        working = [one for one in workers(journal, now) if one.takes_work]
+        stopped = Lanes(lambda: journal.records(SETTINGS))
+        stopped.reread()
     except StorageError as error:
         return Health(url=journal.url, problem=error.message)
     since = survey.waiting_since
@@ -66,13 +79,21 @@ def health(door: Door, performable: frozenset[str], host_time: datetime) -> Heal
         quarantined=survey.quarantined,
         newer=tuple(sorted({*survey.newer, *door.memory.left_alone})),
         oldest_ms=None if since is None else max(0, _milliseconds(now - since)),
-        unperformable={
-            action: count
-            for action, count in sorted(survey.actions.items())
-            if action not in performable
-        },
+        unperformable=_without(survey.actions, performable),
+        workers=len(working),
+        unserved=_without(
+            {name: depth.waiting for name, depth in survey.queues.items() if depth.waiting},
+            {queue for one in working for queue in one.queues},
+        ),
+        unperformed=_without(survey.actions, {key for one in working for key in one.actions}),
+        paused=tuple(sorted(stopped.paused)),
         facts=survey.facts,
     )
+
+
+def _without(counts: Mapping[str, int], seen_to: Collection[str]) -> dict[str, int]:
+    """What nobody sees to, by name."""
+    return {name: count for name, count in sorted(counts.items()) if name not in seen_to}
 
 
 def _milliseconds(span: timedelta) -> int:

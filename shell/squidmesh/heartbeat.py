@@ -18,7 +18,7 @@ from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.line import StepSignals
 from squidmesh_core.decide import Refusal
-from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.errors import RunNotFound, SquidmeshError
 from squidmesh_core.ids import ClaimId
 from squidmesh_core.protocol.commands import Heartbeat
 
@@ -105,6 +105,9 @@ class Heartbeats:
         self._door.ports.site("heartbeat.before")
         try:
             handled = self._door.handle(claim.run_id, command)
+        except RunNotFound:
+            beat.signals.lose(cancelled=True)  # it was ended meanwhile, and pruned
+            return
         except SquidmeshError:
             return  # the storage is away; the next beat tries again while the lease lives
         self._door.ports.site("heartbeat.after")

@@ -37,11 +37,16 @@ class Known:
 
 
 class Memory:
-    """The newest known state of each run that was touched lately."""
+    """
+    The newest known state of each run that was touched lately.
 
-    def __init__(self) -> None:
+    Args:
+        other: Whose definitions it shares; their content never changes.
+    """
+
+    def __init__(self, other: "Memory | None" = None) -> None:
         self._runs: OrderedDict[RunId, Known] = OrderedDict()
-        self._specs: dict[Fingerprint, Spec] = {}
+        self._specs: dict[Fingerprint, Spec] = {} if other is None else other._specs
         #: Runs that this process is too old for.
         self.left_alone: set[RunId] = set()
         self._lock = threading.Lock()
@@ -74,3 +79,10 @@ class Memory:
     def keep_spec(self, spec: Spec) -> None:
         """Keep a definition; there are few, and their content never changes."""
         self._specs[Fingerprint(spec.fingerprint)] = spec
+
+
+class Forgetful(Memory):
+    """Knows definitions, and reads every run afresh: what it has read may be rolled back."""
+
+    def put(self, known: Known) -> None:
+        """Keep nothing."""

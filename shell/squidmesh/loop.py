@@ -15,12 +15,11 @@ from typing import Final
 from attrs import frozen
 
 from squidmesh.claim import Claim
-from squidmesh.perform import Outcome
+from squidmesh.perform import Performed
 from squidmesh.taking import Taken
 
-#: Seconds between polls: the first while idle, doubled up to the longest.
+#: Seconds between polls: the first while idle, doubled up to what the storage thinks fit.
 SHORTEST_REST: Final = 1.0
-LONGEST_REST: Final = 5.0
 #: A slot lets go of its run after so long, so that long runs starve nobody.
 LONGEST_STRAND: Final = 1.0
 
@@ -61,18 +60,21 @@ class Settle:
     """Record what came of the step; the reply is the claimed successor, if any."""
 
     claim: Claim
-    outcome: Outcome
+    outcome: Performed
     #: Whether this slot would take the run's next attempt.
     go_on: bool
 
 
 SlotRequest = Perform | Settle
 #: One strand: it asks for these, gets outcomes and claims, and counts its attempts.
-SlotLoop = Generator[SlotRequest, Outcome | Claim | None, int]
+SlotLoop = Generator[SlotRequest, Performed | Claim | None, int]
 
 
 def worker_loop(
-    free_slots: Callable[[], int], stopping: Callable[[], bool], draw: Callable[[], float]
+    free_slots: Callable[[], int],
+    stopping: Callable[[], bool],
+    longest: Callable[[], float],
+    draw: Callable[[], float],
 ) -> Generator[WorkerRequest, Taken | None, None]:
     """
     Claim in batches of free slots; rest when there is nothing to do.
@@ -80,20 +82,22 @@ def worker_loop(
     Args:
         free_slots: How many claims could begin right now.
         stopping: Whether the worker is being drained: nothing more is claimed.
+        longest: The longest rest in seconds, as things are now (`Wakeups.longest`).
         draw: A number 0 ≤ x < 1; rests are jittered so that workers spread out.
     """
     rest = SHORTEST_REST
     while not stopping():
         free = free_slots()
         if free == 0:
-            yield Rest(seconds=LONGEST_REST)
+            yield Rest(seconds=longest())
             continue
         taken = yield Take(limit=free)
         if taken is None or not taken.appends:
             due_in = taken.due_in if taken is not None else None
+            rest = min(rest, longest())
             jittered = rest * (0.75 + draw() / 2)
             yield Rest(seconds=jittered if due_in is None else min(jittered, due_in))
-            rest = min(rest * 2, LONGEST_REST)
+            rest *= 2
             continue
         rest = SHORTEST_REST
         if taken.claims:

@@ -11,16 +11,15 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
-from attrs import evolve
-
-from squidmesh import checks, reading, starting
+from squidmesh import checks, executing, pruning, reading, starting
 from squidmesh.actions import ActionRegistry
+from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
-from squidmesh.carry import Crew, carry, command_for
+from squidmesh.carry import Crew, carry
 from squidmesh.catalogue import Catalogue, Registrable, runnable
 from squidmesh.claim import Claim
 from squidmesh.door import Door
-from squidmesh.duration import Duration, duration_ms
+from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.health import Health, health
 from squidmesh.inbox import OpenGate, approvals
@@ -30,24 +29,27 @@ from squidmesh.outcomes import answered
 from squidmesh.paging import Page
 from squidmesh.perform import Outcome, deferred, failed, succeeded
 from squidmesh.ports import Ports
+from squidmesh.pruned import Pruned
+from squidmesh.queueing import Queueing
 from squidmesh.reading import JournalEntry, RunFilters, run_id_of
 from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
-from squidmesh.steering import RunRef, Steering
+from squidmesh.steering import Steering
 from squidmesh.verifying import Report, verify
+from squidmesh.waiting import wait_for
 from squidmesh.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.protocol.commands import Heartbeat
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
+from squidmesh_storage.hosts import url_of
 
 P = TypeVar("P")
 
 
-class Mesh(Steering):
+class Mesh(Steering, Queueing):
     """
     The runtime, embedded in a host.
 
@@ -100,13 +102,7 @@ class Mesh(Steering):
             DefinitionError: A workflow is wrong.
             StorageError: The storage is not what it should be; nothing was changed.
         """
-        url = url or os.environ.get("SQUIDMESH_URL")
-        if not url:
-            raise ConfigError(
-                "no URL was given, and SQUIDMESH_URL is not set; try sqlite:///squidmesh.db",
-                "invalid_option",
-                {"option": "url", "reason": "missing"},
-            )
+        url = url_or_default(url)
         if migrate:
             migrate_schema(url)
         journal = open_journal(url)
@@ -115,6 +111,30 @@ class Mesh(Steering):
         except BaseException:
             journal.close()
             raise
+
+    @classmethod
+    def from_engine(
+        cls,
+        engine: object,
+        *,
+        workflows: Iterable[Registrable] = (),
+        actions: ActionRegistry | None = None,
+        migrate: bool = False,
+    ) -> Self:
+        """
+        A mesh in the database of your SQLAlchemy engine, with connections of its own.
+
+        Args:
+            engine: An `Engine` or `AsyncEngine`; its URL counts, its `connect_args` do not.
+            workflows: See `Mesh`.
+            actions: See `Mesh`.
+            migrate: See `open`.
+
+        Raises:
+            StorageError: `unsupported_transaction_storage`: no journal can be there; or
+                as for `open`.
+        """
+        return cls.open(url_of(engine), workflows=workflows, actions=actions, migrate=migrate)
 
     def close(self) -> None:
         """Drain this mesh's workers, then let go of its threads, connections and files."""
@@ -200,6 +220,24 @@ class Mesh(Steering):
         self.engine.perform_too(actions)
         request = starting.prepare(self.door, spec, trigger, payload, options)
         return answered(self.engine.start(request))
+
+    # -- in a transaction of the host's
+
+    def using(self, connection: object) -> "Mesh":
+        """
+        This mesh inside a transaction of yours: what it decides commits or rolls back with it.
+
+        Args:
+            connection: A `sqlite3.Connection`, a psycopg `Connection`, a SQLAlchemy
+                `Connection` or `Session`, or the alias of a Django database.
+
+        Raises:
+            StorageError: `unsupported_transaction_storage`: the journal is not in the
+                database of this connection.
+        """
+        from squidmesh.using import Using  # it is a mesh itself
+
+        return Using(self, self.door.journal.transaction(connection))
 
     # -- working
 
@@ -309,14 +347,9 @@ class Mesh(Steering):
             Refused: `stale_claim`, `expired_claim`, `terminal_run`: stop working.
             ConfigError: An option is wrong.
         """
-        said = None if progress is None else checks.json_object("progress", progress)
-        command = Heartbeat(held=claim.held, lease_ms=claim.lease_ms, progress=said)
+        command = executing.heartbeat(claim, progress)
         handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
-        answered(handled)
-        attempt = handled.state.attempt(claim.attempt_key)
-        if attempt is None or attempt.lease_until is None:
-            return claim
-        return evolve(claim, lease_until=attempt.lease_until)
+        return executing.renewed(claim, handled)
 
     def complete(self, claim: Claim, output: object = None, *, now: datetime | None = None) -> Run:
         """
@@ -346,8 +379,8 @@ class Mesh(Steering):
         Raises:
             Refused: As for `complete`.
         """
-        after_ms = None if retry_after is None else duration_ms(retry_after, option="retry_after")
-        return self._settle(claim, failed(error, retryable=retryable, after_ms=after_ms), now)
+        outcome = failed(error, retryable=retryable, after_ms=executing.delay_ms(retry_after))
+        return self._settle(claim, outcome, now)
 
     def defer(
         self,
@@ -437,8 +470,7 @@ class Mesh(Steering):
             RunNotFound: There is no such run.
             WaitTimeout: It took longer than `timeout`; the run goes on.
         """
-        timeout_ms = None if timeout is None else duration_ms(timeout, option="timeout")
-        return reading.wait_for(self.door, run_id_of(run), status=status, timeout_ms=timeout_ms)
+        return wait_for(self.door, run_id_of(run), status=status, timeout=timeout)
 
     # -- upkeep
 
@@ -468,6 +500,37 @@ class Mesh(Steering):
         """
         return verify(self.door, None if run is None else run_id_of(run), checker=checker)
 
+    def prune(
+        self,
+        older_than: Duration | None = None,
+        *,
+        run: RunRef | None = None,
+        plan: bool = False,
+    ) -> Pruned:
+        """
+        Remove finished runs for good; active ones are never touched.
+
+        What somebody may still ask for by its key or id leaves a tombstone: the same
+        start finds the pruned run, another one is refused.
+
+        Args:
+            older_than: Those that ended so long ago, but for those whose end lists
+                something that was not undone.
+            run: This one, whatever its age and its end.
+            plan: Only say what would be removed.
+
+        Raises:
+            RunNotFound: There is no such run.
+            Refused: That run is not over (`invalid_transition`), or was pruned
+                before (`terminal_run`).
+            ConfigError: Not exactly one of the two is given, or it is wrong.
+            StorageError: The storage failed, or that run is unreadable; every other
+                run is whole or gone.
+        """
+        checks.flag("plan", plan)
+        what = pruning.asked(older_than, None if run is None else run_id_of(run))
+        return pruning.pruned(self.door, what, plan=plan)
+
     def health(self) -> Health:
         """How the journal and the work in it stand; a storage that is away is a finding."""
         return health(self.door, self.actions.performable(), self.door.ports.host_time())
@@ -480,6 +543,23 @@ class Mesh(Steering):
                 return taken.claims[0] if taken.claims else None
 
     def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
-        command = command_for(claim, outcome, self.door.ports.draw, None)
+        command = executing.settlement(claim, outcome, self.door.ports)
         handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
         return answered(handled)
+
+
+def url_or_default(url: str | None) -> str:
+    """
+    Where the journal is: the URL given, else `SQUIDMESH_URL`.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    url = url or os.environ.get("SQUIDMESH_URL")
+    if url:
+        return url
+    raise ConfigError(
+        "no URL was given, and SQUIDMESH_URL is not set; try sqlite:///squidmesh.db",
+        "invalid_option",
+        {"option": "url", "reason": "missing"},
+    )

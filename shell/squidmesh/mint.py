@@ -5,6 +5,7 @@ from datetime import datetime
 
 from squidmesh.ports import Ports
 from squidmesh_core.ids import AppendId, ClaimId, RunId, token_hash, uuid7
+from squidmesh_core.plan.admission import Inline
 from squidmesh_core.protocol.commands import Offer
 
 
@@ -23,7 +24,7 @@ class Mint:
         return AppendId(self._bytes(16).hex())
 
     def offer(
-        self, *, owner: str, lease_ms: int, actions: frozenset[str], queues: frozenset[str]
+        self, *, owner: str, lease_ms: int, actions: frozenset[str], where: Inline
     ) -> tuple[Offer, str]:
         """
         A worker's free slot, and the token that proves whose it is.
@@ -37,7 +38,8 @@ class Mint:
             claim_token_hash=token_hash(token),
             lease_ms=lease_ms,
             actions=actions,
-            queues=queues,
+            queues=where.queues,
+            limited=where.limited,
         )
         return offer, token
 

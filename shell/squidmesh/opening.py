@@ -5,16 +5,32 @@ The one module that knows adapters: a URL becomes a journal.
     sqlite:///orders.db  a file, relative to the working directory
     sqlite:////var/x.db  a file, by its full path
     sqlite:///:memory:   a database that ends with the mesh
+    postgresql://…       a database on a server, as libpq reads it; `?schema=` names
+                         the schema of the tables, `prefix=` what their names begin with
 """
 
 import re
-from typing import Final
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, Protocol
 
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.api import Journal
+from squidmesh_storage.migrations import Plan
 
+if TYPE_CHECKING:  # asyncio loads with the first mesh that needs it
+    from squidmesh_storage.aio import AsyncJournal
+
+_POSTGRES: Final = frozenset({"postgres", "postgresql"})
 #: A host with its port, a path, or both.
 _PLACE: Final = re.compile(r"[\w.:/\\~ %+-]*")
+
+
+class _Migrating(Protocol):
+    """An adapter with tables."""
+
+    def plan(self, address: str, /) -> Plan: ...
+    def migrate(self, address: str, /) -> Plan: ...
+    def script(self, address: str, /) -> str: ...
 
 
 def open_journal(url: str) -> Journal:
@@ -35,18 +51,32 @@ def open_journal(url: str) -> Journal:
         from squidmesh_storage.sqlite import SqliteJournal
 
         return SqliteJournal(rest[1:])
-    if separator and scheme in {"postgres", "postgresql"}:
-        raise ConfigError(
-            f"{shown(url)}: the PostgreSQL adapter is not part of this release; "
-            "use sqlite:///FILE or memory://",
-            "missing_extra",
-            {"option": "url", "reason": "postgresql is not supported yet"},
-        )
+    if separator and scheme in _POSTGRES:
+        _check_driver(url)
+        from squidmesh_storage.postgres import PostgresJournal
+
+        return PostgresJournal(url)
     raise ConfigError(
-        f"{shown(url)!r} is no journal URL; expected sqlite:///FILE, sqlite:///:memory: or memory://",
+        f"{shown(url)!r} is no journal URL; expected sqlite:///FILE, sqlite:///:memory:, "
+        "postgresql://… or memory://",
         "unknown_url",
         {"option": "url", "reason": "unknown scheme or missing path"},
     )
+
+
+def for_event_loop(journal: Journal) -> "AsyncJournal":
+    """The same place for an event loop: by coroutines of its own, or on threads."""
+    scheme, _, _ = journal.url.partition("://")
+    if scheme == "postgresql":
+        from squidmesh_storage.postgres import PostgresJournal
+        from squidmesh_storage.postgres.aio import AsyncPostgresJournal
+
+        if isinstance(journal, PostgresJournal):
+            return AsyncPostgresJournal(journal)
+    from squidmesh_storage.aio import Threaded
+
+    # The clock of what is embedded is this machine's.
+    return Threaded(journal, clock=journal.now)
 
 
 def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
@@ -57,16 +87,27 @@ def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
         ConfigError: The URL has no schema to migrate.
         StorageError: The storage is unreachable, or newer than this release.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme == "memory":
+    place = _migrated(url)
+    if place is None:
         return ()
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from squidmesh_storage import sqlite
+    adapter, address = place
+    steps = adapter.plan(address) if plan else adapter.migrate(address)
+    return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
 
-        steps = sqlite.plan(rest[1:]) if plan else sqlite.migrate(rest[1:])
-        return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
-    open_journal(url)  # says what is wrong with it
-    return ()
+
+def migration_sql(url: str) -> str:
+    """
+    What `migrate` would execute, for somebody who has the right to; nothing if up to date.
+
+    Raises:
+        ConfigError: The URL has no schema to migrate.
+        StorageError: The storage is unreachable, or newer than this release.
+    """
+    place = _migrated(url)
+    if place is None:
+        return ""
+    adapter, address = place
+    return adapter.script(address)
 
 
 def shown(url: str) -> str:
@@ -77,3 +118,29 @@ def shown(url: str) -> str:
     place = re.split("[?#]", place)[0]
     # What looks like no place may be anything.
     return f"{scheme}{separator}{hidden}{place if _PLACE.fullmatch(place) else '…'}"
+
+
+def _migrated(url: str) -> tuple[_Migrating, str] | None:
+    """The adapter that migrates what a URL names, and how it is called there; null: nothing to do."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        from squidmesh_storage import sqlite
+
+        return sqlite, rest[1:]
+    if separator and scheme in _POSTGRES:
+        _check_driver(url)
+        from squidmesh_storage import postgres
+
+        return postgres, url
+    if scheme != "memory":
+        open_journal(url)  # says what is wrong with it
+    return None
+
+
+def _check_driver(url: str) -> None:
+    if find_spec("psycopg") is None:
+        raise ConfigError(
+            f'{shown(url)}: the driver for PostgreSQL is missing; pip install "squidmesh[postgres]"',
+            "missing_extra",
+            {"option": "url", "reason": "psycopg is not installed", "extra": "postgres"},
+        )

@@ -6,7 +6,7 @@ error: failures are classified by where they were raised, never by type or text
 (specs/protocol.md §8.8).  Nothing a step does ends its worker.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from datetime import UTC, datetime
 from threading import current_thread, main_thread
 from typing import Any, Final
@@ -68,6 +68,17 @@ class Deferred:
 Outcome = Succeeded | Failed | Deferred
 
 
+@frozen(kw_only=True)
+class Settled:
+    """The step was settled in its own transaction: there is nothing left to record."""
+
+
+#: What a slot has in hand once a step was performed.
+Performed = Outcome | Settled
+#: A step on its way: it yields what has to be awaited, and ends with what came of it.
+Performing = Generator[Coroutine[Any, Any, object], object, Outcome]
+
+
 def perform(
     action: Action,
     claim: Claim,
@@ -77,14 +88,48 @@ def perform(
     undoes: Signature | None = None,
 ) -> Outcome:
     """
+    Call a step on this thread and interpret what it answers.
+
+    Args:
+        action: See `performing`.
+        claim: See `performing`.
+        context: See `performing`.
+        run_async: How coroutines are run to their end.
+        undoes: See `performing`.
+    """
+    trip = performing(action, claim, context, undoes=undoes)
+    try:
+        coroutine = next(trip)
+        while True:
+            try:
+                answer = run_async(coroutine)
+            except BaseException as exc:  # whatever it is, `performing` says what it means
+                coroutine = trip.throw(exc)
+            else:
+                coroutine = trip.send(answer)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome
+
+
+def performing(
+    action: Action,
+    claim: Claim,
+    context: Callable[[], Context],
+    *,
+    undoes: Signature | None = None,
+) -> Performing:
+    """
     Call a step and interpret what it answers.
+
+    A coroutine is yielded, once, to be run to its end; its result is sent, or what
+    it raised thrown.
 
     Args:
         action: What to call.
         claim: What it is called for, with the input as the definition bound it; of a
             callback, what its step was given and gave.
         context: Makes the context, if the step asks for one.
-        run_async: How coroutines are run to their end.
         undoes: Of a callback, the step that it undoes, where that is known.
     """
     signature = action.signature
@@ -98,13 +143,18 @@ def perform(
     try:
         answer = action.fn(*leading, **arguments)
         if isinstance(answer, Coroutine):
-            answer = run_async(answer)
+            answer = yield answer
     except (Retry, Defer, Fail) as raised:
         return _said(raised)
     except BaseException as exc:  # SystemExit and cancellation too: see above
         if isinstance(exc, KeyboardInterrupt) and current_thread() is main_thread():
             raise  # somebody pressed Ctrl-C; nobody else can raise it there
         return _raised(exc)
+    return _interpreted(signature, claim, answer)
+
+
+def _interpreted(signature: Signature, claim: Claim, answer: object) -> Outcome:
+    """What a step meant that has returned."""
     if isinstance(answer, Retry | Defer | Fail):
         return _said(answer)
     if claim.kind == "compensation":

@@ -33,6 +33,8 @@ Site = Literal[
     "define.after",
     "checkpoint.before",
     "checkpoint.after",
+    "remove.before",
+    "remove.after",
 ]
 SITES: Final[tuple[Site, ...]] = get_args(Site)
 

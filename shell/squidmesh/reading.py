@@ -1,5 +1,5 @@
 """
-Reading runs: inspection, lists, journals, waiting for an end.
+Reading runs: inspection, lists, journals.
 
 None of it writes, but for the mark on a run that turns out to be damaged.
 """
@@ -12,10 +12,11 @@ from attrs import fields_dict, frozen
 
 from squidmesh import checks
 from squidmesh.door import Door
-from squidmesh.known import Known
+from squidmesh.outcomes import refusal
 from squidmesh.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh.snapshot import Snapshot
-from squidmesh_core.errors import RunNotFound, WaitTimeout
+from squidmesh_core.decide.prune import gone
+from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import Revision, RunId, is_run_id
 from squidmesh_core.protocol.codec import CODEC_VERSION, decode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
@@ -23,11 +24,8 @@ from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views import inspection
-from squidmesh_core.views.inspection import Run, run_of, run_view
+from squidmesh_core.views.inspection import Run, run_view
 from squidmesh_storage.api import Listed, RunFilter
-
-#: Seconds between looks at a run that another process may move.
-FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
 
 
 @frozen(kw_only=True)
@@ -72,6 +70,7 @@ def inspect(
 
     Raises:
         RunNotFound: There is no such run.
+        Refused: Its past is asked for, and it was pruned.
         ConfigError: An option is wrong, or the run had not started by then.
         StorageError: Its journal is unreadable.
     """
@@ -81,6 +80,8 @@ def inspect(
         state = known.state
         instant = instant or door.journal.now()
     else:
+        if known.state.pruned is not None:
+            raise refusal(gone(known.state))
         state, then = _state_at(door, run_id, at)
         instant = instant or then
     view = inspection.snapshot(state, known.spec, instant, history=history)
@@ -122,44 +123,6 @@ def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Pag
     return Page(items=items, next=None if page.next is None else cursor_of(*page.next))
 
 
-def wait_for(door: Door, run_id: RunId, *, status: RunStatus | None, timeout_ms: int | None) -> Run:
-    """
-    Wait until a run is over, or has a status.
-
-    Moves of this process are noticed at once, those of others within a second.
-
-    Raises:
-        RunNotFound: There is no such run.
-        ConfigError: There is no such status.
-        WaitTimeout: It took longer, or the run is over and never had that status.
-    """
-    if status is not None:
-        status = _status(status)
-    monotonic = door.ports.monotonic
-    until = None if timeout_ms is None else monotonic() + timeout_ms / 1000
-    look = FIRST_LOOK
-    with door.watchers.watching(run_id) as moved:
-        # Nobody asks for a journal that this process is moving itself: the first
-        # read comes after the first wait, and so does the first time-out.
-        seen = (door.memory.get(run_id) if status is None else None) or _newest(door, run_id, None)
-        late = False
-        while True:
-            state = seen.state
-            if state.terminal is not None if status is None else state.status == status:
-                return run_of(state)
-            if state.terminal is not None:
-                raise _too_late(state, f"and will not be {status} any more")
-            if late:
-                raise _too_late(state, f"after {timeout_ms} ms; it goes on without us")
-            moved.wait(look if until is None else min(look, max(0.0, until - monotonic())))
-            moved.clear()
-            look = min(look * 2, LONGEST_LOOK)
-            late = until is not None and until <= monotonic()
-            # What is moved from here is not read meanwhile: at 32 runs at once these reads
-            # took a quarter of all CPU time, because each lets go of the interpreter so often.
-            seen = _newest(door, run_id, None if late else seen)
-
-
 def run_id_of(ref: object) -> RunId:
     """
     The id of what a host named a run by: an id, a `Run` or a `Snapshot`.
@@ -171,6 +134,19 @@ def run_id_of(ref: object) -> RunId:
     if isinstance(text, str) and is_run_id(text.lower()):
         return RunId(text.lower())
     raise RunNotFound("expected a run id (a UUID), a Run or a Snapshot", "invalid_run_id", {})
+
+
+def run_status(status: object) -> RunStatus:
+    """
+    A status that runs can have.
+
+    Raises:
+        ConfigError: There is no such status.
+    """
+    for one in get_args(RunStatus):
+        if one == status:
+            return cast("RunStatus", one)
+    raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
 
 
 def _listed(door: Door, listed: Listed) -> Run:
@@ -198,7 +174,7 @@ def _filter(filters: RunFilters) -> RunFilter:
     return RunFilter(
         workflow=checks.optional_text("workflow", filters.get("workflow")),
         version=checks.optional_text("version", filters.get("version")),
-        status=None if status is None else _status(status),
+        status=None if status is None else run_status(status),
         queue=checks.optional_text("queue", filters.get("queue")),
         tag=checks.optional_text("tag", filters.get("tag")),
         parent=None if parent is None else run_id_of(parent),
@@ -206,33 +182,6 @@ def _filter(filters: RunFilters) -> RunFilter:
         until=checks.instant("until", filters.get("until")),
         text=checks.optional_text("text", filters.get("text")),
     )
-
-
-def _status(status: RunStatus) -> RunStatus:
-    if status in get_args(RunStatus):
-        return status
-    raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
-
-
-def _too_late(state: RunState, why: str) -> WaitTimeout:
-    return WaitTimeout(
-        f"run {state.run_id} is {state.status} {why}",
-        "wait_timeout",
-        {"run_id": state.run_id, "status": state.status},
-    )
-
-
-def _newest(door: Door, run_id: RunId, seen: Known | None) -> Known:
-    """
-    The run as it is.
-
-    It need not be read if it is known to be over, which it stays, or if this process
-    has moved it since it was seen.
-    """
-    known = door.memory.get(run_id)
-    if known is None or (known.state.terminal is None and (seen is None or known is seen)):
-        known = door.fresh(run_id)
-    return known
 
 
 def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, datetime]:

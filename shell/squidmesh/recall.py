@@ -16,7 +16,7 @@ from squidmesh.known import Known, Memory
 from squidmesh.requests import Trip, load, put_checkpoint, put_quarantine, read_definition
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import DefinitionError, StorageError
+from squidmesh_core.errors import DefinitionError, RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import first_break
 from squidmesh_core.protocol.codec import CODEC_VERSION, entries_of
@@ -64,7 +64,13 @@ def catch_up(memory: Memory, known: Known) -> Trip[Known]:
     run_id = known.state.run_id
     if known.state.revision == BEGINNING:
         return (yield from recall(memory, run_id))
-    loaded = yield from _unmarked(memory, run_id, known.state.revision)
+    try:
+        loaded = yield from _unmarked(memory, run_id, known.state.revision)
+    except RunNotFound:
+        memory.forget(run_id)  # it was pruned
+        raise
+    if loaded.head.revision < known.state.revision:
+        return (yield from _left_of(memory, known, loaded))
     try:
         newer = _continued(known, loaded)
     except StorageError as error:
@@ -73,6 +79,25 @@ def catch_up(memory: Memory, known: Known) -> Trip[Known]:
     if newer is not known:
         memory.put(newer)
     return newer
+
+
+def _left_of(memory: Memory, known: Known, loaded: Loaded) -> Trip[Known]:
+    """
+    What stands where a longer journal was: the tombstone of a pruned run.
+
+    Raises:
+        RunNotFound: Nothing does.
+        StorageError: It is another journal.
+    """
+    run_id = known.state.run_id
+    memory.forget(run_id)
+    left = yield from recall(memory, run_id)
+    if left.state.pruned is not None:
+        return left
+    broken = Revision(loaded.head.revision + 1)
+    error = unreadable(run_id, "the journal is not the one that was read before", broken)
+    yield from set_aside(memory, run_id, error)
+    raise error
 
 
 def set_aside(memory: Memory, run_id: RunId, error: StorageError) -> Trip[None]:
@@ -206,9 +231,7 @@ def _continued(known: Known, loaded: Loaded) -> Known:
     """
     state, head = known.state, loaded.head
     broken = first_break(loaded.records[:1], previous=known.hash, after=state.revision)
-    if not loaded.records and head.revision < state.revision:
-        broken = Revision(head.revision + 1)
-    elif not loaded.records and head.hash != known.hash:
+    if not loaded.records and head.hash != known.hash:
         broken = state.revision
     if broken is not None:
         raise unreadable(state.run_id, "the journal is not the one that was read before", broken)

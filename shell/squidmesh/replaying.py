@@ -12,13 +12,10 @@ from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.decide.source import Source
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import Refused, RunNotFound
-from squidmesh_core.ids import BEGINNING, RunId, derived_run_id
+from squidmesh_core.ids import BEGINNING, RunId, replay_run_id, retry_run_id
 from squidmesh_core.protocol.codec import decode
 from squidmesh_core.protocol.commands import Start
 from squidmesh_core.protocol.requests import ReplayRequest, RetryRequest
-
-#: What the ids of runs made of runs are derived from, beside the source and a key.
-_KIND = "squidmesh.runtime.signal"
 
 
 def replayed(
@@ -35,7 +32,7 @@ def replayed(
         StorageError: Its journal is unreadable.
     """
     key = ask.said.key
-    keyed = None if key is None else derived_run_id(_KIND, f"replay:{ask.run_id}", key)
+    keyed = None if key is None else replay_run_id(ask.run_id, key)
     if keyed is not None and (there := _there(door, keyed, ask)) is not None:
         return there
     source = _source(door, ask.run_id)
@@ -72,8 +69,7 @@ def recompensated(door: Door, ask: RetryRequest, now: datetime | None) -> Handle
         StorageError: Its journal is unreadable.
     """
     source = _source(door, ask.run_id)
-    run_id = derived_run_id(_KIND, f"retry_compensation:{ask.run_id}")
-    start = replay.retry_compensation(source, ask, run_id=run_id)
+    start = replay.retry_compensation(source, ask, run_id=retry_run_id(ask.run_id))
     return _begin(door, start, source.spec, now)
 
 

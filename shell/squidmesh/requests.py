@@ -14,6 +14,8 @@ from attrs import frozen
 from squidmesh.ports import Ports
 from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import RunRow
 from squidmesh_storage.api import (
     Batch,
     Checkpoint,
@@ -80,8 +82,36 @@ class PutQuarantine:
     mark: Quarantine
 
 
-Request = Load | Write | Find | ReadClock | ReadDefinition | PutCheckpoint | PutQuarantine
-Reply = Loaded | Outcome | Revision | datetime | str | None
+@frozen(kw_only=True)
+class ListFinished:
+    """Runs that ended before an instant, beyond the last one that was seen."""
+
+    before: datetime
+    limit: int
+    after: tuple[datetime, RunId] | None
+
+
+@frozen(kw_only=True)
+class Remove:
+    """Take a journal away, and put a tombstone in its place if there is one."""
+
+    run_id: RunId
+    revision: Revision
+    tombstone: AppendRecord | None
+
+
+Request = (
+    Load
+    | Write
+    | Find
+    | ReadClock
+    | ReadDefinition
+    | PutCheckpoint
+    | PutQuarantine
+    | ListFinished
+    | Remove
+)
+Reply = Loaded | Outcome | Revision | datetime | str | tuple[RunRow, ...] | bool | None
 Result = TypeVar("Result")
 Trip = Generator[Request, Reply, Result]
 
@@ -134,13 +164,31 @@ def put_quarantine(run_id: RunId, mark: Quarantine) -> Trip[None]:
     yield PutQuarantine(run_id=run_id, mark=mark)
 
 
+def list_finished(
+    before: datetime, limit: int, after: tuple[datetime, RunId] | None
+) -> Trip[tuple[RunRow, ...]]:
+    """List runs that ended before an instant, the oldest end first."""
+    reply = yield ListFinished(before=before, limit=limit, after=after)
+    if isinstance(reply, tuple):
+        return reply
+    raise _unexpected(reply)
+
+
+def remove(run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> Trip[bool]:
+    """Remove a run whose head is at a revision; whether it was."""
+    reply = yield Remove(run_id=run_id, revision=revision, tombstone=tombstone)
+    if isinstance(reply, bool):
+        return reply
+    raise _unexpected(reply)
+
+
 def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
     """Run a trip to its end on this thread."""
     try:
         request = next(trip)
         while True:
             try:
-                reply = _answer(request, journal, ports)
+                reply = answer(request, journal, ports)
             except SquidmeshError as error:
                 request = trip.throw(error)
             else:
@@ -198,7 +246,7 @@ class _Together(Generic[Result]):
             request = step()
             while not isinstance(request, Write):
                 try:
-                    reply = _answer(request, self._journal, self._ports)
+                    reply = answer(request, self._journal, self._ports)
                 except SquidmeshError as error:
                     request = self._trip.throw(error)
                 else:
@@ -214,7 +262,13 @@ def _unexpected(reply: Reply) -> TypeError:
     return TypeError(f"whoever drives this trip gave {type(reply).__name__} as a reply")
 
 
-def _answer(request: Request, journal: Journal, ports: Ports) -> Reply:
+def answer(request: Request, journal: Journal, ports: Ports) -> Reply:
+    """
+    Do what a trip asks for.
+
+    Raises:
+        SquidmeshError: What the journal raises; the trip is to hear of it.
+    """
     match request:
         case Write(batch=batch):
             ports.site("append.before")
@@ -237,4 +291,11 @@ def _answer(request: Request, journal: Journal, ports: Ports) -> Reply:
         case PutQuarantine(run_id=run_id, mark=mark):
             journal.quarantine(run_id, mark)
             return None
+        case ListFinished(before=before, limit=limit, after=after):
+            return journal.finished(before, limit, after=after)
+        case Remove(run_id=run_id, revision=revision, tombstone=tombstone):
+            ports.site("remove.before")
+            removed = journal.remove(run_id, revision, tombstone)
+            ports.site("remove.after")
+            return removed
     assert_never(request)

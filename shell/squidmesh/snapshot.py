@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from squidmesh.authoring.decode import reader_for
 from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import Refused
+from squidmesh_core.protocol.wire import instant_to_text
 from squidmesh_core.views import inspection
+from squidmesh_core.views.plain import NOT_PLAIN
 
 if TYPE_CHECKING:
     from squidmesh.authoring.nodes import Node
@@ -23,15 +25,16 @@ class Snapshot(inspection.Snapshot):
     """One run at one instant, with outputs and payload in their own types."""
 
     #: The definition that the run started with.
-    spec: Spec
+    spec: Spec = field(metadata=NOT_PLAIN)
 
     def out(self, node: "Node[R]") -> R:
         """
         The output of a node, in its type.
 
         Raises:
-            Refused: The node has put nothing out so far.
+            Refused: The node has put nothing out so far, or the run was pruned.
         """
+        self._check_there()
         key = node._output_key()
         if key is None or key not in self.context:
             raise Refused(
@@ -48,6 +51,23 @@ class Snapshot(inspection.Snapshot):
 
         Raises:
             PayloadError: The trigger has another contract.
+            Refused: The run was pruned.
         """
+        self._check_there()
         restored = {name: restore(value) for name, value in self.input.items()}
         return trigger.parse(restored)
+
+    def _check_there(self) -> None:
+        """
+        See that the run is more than a tombstone.
+
+        Raises:
+            Refused: It is not.
+        """
+        if self.run.pruned_at is not None:
+            at = instant_to_text(self.run.pruned_at)
+            raise Refused(
+                f"run {self.id} was pruned at {at}; what it was given and gave is gone",
+                "terminal_run",
+                {"run_id": self.id, "status": self.status, "reason": "pruned", "at": at},
+            )

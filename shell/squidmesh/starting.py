@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from squidmesh import checks
 from squidmesh.door import Door
 from squidmesh.handle import Handled
+from squidmesh.mint import Mint
 from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
 from squidmesh_core.definition.payload import resolve_payload
@@ -48,6 +49,10 @@ class Request:
     spec: Spec
     now: datetime | None
 
+    def offering(self, offer: Offer | None) -> Start:
+        """The command, with a free slot for the first attempt, if there is one."""
+        return self.command if offer is None else evolve(self.command, offer=offer)
+
 
 def prepare(
     door: Door,
@@ -61,12 +66,36 @@ def prepare(
     """
     Check a start and resolve what it leaves out; nothing is written but the definition.
 
+    Raises:
+        ConfigError: As for `requested`.
+        PayloadError: As for `requested`.
+    """
+    clock = door.journal.now()
+    ready = requested(door.mint, spec, trigger, payload, options, clock=clock, who=who)
+    door.define(spec)
+    return ready
+
+
+def requested(
+    mint: Mint,
+    spec: Spec,
+    trigger: str,
+    payload: Mapping[str, object],
+    options: StartOptions,
+    *,
+    clock: datetime,
+    who: Receipted | None = None,
+) -> Request:
+    """
+    A start that was checked, with what it leaves out resolved; its definition must be stored.
+
     Args:
-        door: Where it will go through.
+        mint: Draws the run id.
         spec: What to run.
         trigger: Its trigger.
         payload: JSON-like data.
         options: What the host says.
+        clock: The storage's clock, which `now` in the options overrules.
         who: What was said along with a signal, which has checked it.
 
     Raises:
@@ -85,19 +114,21 @@ def prepare(
         known = ", ".join(sorted(StartOptions.__optional_keys__))
         raise checks.wrong(unknown[0], f"there is no such option; known: {known}")
     now = checks.instant("now", options.get("now"))
-    instant = now if now is not None else door.journal.now()
+    instant = now if now is not None else clock
     queue, priority = _lane(spec, options)
     if who is None:
         who = said("start", _said_in(options))
     command = Start(
         run_id=_run_id(
-            door, spec, trigger, key=who.key, run_id=options.get("run_id"), instant=instant
+            mint, spec, trigger, key=who.key, run_id=options.get("run_id"), instant=instant
         ),
         workflow=spec.workflow,
         definition=Fingerprint(spec.fingerprint),
         trigger=trigger,
         input=resolve_payload(declared.payload, payload, now=instant),
         digest=_digest(spec, trigger, payload),
+        # Who gave an id can give it again: pruning leaves a tombstone under it.
+        asked={} if options.get("run_id") is None else {"run_id": options["run_id"]},
         queue=queue,
         priority=priority,
         tags=checks.texts("tags", options.get("tags", ())),
@@ -105,13 +136,12 @@ def prepare(
         visible_at=checks.instant("at", options.get("at")),
         said=who,
     )
-    door.define(spec)
     return Request(command=command, spec=spec, now=now)
 
 
 def start(door: Door, request: Request, offer: Offer | None) -> Handled:
     """Begin the run, or find that it was begun; see `handle.handle` for what is raised."""
-    command = request.command if offer is None else evolve(request.command, offer=offer)
+    command = request.offering(offer)
     begin = door.beginning(command.run_id, request.spec)
     return door.handle(command.run_id, command, begin=begin, now=request.now)
 
@@ -126,7 +156,7 @@ def _said_in(options: StartOptions) -> CommandOptions:
 
 
 def _run_id(
-    door: Door,
+    mint: Mint,
     spec: Spec,
     trigger: str,
     *,
@@ -139,7 +169,7 @@ def _run_id(
             raise checks.wrong("run_id", "a keyed start derives its run id; give key or run_id")
         return derived_run_id(spec.workflow, trigger, key)
     if run_id is None:
-        return door.mint.run_id(instant)
+        return mint.run_id(instant)
     if is_run_id(checks.text("run_id", run_id)):
         return RunId(run_id)
     raise checks.wrong("run_id", "expected a UUID in lower case")

@@ -7,35 +7,30 @@ the door carries it out.  The same commands travel as data (`squidmesh.signals`)
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar, Unpack, cast, overload
+from typing import Literal, TypeVar, Unpack, overload
 
-from squidmesh import checks, replaying, starting
-from squidmesh.answering import form_of, message_of
+from squidmesh import asking, checks, replaying, starting
+from squidmesh.asking import Asked, RunRef
 from squidmesh.authoring.gates import Approval, Pause, Receive
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.delivering import deliver
 from squidmesh.engine import Engine
 from squidmesh.outcomes import answered
-from squidmesh.people import By, CommandOptions, said
-from squidmesh.reading import run_id_of
-from squidmesh.snapshot import Snapshot
+from squidmesh.people import By, CommandOptions
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import ConfigError, PayloadError
-from squidmesh_core.ids import NodeName
-from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.requests import (
+    DefinitionChoice,
     Operation,
     ReplayRequest,
     RetryRequest,
     StartRequest,
 )
-from squidmesh_core.protocol.signals import Signal, command_of, signal_from_json
+from squidmesh_core.protocol.signals import Signal
 from squidmesh_core.views.inspection import Run
 
 F = TypeVar("F")
 M = TypeVar("M")
-RunRef = str | Run | Snapshot
 
 
 class Steering:
@@ -74,8 +69,8 @@ class Steering:
             PayloadError: `invalid_form`: the form does not fit its contract.
             IdempotencyConflict: The key belongs to another approval.
         """
-        options = _options(by, note, metadata, key, now)
-        return self._review("approved", run, node, form, options)
+        options = asking.options_of(by, note, metadata, key, now)
+        return self._carry_out(asking.review("approved", run, node, form, options))
 
     def reject(
         self,
@@ -95,8 +90,8 @@ class Steering:
         Raises:
             SquidmeshError: As for `approve`.
         """
-        options = _options(by, note, metadata, key, now)
-        return self._review("rejected", run, node, form, options)
+        options = asking.options_of(by, note, metadata, key, now)
+        return self._carry_out(asking.review("rejected", run, node, form, options))
 
     def pause(self, run: RunRef, **options: Unpack[CommandOptions]) -> Run:
         """
@@ -108,7 +103,7 @@ class Steering:
             IdempotencyConflict: The key belongs to another pause.
             ConfigError: An option is wrong.
         """
-        return self._operate(requests.pause(run_id_of(run), said("pause", options)), options)
+        return self._carry_out(asking.pause(run, options))
 
     def resume(
         self, run: RunRef, *, node: Pause | str | None = None, **options: Unpack[CommandOptions]
@@ -121,8 +116,7 @@ class Steering:
             Refused: As for `approve`, or `invalid_resume`.
             IdempotencyConflict: The key belongs to another resume.
         """
-        asked = requests.resume(run_id_of(run), said("resume", options), node=_named(node))
-        return self._operate(asked, options)
+        return self._carry_out(asking.resume(run, node, options))
 
     # -- ends
 
@@ -150,14 +144,8 @@ class Steering:
             IdempotencyConflict: The key belongs to another cancel.
             ConfigError: An option is wrong.
         """
-        checks.flag("compensate", compensate)
-        checks.flag("abandon", abandon)
-        if compensate and abandon:
-            raise checks.wrong("abandon", "compensate and abandon ask for the opposite")
-        asked = requests.cancel(
-            run_id_of(run), said("cancel", options), compensate=compensate, abandon=abandon
-        )
-        return self._operate(asked, options)
+        asked = asking.cancel(run, options, compensate=compensate, abandon=abandon)
+        return self._carry_out(asked)
 
     # -- messages
 
@@ -179,10 +167,7 @@ class Steering:
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
         """
-        message = message_of(node, payload)
-        who = said("send", options)
-        asked = requests.send(run_id_of(run), who, node=_named(node) or "", payload=message)
-        return self._operate(asked, options)
+        return self._carry_out(asking.send(run, node, payload, options))
 
     def deliver(
         self,
@@ -201,11 +186,9 @@ class Steering:
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
         """
-        who = said("send", options)
-        checks.text("correlation", correlation, longest=checks.LONGEST_NOTE)
-        found = deliver(self.engine.door, node, correlation, key=who.key)
-        asked = requests.send(found, who, node=node.name, payload=message_of(node, payload))
-        return self._operate(asked, options)
+        key = asking.correlation_key(correlation, options)
+        found = deliver(self.engine.door, node, correlation, key=key)
+        return self.send(found, node, payload, **options)
 
     # -- runs made of finished runs
 
@@ -216,7 +199,7 @@ class Steering:
         *,
         from_step: BaseNode | str | None = None,
         allow_irreversible: bool = False,
-        definition: requests.DefinitionChoice = "source",
+        definition: DefinitionChoice = "source",
         simulate: Literal[False] = False,
         **options: Unpack[CommandOptions],
     ) -> Run: ...
@@ -227,7 +210,7 @@ class Steering:
         *,
         from_step: BaseNode | str | None = None,
         allow_irreversible: bool = False,
-        definition: requests.DefinitionChoice = "source",
+        definition: DefinitionChoice = "source",
         simulate: Literal[True],
         **options: Unpack[CommandOptions],
     ) -> ReplayPlan: ...
@@ -237,7 +220,7 @@ class Steering:
         *,
         from_step: BaseNode | str | None = None,
         allow_irreversible: bool = False,
-        definition: requests.DefinitionChoice = "source",
+        definition: DefinitionChoice = "source",
         simulate: bool = False,
         **options: Unpack[CommandOptions],
     ) -> Run | ReplayPlan:
@@ -260,16 +243,13 @@ class Steering:
             IdempotencyConflict: The key belongs to another replay.
             ConfigError: An option is wrong.
         """
-        if definition not in {"source", "current"}:
-            raise checks.wrong("definition", "expected source or current")
         checks.flag("simulate", simulate)
-        step = _named(from_step)
-        ask = ReplayRequest(
-            run_id=run_id_of(run),
-            from_step=None if step is None else NodeName(step),
-            allow_irreversible=allow_irreversible is True,
+        ask = asking.replay(
+            run,
+            options,
+            from_step=from_step,
+            allow_irreversible=allow_irreversible,
             definition=definition,
-            said=said("replay", options),
         )
         if simulate:
             return replaying.planned(self.engine.door, ask, self.workflows)
@@ -287,7 +267,7 @@ class Steering:
             Refused: It is not over, or has left nothing that can be undone.
             ConfigError: An option is wrong.
         """
-        ask = RetryRequest(run_id=run_id_of(run), said=said("retry_compensation", options))
+        ask = asking.retry_compensation(run, options)
         now = checks.instant("now", options.get("now"))
         return answered(replaying.recompensated(self.engine.door, ask, now))
 
@@ -301,18 +281,10 @@ class Steering:
             PayloadError: `invalid_signal`, `unsupported_signal`: it is none.
             SquidmeshError: What the verb raises.
         """
-        if isinstance(signal, Mapping):
-            signal = signal_from_json(signal)
-        elif not isinstance(signal, Signal):
-            raise PayloadError(
-                f"expected a signal, not {type(signal).__name__}; nothing was written",
-                "invalid_signal",
-                {"field": "signal", "reason": "expected_signal"},
-            )
-        asked = command_of(signal)
+        asked = asking.signalled(signal)
         match asked:
             case Operation():
-                return self._operate(asked, {})
+                return self._carry_out(asking.operation(asked, {}))
             case StartRequest():
                 return self._start(asked)
             case ReplayRequest():
@@ -322,55 +294,10 @@ class Steering:
 
     # -- how
 
-    def _review(
-        self,
-        decision: Literal["approved", "rejected"],
-        run: RunRef,
-        node: Approval[Any] | str | None,
-        form: object,
-        options: CommandOptions,
-    ) -> Run:
-        who = said("approve" if decision == "approved" else "reject", options)
-        filled = cast("Mapping[str, object] | None", form_of(node, form))
-        asked = requests.review(run_id_of(run), who, decision, node=_named(node), form=filled)
-        return self._operate(asked, options)
-
-    def _operate(self, asked: Operation, options: CommandOptions) -> Run:
-        now = checks.instant("now", options.get("now"))
-        return answered(self.engine.door.handle(asked.run_id, asked.command, now=now))
+    def _carry_out(self, asked: Asked) -> Run:
+        return answered(self.engine.door.handle(asked.run_id, asked.command, now=asked.now))
 
     def _start(self, asked: StartRequest) -> Run:
-        spec = self.workflows.get(asked.workflow)
-        if spec is None:
-            raise ConfigError(
-                f"{asked.workflow!r} is not registered with this mesh; nothing was written",
-                "unknown_workflow",
-                {"option": "workflow", "reason": asked.workflow},
-            )
-        names = [trigger.name for trigger in spec.triggers]
-        if asked.trigger is None and len(names) != 1:
-            raise PayloadError(
-                f"{asked.workflow} has several triggers ({', '.join(names)}); name one",
-                "invalid_signal",
-                {"field": "trigger", "reason": "required"},
-            )
-        trigger = asked.trigger or names[0]
+        spec, trigger = asking.start_in(asked, self.workflows)
         request = starting.prepare(self.engine.door, spec, trigger, asked.input, {}, who=asked.said)
         return answered(self.engine.start(request))
-
-
-def _named(node: BaseNode | str | None) -> str | None:
-    """What a command calls a node; null: it names none."""
-    if node is None or isinstance(node, BaseNode):
-        return None if node is None else node.name
-    return checks.text("node", node)
-
-
-def _options(
-    by: By,
-    note: str | None,
-    metadata: Mapping[str, object] | None,
-    key: str | None,
-    now: datetime | None,
-) -> CommandOptions:
-    return {"by": by, "note": note, "metadata": metadata, "key": key, "now": now}

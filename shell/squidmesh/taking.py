@@ -3,7 +3,8 @@ Taking claims: free attempts for free slots, in one transaction with their facts
 
 A fresh attempt is claimed from its exact index row.  Anything else (a lost
 lease, a wait that is over, a log line) is decided on the run's state, like
-every other command (specs/protocol.md §8.10).
+every other command (specs/protocol.md §8.10).  Which of the free attempts may
+start, where limits are set, is decided by `squidmesh_core.plan.admission`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,20 +18,24 @@ from squidmesh.claim import Claim, claim_in
 from squidmesh.door import Door
 from squidmesh.handle import batch_of
 from squidmesh.known import Known
+from squidmesh.lanes import STATE, Lanes, lane_of
 from squidmesh.reindex import reindex_run
 from squidmesh_core.decide import Decision, claim_row, decide
 from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
+from squidmesh_core.plan.admission import admit, state_to_text, states_after
 from squidmesh_core.protocol import commands
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry
-from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.protocol.rows import AttemptRow, RowChanges
 from squidmesh_core.state.fold import fold
 from squidmesh_core.views.index import changes
-from squidmesh_storage.api import Batch, Candidate, Committed
+from squidmesh_storage.api import Batch, Candidate, Choice, Committed, Offered, Record
 
 #: Claim transactions in a row that meet only what has to be read or mended first.
 MOST_ROUNDS: Final = 25
+#: Limits that let go when an attempt settles, wherever that is.
+_SLOTS: Final = frozenset({"concurrency", "per_key"})
 
 #: Makes a fresh offer and its token for each slot.
 MakeOffer = Callable[[], tuple[Offer, str]]
@@ -45,6 +50,8 @@ class Taken:
     appends: int = 0
     #: How long until something else is due, in seconds; null: nothing is known of.
     due_in: float | None = None
+    #: Whether something waits for a slot that is taken, here or elsewhere, by another attempt.
+    held_back: bool = False
 
 
 def take(
@@ -54,16 +61,26 @@ def take(
     limit: int,
     make_offer: MakeOffer,
     *,
+    lanes: Lanes | None = None,
     now: datetime | None = None,
 ) -> Taken:
     """
-    Claim up to `limit` attempts, in claim order.
+    Claim up to `limit` attempts, in claim order as far as limits allow.
+
+    Args:
+        door: Whose journal.
+        queues: Where to look.
+        actions: What can be performed.
+        limit: Free slots.
+        make_offer: Makes the claims.
+        lanes: Told what the queues' settings are now.
+        now: The instant to decide at; null: the storage's clock.
 
     Raises:
         StorageError: The storage failed.
     """
     for _ in range(MOST_ROUNDS):
-        round_ = _Round(door, make_offer, limit)
+        round_ = _Round(door, queues, make_offer, limit, lanes or Lanes())
         taken = _transact(round_, queues, actions, limit + len(door.memory.left_alone), now)
         if taken.appends or not round_.prepared():
             break
@@ -90,13 +107,15 @@ def _transact(
     if claimed.next_due is not None:
         due_in = max(0.0, (claimed.next_due - claimed.now).total_seconds())
     claims = tuple(claim for plan in made for claim in round_.claims_of(plan))
-    return Taken(claims=claims, appends=len(made), due_in=due_in)
+    return Taken(claims=claims, appends=len(made), due_in=due_in, held_back=round_.held_back)
 
 
 @frozen(kw_only=True)
 class _Plan:
     """One batch of a claim transaction, and what it rests on."""
 
+    #: The candidates that it claims.
+    rows: tuple[AttemptRow, ...]
     batch: Batch
     entries: tuple[Entry, ...]
     #: The run after the batch; null where only the index row was looked at.
@@ -108,11 +127,22 @@ class _Plan:
 class _Round:
     """Decides one claim transaction; a run is touched once in it."""
 
-    def __init__(self, door: Door, make_offer: MakeOffer, limit: int) -> None:
+    def __init__(
+        self,
+        door: Door,
+        queues: Sequence[str],
+        make_offer: MakeOffer,
+        limit: int,
+        known: Lanes,
+    ) -> None:
         self.door = door
+        self._queues = queues
         self._make_offer = make_offer
         self._limit = limit
+        self._known = known
         self.plans: list[_Plan] = []
+        #: Whether a limit on what is held refused somebody.
+        self.held_back = False
         #: Runs that must be read first: no journal is folded under a write lock.
         self._unread: list[RunId] = []
         #: Runs that trip over an assertion of the core: they stop, the worker does not.
@@ -120,22 +150,27 @@ class _Round:
         #: Runs whose index row promises an attempt that their state does not have.
         self._misleading: list[RunId] = []
 
-    def decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Batch]:
-        """The batches that claim these candidates; called inside the transaction."""
-        by_run: dict[RunId, list[Candidate]] = {}
+    def decide(self, offered: Offered) -> Choice:
+        """What claims of these candidates; called inside the transaction, and again if that fails."""
+        self.plans.clear()
+        now, lanes = offered.now, [lane_of(lane) for lane in offered.lanes]
+        self._known.saw(self._queues, lanes)
         left_alone = self.door.memory.left_alone
-        wanted = [one for one in candidates if one.row.run_id not in left_alone]
-        for candidate in wanted[: self._limit]:
-            by_run.setdefault(candidate.row.run_id, []).append(candidate)
-        for run_id, of_run in by_run.items():
-            try:
-                plan = self._fresh(of_run, now) or self._by_state(run_id, of_run[0], now)
-            except Exception as bug:  # whatever it is, it must not stop the other runs
-                self._broken[run_id] = bug
-                continue
-            if plan is not None:
-                self.plans.append(plan)
-        return [plan.batch for plan in self.plans]
+        wanted = [one for one in offered.candidates if one.row.run_id not in left_alone]
+        admission = admit([one.row for one in wanted], lanes, self._limit, now)
+        self.held_back = any(one.refusal.kind in _SLOTS for one in admission.refused)
+        self._plan(admission.admitted, wanted, now)
+        planned = {row for plan in self.plans for row in plan.rows}
+        claimed = [row for row in admission.admitted if row in planned]
+        states = states_after(admission, lanes, claimed, now)
+        return Choice(
+            batches=[plan.batch for plan in self.plans],
+            records=[
+                Record(kind=STATE, key=queue, body=state_to_text(state))
+                for queue, state in states.items()
+            ],
+            next_due=admission.next_due,
+        )
 
     def prepared(self) -> bool:
         """
@@ -161,6 +196,23 @@ class _Round:
             return []
         claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
         return [claim for claim in claims if claim is not None]
+
+    def _plan(
+        self, admitted: Sequence[AttemptRow], candidates: Sequence[Candidate], now: datetime
+    ) -> None:
+        """Make a batch for each run that has something to start."""
+        by_row = {candidate.row: candidate for candidate in candidates}
+        by_run: dict[RunId, list[Candidate]] = {}
+        for row in admitted:
+            by_run.setdefault(row.run_id, []).append(by_row[row])
+        for run_id, of_run in by_run.items():
+            try:
+                plan = self._fresh(of_run, now) or self._by_state(run_id, of_run[0], now)
+            except Exception as bug:  # whatever it is, it must not stop the other runs
+                self._broken[run_id] = bug
+                continue
+            if plan is not None:
+                self.plans.append(plan)
 
     def _attend(self, run_id: RunId, see_to: Callable[[RunId], object]) -> None:
         try:
@@ -194,7 +246,13 @@ class _Round:
         run_id = candidates[0].row.run_id
         after = candidates[0].head
         batch = batch_of(run_id, after, entries, rows, self.door.mint.append_id())
-        return _Plan(batch=batch, entries=tuple(entries), after=None, offers=tuple(offers))
+        return _Plan(
+            rows=tuple(candidate.row for candidate in candidates),
+            batch=batch,
+            entries=tuple(entries),
+            after=None,
+            offers=tuple(offers),
+        )
 
     def _by_state(self, run_id: RunId, candidate: Candidate, now: datetime) -> _Plan | None:
         offer, token = self._make_offer()
@@ -210,7 +268,13 @@ class _Round:
         rows = changes(known.state, answer.state, known.spec)
         batch = batch_of(run_id, known.head, answer.entries, rows, self.door.mint.append_id())
         after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
-        return _Plan(batch=batch, entries=answer.entries, after=after, offers=((offer, token),))
+        return _Plan(
+            rows=(candidate.row,),
+            batch=batch,
+            entries=answer.entries,
+            after=after,
+            offers=((offer, token),),
+        )
 
     def _remembered(self, plan: _Plan) -> Known:
         door, record = self.door, plan.batch.record

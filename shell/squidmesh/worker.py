@@ -7,11 +7,9 @@ steps end and are settled, nothing more is claimed.
 """
 
 import logging
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType, TracebackType
+from collections.abc import Sequence
+from types import TracebackType
 from typing import Final, Protocol, Self, assert_never
 
 from squidmesh.carry import hand_back
@@ -21,7 +19,10 @@ from squidmesh.claim import Claim
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.loop import Begin, Rest, Take, worker_loop
+from squidmesh.places import Places
+from squidmesh.registry import Presence
 from squidmesh.slots import Slots
+from squidmesh.stopping import asked_by_signals
 from squidmesh.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Wakeups
@@ -68,18 +69,15 @@ class Worker:
         self._concurrency = integer("concurrency", concurrency, least=1)
         self._queues = queue_names("queues", queues)
         self._crew = mesh.engine.crew(self._queues, lease)
-        #: Guards the two below.
-        self._lock = threading.Lock()
-        self._free = 0
-        #: Whether the loop found no free slot and waits for one.
-        self._starved = False
+        self._places = Places(self._ring)
         self._enlisted = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         #: Set by signal handlers, which may take no lock.
         self.asked_to_drain = False
         self._wakeups: Wakeups | None = None
-        self._begun = False
+        #: Held for good by the one who began.
+        self._begun = threading.Lock()
         self._failure: Exception | None = None
         self._slots: Slots | None = None
 
@@ -106,7 +104,7 @@ class Worker:
             self._begin()
             self._work()
         else:
-            with _asking(self):
+            with asked_by_signals(self._ask):
                 self.start()
                 while not self._ended.wait(GLANCE):
                     if self.asked_to_drain:
@@ -130,14 +128,13 @@ class Worker:
     def stop(self) -> None:
         """Drain: take nothing more, let running steps end, and wait for them."""
         self.drain_soon()
-        if self._begun:
+        if self._begun.locked():
             self._ended.wait()
 
     def drain_soon(self) -> None:
         """Ask for the drain without waiting for it."""
         self._stopping.set()
-        if self._wakeups is not None:
-            self._wakeups.ring()
+        self._ring()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -150,32 +147,33 @@ class Worker:
     ) -> None:
         self.stop()
 
+    def _ask(self) -> None:
+        self.asked_to_drain = True
+
     # -- slots that a start of this process may fill at once
 
     def reserve(self, queue: str) -> tuple[Offer, str] | None:
         """A free slot for work of this queue, with its token; null: there is none."""
+        lanes = self._crew.lanes
         if queue not in self._crew.queues or self._stopping.is_set():
             return None
-        with self._lock:
-            if self._free == 0:
-                return None
-            self._free -= 1
-        return self._crew.offer()
+        lanes.look()
+        if queue in lanes.settings:
+            return None  # whether it may start now is asked for in a claim transaction
+        return self._crew.offer() if self._places.reserve() else None
 
     def fill(self, claim: Claim | None) -> None:
         """Begin the claim that a reserved slot got, or give the slot back."""
         if claim is None:
-            self._release()
+            self._places.let_go()
         else:
             self._submit(claim)
 
     # -- the loop
 
     def _begin(self) -> None:
-        with self._lock:
-            if self._begun:
-                raise RuntimeError("a worker works once; make another one")
-            self._begun = True
+        if not self._begun.acquire(blocking=False):
+            raise RuntimeError("a worker works once; make another one")
 
     def _work(self) -> None:
         try:
@@ -190,21 +188,34 @@ class Worker:
 
     def _work_until_stopped(self) -> None:
         with self._engine.door.journal.listen(self._queues) as wakeups:
-            slots = Slots(self._crew, self._concurrency, self._is_stopping, self._release)
-            self._wakeups, self._slots, self._free = wakeups, slots, self._concurrency
+            slots = Slots(self._crew, self._concurrency, self._is_stopping, self._places.let_go)
+            self._wakeups, self._slots = wakeups, slots
+            self._places.open(self._concurrency)
+            presence = Presence(
+                self._engine.door,
+                owner=self.owner,
+                queues=self._queues,
+                concurrency=self._concurrency,
+                actions=self._engine.actions.performable,
+            )
+            presence.begin()
             self._engine.enlist(self)
             self._enlisted.set()
             try:
-                self._drive(wakeups)
+                self._drive(wakeups, presence)
             finally:
                 self._engine.dismiss(self)
                 self._stopping.set()
+                presence.stop()
                 slots.close()
+                presence.end()
                 self._wakeups = self._slots = None
 
-    def _drive(self, wakeups: Wakeups) -> None:
+    def _drive(self, wakeups: Wakeups, presence: Presence) -> None:
         ports = self._engine.door.ports
-        loop = worker_loop(self._free_slots, self._is_stopping, ports.draw)
+        loop = worker_loop(
+            self._places.free, self._is_stopping, lambda: wakeups.longest, ports.draw
+        )
         reply: Taken | None = None
         while True:
             try:
@@ -212,6 +223,7 @@ class Worker:
             except StopIteration:
                 return
             reply = None
+            presence.keep()
             match request:
                 case Take(limit=limit):
                     reply = self._take(limit)
@@ -225,13 +237,15 @@ class Worker:
 
     def _take(self, limit: int) -> Taken | None:
         """Claim for so many slots; slots that got nothing are free again."""
-        slots = self._seize(limit)
+        slots, let_go = self._places.seize(limit)
         if slots == 0:
             return None
         claims: tuple[Claim, ...] = ()
         try:
             taken = self._engine.take(self._crew, slots)
             claims = taken.claims
+            if taken.held_back:
+                self._places.wait_for_one(let_go)
         except Exception as error:  # a worker outlives a storage that is away, and any bug
             LOG.error("nothing could be claimed, trying again: %s", error)
             LOG.debug("this is where it came from", exc_info=error)
@@ -240,61 +254,18 @@ class Worker:
         else:
             return taken
         finally:
-            self._give_back(slots - len(claims))
+            self._places.give_back(slots - len(claims))
 
     def _submit(self, claim: Claim) -> None:
         """Work on it in a slot, or give it back if these are closed by now."""
         slots = self._slots
         if slots is None or not slots.begin(claim):
             hand_back(self._crew, claim)
-            self._release()
+            self._places.let_go()
 
     def _is_stopping(self) -> bool:
         return self.asked_to_drain or self._stopping.is_set()
 
-    def _free_slots(self) -> int:
-        with self._lock:
-            self._starved = self._free == 0
-            return self._free
-
-    def _seize(self, limit: int) -> int:
-        with self._lock:
-            slots = min(limit, self._free)
-            self._free -= slots
-            self._starved = slots == 0  # starts took them since the loop looked
-            return slots
-
-    def _give_back(self, slots: int) -> None:
-        with self._lock:
-            self._free += slots
-
-    def _release(self) -> None:
-        """Free a slot; the loop hears of it only if it is waiting for one."""
-        # With slots to spare it has found the queue empty, and the storage rings for
-        # new work: looking again after every run would cost more than a step does.
-        with self._lock:
-            self._free += 1
-            starved, self._starved = self._starved, False
-        if starved and self._wakeups is not None:
+    def _ring(self) -> None:
+        if self._wakeups is not None:
             self._wakeups.ring()
-
-
-@contextmanager
-def _asking(worker: Worker) -> Iterator[None]:
-    """Within the block the first SIGTERM or SIGINT asks to drain; the next ends the process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signals call it
-        # No lock is taken here: the main thread may hold any of them.
-        worker.asked_to_drain = True
-        for each in before:
-            # Python's own handler would raise, and then wait for the steps after all.
-            signal.signal(each, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -127,6 +127,7 @@ def test_a_run_id_is_made_of_an_instant_and_ten_bytes() -> None:
 def test_derived_ids_stay_what_they_are() -> None:
     """They are in journals: another way of making them would start every keyed run again."""
     assert "0b7d0d04-cf44-5cfa-ad06-0da93ee39a20" == derived_run_id("orders", "placed", "7")
+    assert "e0ebb758-3972-54f8-8c6e-fa8cf0ffc6ca" == derived_run_id("orders", "placed", "8")
     assert derived_run_id("orders", "placed", f"{RUN}|fan|k") == child_run_id(
         RUN, "fan", "orders", "placed", "k"
     )

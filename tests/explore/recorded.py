@@ -22,6 +22,7 @@ from squidmesh_storage.api import (
     Conflict,
     DecideClaims,
     Loaded,
+    Offered,
     Outcome,
     Quarantine,
     Unknown,
@@ -121,8 +122,9 @@ class Recorded(MemoryJournal):
         reply = self._reply(CLAIM)
         story, now = self._shelf[reply.story], instant(reply.now)
         due = [row for row in story.due(reply.now) if row.action is None or row.action in actions]
-        candidates = [Candidate(row=row, head=story.head) for row in due[:limit]]
-        batches = decide(candidates, now) if candidates else ()
+        candidates = tuple(Candidate(row=row, head=story.head) for row in due[:limit])
+        offered = Offered(candidates=candidates, lanes=(), now=now)
+        batches = decide(offered).batches if candidates else ()
         outcomes = tuple(self._outcome(batch, reply) for batch in batches)
         if not self._replies:
             self.wrote = tuple(batches)

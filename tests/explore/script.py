@@ -163,7 +163,7 @@ def _perform(cast: Cast, door: "_CandidDoor", act: Act, local: Local) -> tuple[C
 
 def _take(cast: Cast, door: Door, free: int) -> tuple[Claim, ...]:
     """One turn of the worker's own loop."""
-    loop = worker_loop(lambda: free, lambda: False, lambda: 0.0)
+    loop = worker_loop(lambda: free, lambda: False, lambda: 5.0, lambda: 0.0)
     request = next(loop)
     if not isinstance(request, Take):
         raise TypeError(request)

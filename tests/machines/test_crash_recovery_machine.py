@@ -1,6 +1,6 @@
 """The recovery machine: processes die anywhere, answers go astray, and the work is done once."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -21,13 +21,11 @@ from squidmesh import door as door_module
 from squidmesh import handle as handle_module
 from squidmesh import requests as requests_module
 from squidmesh.carry import Crew, act
-from squidmesh.claim import Claim
 from squidmesh.door import Door
 from squidmesh.handle import Handled
 from squidmesh.known import Known, Memory
-from squidmesh.loop import SlotRequest, slot_loop
+from squidmesh.loop import SlotLoop, SlotRequest, slot_loop
 from squidmesh.outcomes import answered
-from squidmesh.perform import Outcome
 from squidmesh.ports import SITES, Ports
 from squidmesh.requests import Reply, Request, Trip, Write
 from squidmesh.starting import prepare, start
@@ -135,7 +133,7 @@ class Worker:
             run_async=lambda coroutine, signals: None,
             heartbeats=None,
         )
-        self.slot: Generator[SlotRequest, Outcome | Claim | None, int] | None = None
+        self.slot: SlotLoop | None = None
         self.request: SlotRequest | None = None
 
     def takes(self) -> None:
@@ -437,7 +435,7 @@ def performed_before_committed(patch: pytest.MonkeyPatch) -> None:
 
 def index_changed_outside_the_append(patch: pytest.MonkeyPatch) -> None:
     """Rows are written when the append is done."""
-    honest = requests_module._answer
+    honest = requests_module.answer
 
     def answer(request: Request, journal: Journal, ports: Ports) -> Reply:
         if not isinstance(request, Write):
@@ -450,7 +448,7 @@ def index_changed_outside_the_append(patch: pytest.MonkeyPatch) -> None:
             journal.index(run_id, state.revision, rows_of(state, SPEC))
         return outcome
 
-    patch.setattr(requests_module, "_answer", answer)
+    patch.setattr(requests_module, "answer", answer)
 
 
 @pytest.mark.parametrize(

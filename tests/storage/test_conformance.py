@@ -18,7 +18,7 @@ from squidmesh_storage.postgres import PostgresJournal
 from squidmesh_storage.sqlite import SqliteJournal
 from squidmesh_storage.sqlite.rows import record_values
 from support.hosts import PostgresHost, SqliteHost
-from support.postgres import rewrite_rows
+from support.postgres import of_database, rewrite_rows
 
 
 class TestMemory(JournalConformance):
@@ -70,8 +70,8 @@ class TestPostgres(JournalConformance):
     url: str
 
     @pytest.fixture(autouse=True)
-    def _in_a_new_database(self, postgres_dsn: str) -> None:
-        self.url = postgres_dsn
+    def _in_an_empty_database(self, emptied_dsn: str) -> None:
+        self.url = emptied_dsn
 
     def open_journal(self, clock: Clock, tmp_path: Path) -> Journal:
         return PostgresJournal(self.url, clock=clock)
@@ -87,8 +87,8 @@ class TestPostgresBehindPgBouncer(TestPostgres):
     """The same database by way of a pooler: no session lasts longer than a transaction."""
 
     @pytest.fixture(autouse=True)
-    def _by_way_of_a_pooler(self, _in_a_new_database: None, pgbouncer_dsn: str) -> None:
-        self.url = pgbouncer_dsn
+    def _by_way_of_a_pooler(self, _in_an_empty_database: None, pgbouncer_server: str) -> None:
+        self.url = of_database(pgbouncer_server, self.url)
 
 
 def test_using_an_adapter_does_not_import_pytest() -> None:

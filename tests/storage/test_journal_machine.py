@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from attrs import evolve, frozen
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -53,7 +55,9 @@ from squidmesh_storage.conformance.kit import (
     run_row,
 )
 from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.postgres import PostgresJournal
 from squidmesh_storage.sqlite import SqliteJournal
+from support.postgres import empty
 
 RUNS = [run_id(number) for number in (1, 2, 3)]
 STEPS = ["a", "b"]
@@ -135,7 +139,11 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         self.clock = Clock()
         self.folder = TemporaryDirectory()
         self.model = MemoryJournal(clock=self.clock)
-        self.others: list[Journal] = [
+        self.others = self.open_others()
+
+    def open_others(self) -> list[Journal]:
+        """Empty journals whose answers are compared with the model's."""
+        return [
             SqliteJournal(Path(self.folder.name) / "journal.db", clock=self.clock),
             SqliteJournal(":memory:", clock=self.clock),
         ]
@@ -398,3 +406,16 @@ def _rows(journal: Journal, run: RunId) -> object:
 def test_all_adapters_answer_alike() -> None:
     """Whatever is asked, in whatever order, memory and SQLite agree."""
     run_state_machine_as_test(AllAdaptersAnswerAlike)
+
+
+@pytest.mark.timeout(240)
+def test_postgresql_answers_like_the_model(postgres_dsn: str) -> None:
+    """The same play on a real server; fewer examples, because each call is a round trip."""
+
+    class PostgresAnswersLikeTheModel(AllAdaptersAnswerAlike):
+        def open_others(self) -> list[Journal]:
+            empty(postgres_dsn)
+            return [PostgresJournal(postgres_dsn, clock=self.clock)]
+
+    fewer = settings(max_examples=max(1, settings().max_examples // 5))
+    run_state_machine_as_test(PostgresAnswersLikeTheModel, settings=fewer)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from psycopg import ClientCursor, Connection
 from psycopg.rows import TupleRow
@@ -25,7 +24,9 @@ from squidmesh_storage.conformance.kit import (
 from squidmesh_storage.postgres import PostgresJournal, appending
 from squidmesh_storage.postgres.changes import Changes
 from squidmesh_storage.postgres.claiming import LOWEST, Wanted
+from squidmesh_storage.postgres.connecting import Target
 from squidmesh_storage.postgres.listing import page_call
+from squidmesh_storage.postgres.pool import open_session
 from squidmesh_storage.postgres.scripts import Call
 from squidmesh_storage.postgres.statements import Names, Statements
 from support.postgres import database
@@ -34,9 +35,7 @@ ROWS = 100_000
 SQL = Statements(Names())
 
 #: Held attempts are as few as worker slots: walking them is the plan.
-GROWING = re.compile(
-    r"Seq Scan on (waiting|runs|journal|tags|correlations)\b"
-)
+GROWING = re.compile(r"Seq Scan on (waiting|runs|journal|tags|correlations)\b")
 SORTED = re.compile(r"\bSort\b")
 
 FILL = f"""
@@ -73,8 +72,7 @@ def connection(
 ) -> Iterator[Connection[TupleRow]]:
     with database(postgres_server) as url:
         PostgresJournal(url).close()
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("alter system set autovacuum = on")
+        with open_session(Target.of(url)).connection as connection:
             for table in ("journal", "waiting", "runs", "tags", "correlations"):
                 connection.execute(
                     f"alter table squidmesh.{table} set (autovacuum_enabled = off)".encode()
@@ -146,6 +144,8 @@ def _values(*queues: str) -> dict[str, object]:
 def test_no_statement_walks_a_table_that_grows(connection: Connection[TupleRow], name: str) -> None:
     """Every lookup goes by a key or an index; only a survey walks."""
     call = SQL.limited(name, 8)._replace(values=_values())
+    if name == "run_ids":
+        call = call._replace(values={"after": run_id(7), "limit": "8"})
 
     assert [] == [line for line in _plan(connection, call) if GROWING.search(line)]
 

@@ -20,6 +20,7 @@ from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import Journal
 from squidmesh_storage.memory import MemoryJournal
 from squidmesh_storage.sqlite.rows import record_values
+from support.postgres import rewrite_rows, rewrite_text
 from support.stage import Stage
 
 Records = Sequence[AppendRecord]
@@ -136,6 +137,9 @@ def rewrite(stage: Stage, journal: Journal, run_id: RunId, records: Records) -> 
     if isinstance(journal, MemoryJournal):
         journal._records[run_id] = list(records)
         return
+    if stage.url is not None:
+        rewrite_rows(stage.url, run_id, records)
+        return
     with _file(stage) as connection:
         connection.execute("delete from squidmesh_journal where run_id = ?", (run_id,))
         for record in records:
@@ -151,6 +155,9 @@ def rewrite_definition(stage: Stage, journal: Journal, fingerprint: str, text: s
         journal._definitions.pop(Fingerprint(fingerprint), None)
         if text is not None:
             journal._definitions[Fingerprint(fingerprint)] = text
+        return
+    if stage.url is not None:
+        rewrite_text(stage.url, fingerprint, text)
         return
     with _file(stage) as connection:
         connection.execute(

@@ -45,6 +45,7 @@ from squidmesh_core.protocol.entries import (
     NextAttempt,
     Parent,
     Reused,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -205,6 +206,7 @@ def entries(run_id: RunId = RUN) -> st.SearchStrategy[Entry]:
         ),
         *_waiting(at, visit),
         *_ending(at, visit),
+        _pruned(at),
     )
 
 
@@ -267,6 +269,25 @@ def _starts(at: _Fields) -> st.SearchStrategy[Entry]:
         parent=optional(parents),
         replayed_from=optional(st.just(OTHER_RUN)),
         forked_at=optional(nodes),
+        **at,
+    )
+
+
+def _pruned(at: _Fields) -> st.SearchStrategy[Entry]:
+    return st.builds(
+        RunPruned,
+        workflow=words,
+        definition=st.just(Fingerprint("ef" * 32)),
+        definition_version=optional(texts),
+        trigger=words,
+        queue=words | st.just("default"),
+        priority=st.integers(-2, 2),
+        command=st.sampled_from(["start", "replay", "retry_compensation"]),
+        digest=st.sampled_from(["ab" * 32, "cd" * 32]),
+        replayed_from=optional(st.just(OTHER_RUN)),
+        status=st.sampled_from(["completed", "failed", "cancelled"]),
+        started_at=instants,
+        ended_at=instants,
         **at,
     )
 

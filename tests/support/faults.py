@@ -14,20 +14,23 @@ from attrs import evolve
 from squidmesh.ports import Site
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
-from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows, RunRow
 from squidmesh_storage.api import (
     AppendRecord,
     Batch,
-    Candidate,
     Checkpoint,
+    Choice,
     Claimed,
     Committed,
     DecideClaims,
+    Joined,
     Journal,
     ListPage,
     Loaded,
+    Offered,
     Outcome,
     Quarantine,
+    Record,
     RunFilter,
     Survey,
     Unknown,
@@ -107,9 +110,10 @@ class FaultyJournal:
             raise StorageUnavailable("away; nothing was written", "storage_unavailable", {})
         asked: list[Batch] = []
 
-        def deciding(candidates: Sequence[Candidate], now: datetime) -> Sequence[Batch]:
-            asked.extend(decide(candidates, now))
-            return () if astray in {"lost", "late"} else asked
+        def deciding(offered: Offered) -> Choice:
+            choice = decide(offered)
+            asked.extend(choice.batches)
+            return Choice() if astray in {"lost", "late"} else choice
 
         claimed = self.honest.claimable(queues, actions, limit, deciding, at=at)
         if astray is None:
@@ -195,6 +199,28 @@ class FaultyJournal:
         """See `Journal`."""
         self.honest.quarantine(run_id, mark)
 
+    def finished(
+        self, before: datetime, limit: int, *, after: tuple[datetime, RunId] | None = None
+    ) -> tuple[RunRow, ...]:
+        """See `Journal`."""
+        return self.honest.finished(before, limit, after=after)
+
+    def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
+        """See `Journal`."""
+        return self.honest.remove(run_id, revision, tombstone)
+
+    def records(self, kind: str) -> tuple[Record, ...]:
+        """See `Journal`."""
+        return self.honest.records(kind)
+
+    def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
+        """See `Journal`."""
+        return self.honest.put_record(kind, key, body, expected=expected)
+
+    def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
+        """See `Journal`."""
+        return self.honest.drop_record(kind, key, expected=expected)
+
     def survey(self) -> Survey:
         """See `Journal`."""
         return self.honest.survey()
@@ -206,6 +232,14 @@ class FaultyJournal:
     def listen(self, queues: Sequence[str]) -> AbstractContextManager[Wakeups]:
         """See `Journal`."""
         return self.honest.listen(queues)
+
+    def transaction(self, connection: object) -> Joined:
+        """See `Journal`."""
+        return self.honest.transaction(connection)
+
+    def lend(self) -> AbstractContextManager[Joined]:
+        """See `Journal`."""
+        return self.honest.lend()
 
     def close(self) -> None:
         """See `Journal`."""

@@ -12,6 +12,7 @@ is checked against the fold, so each test is one of the deciders' promise as wel
 and whatever is answered can be written down.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar
@@ -220,6 +221,10 @@ class Scenario:
 
     # -- what befalls a run
 
+    def finds(self, *entries: Entry) -> None:
+        """Take in what is in the journal without a command: the tombstone of a pruned run."""
+        self._append(Decision(entries=entries, state=fold(self.state, entries)))
+
     def time_passes(self, pause: timedelta) -> None:
         """Move the clock."""
         self.now += pause
@@ -390,7 +395,9 @@ def milliseconds(duration: timedelta) -> int:
 def said(refusal: Refusal) -> bool:
     """Whether a refusal says why, in a text and in data that can be sent anywhere."""
     storable({"code": refusal.code, "details": refusal.details})
-    return len(refusal.message) > len(refusal.code) > 0
+    return len(refusal.message) > len(refusal.code) > 0 and not re.search(
+        r"\bNone\b", refusal.message
+    )
 
 
 def content(state: RunState) -> RunState:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.catalogue import Registrable
 from squidmesh.claim import Claim
@@ -43,11 +45,13 @@ class Clock:
 
 
 class Stage:
-    """Where a test plays: in memory, or on a SQLite file."""
+    """Where a test plays: in memory, on a SQLite file, or in a PostgreSQL database."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None = None, *, url: str | None = None) -> None:
         self.clock = Clock()
         self.folder = folder
+        #: Of an empty database; null: it is no PostgreSQL.
+        self.url = url
         self._kept = MemoryJournal(clock=self.clock)
         self._meshes: list[Mesh] = []
         self._opened: list[Journal] = []
@@ -60,9 +64,15 @@ class Stage:
 
     def journal(self) -> Journal:
         """The journal, opened anew where that is possible."""
-        if self.folder is None:
+        journal: Journal
+        if self.folder is not None:
+            journal = SqliteJournal(self.file, clock=self.clock)
+        elif self.url is not None:
+            from squidmesh_storage.postgres import PostgresJournal
+
+            journal = PostgresJournal(self.url, clock=self.clock, migrate=True)
+        else:
             return self._kept
-        journal = SqliteJournal(self.file, clock=self.clock)
         self._opened.append(journal)
         return journal
 
@@ -86,6 +96,15 @@ class Stage:
             mesh.close()
         for journal in self._opened:
             journal.close()
+
+
+def stage_on(request: pytest.FixtureRequest) -> Stage:
+    """The stage on the adapter that a fixture's parameter names."""
+    if request.param == "sqlite":
+        return Stage(request.getfixturevalue("tmp_path"))
+    if request.param == "postgres":
+        return Stage(url=request.getfixturevalue("emptied_dsn"))
+    return Stage()
 
 
 def does(**functions: Callable[..., object]) -> ActionRegistry:

@@ -13,7 +13,6 @@ from typing import TypedDict, TypeVar, Unpack
 import click
 
 from squidmesh.cli.documents import mask_of
-from squidmesh.cli.effects import Effects
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.panels import run_panel
 from squidmesh.cli.screen import Screen
@@ -26,6 +25,7 @@ from squidmesh_core.decide import Answer, Decision, Refusal, decide
 from squidmesh_core.protocol.commands import Receipted, Verb
 from squidmesh_core.protocol.requests import Operation
 from squidmesh_core.state.run import RunState
+from squidmesh_core.views.effects import Effects
 from squidmesh_core.views.inspection import run_of
 
 C = TypeVar("C", bound=Callable[..., object])
@@ -142,5 +142,5 @@ def _told(before: Snapshot, state: RunState, answer: Answer, verb: Verb) -> Told
     if not isinstance(answer, Decision):
         receipts = {receipt.revision: receipt for receipt in answer.state.receipts}
         return Told(verb=verb, before=before, run=run, already=receipts[answer.revision])
-    effects = Effects(state, before.spec, mask_of(before)).of(answer)
+    effects = Effects(state, before.spec, mask_of(before).text).of(answer)
     return Told(verb=verb, before=before, run=run, effects=effects)

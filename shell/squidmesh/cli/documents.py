@@ -7,7 +7,8 @@ from squidmesh.snapshot import Snapshot
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.state.run import Receipt
-from squidmesh_core.views.inspection import AttemptView, CommandView, Run
+from squidmesh_core.views.history import CommandView
+from squidmesh_core.views.inspection import AttemptView, Run
 from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
 
 Document = dict[str, object]
@@ -43,6 +44,7 @@ def run_document(run: Run, mask: Mask | None = None) -> Document:
         "duplicate": run.duplicate,
         "quarantined": run.quarantined,
         "newer": run.newer,
+        "pruned_at": run.pruned_at,
     }
 
 

@@ -40,6 +40,9 @@ _BY_ERROR: Final[Mapping[type[SquidmeshError], int]] = {
     StorageError: STORAGE,
     WaitTimeout: TIMED_OUT,
 }
+#: Codes that say another thing than their kind of error: a missing driver is no
+#: mistake of whoever typed the command.
+_BY_CODE: Final[Mapping[str, int]] = {"missing_extra": STORAGE}
 #: What to do about a code, where the message does not say it already.
 _HINTS: Final[Mapping[str, str]] = {
     "not_found": "list them with `squidmesh runs`",
@@ -60,6 +63,8 @@ _HINTS: Final[Mapping[str, str]] = {
 
 def exit_code(error: SquidmeshError) -> int:
     """The exit code that an error ends the process with."""
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
     for kind in type(error).__mro__:
         if kind in _BY_ERROR:
             return _BY_ERROR[kind]

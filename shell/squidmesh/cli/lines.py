@@ -5,9 +5,9 @@ from typing import Final
 
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import json_text
-from squidmesh.cli.words import actor_name
 from squidmesh.reading import JournalEntry
 from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
+from squidmesh_core.views.words import actor_name
 
 #: Entries that tell a follower nothing that another one does not.
 _QUIET: Final = frozenset({"run_signal_received", "attempt_heartbeat", "attempt_claimed"})

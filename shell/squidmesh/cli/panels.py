@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import STYLES, Screen, json_text
-from squidmesh.cli.text import one_line, printable, span
+from squidmesh.cli.text import one_line, printable
 from squidmesh.cli.waits import Waits
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.protocol.entries import Failure
-from squidmesh_core.views.inspection import AttemptView, Reason, StepView
+from squidmesh_core.views.inspection import AttemptView
+from squidmesh_core.views.reason import Reason
+from squidmesh_core.views.steps import StepView
+from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -131,6 +134,8 @@ def _facts(snapshot: Snapshot, screen: Screen) -> "Text":
     ]
     if run.key is not None:
         facts.insert(0, f"key {printable(run.key)}")
+    if run.pruned_at is not None:
+        facts.append(f"pruned {screen.when(run.pruned_at).human}; only this is left of it")
     if snapshot.next_visible_at is not None and not snapshot.terminal:
         facts.append(f"next {screen.when(snapshot.next_visible_at).human}")
     return Text(" · ".join(facts), style="dim")

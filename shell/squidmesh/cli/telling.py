@@ -6,12 +6,14 @@ from attrs import frozen
 
 from squidmesh.cli.documents import command_document, mask_of, run_document
 from squidmesh.cli.screen import Screen
-from squidmesh.cli.words import DONE_WORDS, actor_name
+from squidmesh.cli.words import DONE_WORDS
 from squidmesh.mesh import Mesh
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.protocol.commands import Verb
 from squidmesh_core.state.run import Receipt
-from squidmesh_core.views.inspection import CommandView, Run
+from squidmesh_core.views.history import CommandView
+from squidmesh_core.views.inspection import Run
+from squidmesh_core.views.words import actor_name
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from squidmesh.config import TimeStyle
+from squidmesh_core.views.words import span
 
 #: What can move the cursor, recolour, reorder or cut a line.
 _UNSAFE: Final = re.compile(
@@ -41,21 +42,6 @@ def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
         length = max([_SHORTEST_ID, *(_common(one, other) + 1 for other in neighbours)])
         shortened[one] = one[:length].rstrip("-")
     return shortened
-
-
-def span(seconds: float) -> str:
-    """A length of time as people say it: `850 ms`, `3 s`, `38 min`, `1 h 22 min`, `3 d 4 h`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
-    if hours < 1:
-        return f"{minutes} min"
-    if days < 1:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
 
 
 def instant(at: datetime, style: TimeStyle, now: datetime) -> str:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import STYLES, Screen, Style
 from squidmesh.cli.text import printable
-from squidmesh.cli.words import LEFT, actor_name
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.definition.spec import ApprovalNode, Field, ReceiveNode
 from squidmesh_core.ids import NodeName
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
+from squidmesh_core.views.words import LEFT, actor_name
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -6,19 +6,21 @@ charge, or the refund of one; then, and only then, it gets SIGKILL.  No timing i
 involved.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from squidmesh.config import URL_VARIABLE
 from squidmesh.demo.books import read_books
-from squidmesh.demo.driver import Kill, Progress, Told, await_all, open_shop, seconds_since
+from squidmesh.demo.driver import Kill, Progress, Told, await_all, begin_shop, seconds_since
 from squidmesh.demo.folder import Folder
 from squidmesh.demo.intake import take_in
 from squidmesh.demo.ledger import Kind, Ledger
 from squidmesh.demo.standins import StandIns
-from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.errors import ConfigError, SquidmeshError
 
 #: When each worker is killed: as soon as the ledger holds so many lines of a kind.
 KILL_AT: Final[tuple[tuple[Kind, int], ...]] = (("charged", 10), ("charged", 75), ("refunded", 1))
@@ -31,11 +33,15 @@ def demonstrate_crashes(folder: Folder, progress: Progress) -> Told:
     Work the shop's orders with workers that are killed, and one that is not.
 
     Raises:
+        ConfigError: The journal is in use, or no other process could reach it.
         WaitTimeout: A run did not end in time.
         SquidmeshError: A worker ended before it could be killed.
     """
     ledger = Ledger(folder.ledger)
-    with open_shop(folder.url) as mesh:
+    if folder.url.startswith("memory:"):
+        reason = "workers of other processes cannot reach memory://; leave out --crash or --url"
+        raise ConfigError(f"url: {reason}", "invalid_option", {"option": "url", "reason": reason})
+    with begin_shop(folder) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
         with StandIns(mesh, ledger).acting() as acting:
@@ -62,7 +68,10 @@ def _kill_a_worker(folder: Folder, kind: Kind, lines: int) -> Kill:
 def _worker(folder: Folder, *doom: str) -> Iterator[subprocess.Popen[str]]:
     # -P: a file in the working directory must not pass for a module.
     command = [sys.executable, "-P", "-m", "squidmesh.demo.doomed", str(folder.path), LEASE, *doom]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # our own module
+    # By the environment: arguments are shown to everybody on the host, and a URL may
+    # hold a password.
+    environ = {**os.environ, URL_VARIABLE: folder.url}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603  # our own module
         try:
             yield worker
         finally:

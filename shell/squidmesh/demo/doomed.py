@@ -1,7 +1,7 @@
 """
 A worker process that can be told when to wait for its death.
 
-    python -m squidmesh.demo.doomed FOLDER LEASE [KIND LINES]
+    SQUIDMESH_URL=… python -m squidmesh.demo.doomed FOLDER LEASE [KIND LINES]
 
 With KIND and LINES it stops dead as soon as the gateway's ledger holds so many lines
 of that kind: the money was moved and that is written down there, and the journal
@@ -9,10 +9,12 @@ knows nothing of it.  It says so on standard output, and only SIGKILL ends it.
 Without them it works until SIGTERM.
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
 
+from squidmesh.config import URL_VARIABLE
 from squidmesh.demo.driver import CONCURRENCY, open_shop
 from squidmesh.demo.folder import Folder
 from squidmesh.demo.gateway import Gateway
@@ -23,7 +25,7 @@ from squidmesh.demo.workflow import connect
 
 def main(path: str, lease: str, kind: str = "", lines: str = "0") -> None:
     """Work until killed, or until told to stop."""
-    folder = Folder(path=Path(path))
+    folder = Folder(path=Path(path), given=os.environ[URL_VARIABLE])
     ledger = Ledger(folder.ledger)
 
     def stop_dead(line: Line) -> None:

@@ -19,7 +19,7 @@ from squidmesh.demo.standins import People, StandIns
 from squidmesh.demo.warehouse import Warehouse
 from squidmesh.demo.workflow import OrderFulfilment, connect
 from squidmesh.mesh import Mesh
-from squidmesh_core.errors import WaitTimeout
+from squidmesh_core.errors import ConfigError, WaitTimeout
 
 #: Steps at once.
 CONCURRENCY: Final = 8
@@ -74,11 +74,12 @@ def demonstrate(folder: Folder, progress: Progress, people: People | None) -> To
         people: Who answers; null: a stand-in does.
 
     Raises:
+        ConfigError: The journal is in use.
         WaitTimeout: A run did not end in time, and no person was waited for.
     """
     ledger, stock = Ledger(folder.ledger), Ledger(folder.stock)
     connect(Gateway(ledger), Warehouse(stock))
-    with open_shop(folder.url) as mesh:
+    with begin_shop(folder) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)
         standins = StandIns(mesh, ledger, people)
@@ -87,6 +88,22 @@ def demonstrate(folder: Folder, progress: Progress, people: People | None) -> To
         books = read_books(mesh, intake.started, ledger.lines() + stock.lines())
         seconds = seconds_since(began, mesh)
     return Told(folder=folder, intake=intake, books=books, seconds=seconds)
+
+
+def begin_shop(folder: Folder) -> Mesh:
+    """
+    The shop's mesh on a journal that holds no runs yet.
+
+    Raises:
+        ConfigError: There are runs in it.
+        StorageError: The storage is not what it should be.
+    """
+    mesh = open_shop(folder.url)
+    if mesh.door.journal.run_ids(None, 1):
+        mesh.close()
+        reason = f"{folder.journal} holds runs already; name an empty database. Nothing was written"
+        raise ConfigError(f"url: {reason}", "invalid_option", {"option": "url", "reason": reason})
+    return mesh
 
 
 def open_shop(url: str) -> Mesh:

@@ -1,18 +1,21 @@
-"""Where a demonstration keeps its files: a folder of its own, never one in use."""
+"""Where a demonstration keeps its files and its journal: never a place in use."""
 
+import shlex
 import shutil
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from squidmesh.opening import shown
 from squidmesh_core.errors import ConfigError
 
 EXPORT: Final = "orders.csv"
 #: An export that a person has the patience for.
 FEW: Final = "a_few_orders.csv"
+_JOURNAL: Final = "orders.db"
 
 
 @frozen(kw_only=True)
@@ -20,16 +23,23 @@ class Folder:
     """The files of one demonstration."""
 
     path: Path
-
-    @property
-    def journal(self) -> Path:
-        """The SQLite file."""
-        return self.path / "orders.db"
+    #: The journal's URL, which may hold a password; null: a SQLite file in the folder.
+    given: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """The journal's URL."""
-        return f"sqlite:///{self.journal}"
+        return self.given or f"sqlite:///{self.path / _JOURNAL}"
+
+    @property
+    def journal(self) -> str:
+        """Where the journal is, as it may be shown."""
+        return shown(self.given) if self.given else str(self.path / _JOURNAL)
+
+    @property
+    def option(self) -> str:
+        """What makes a command look at this journal; empty for one that was given."""
+        return "" if self.given else f" --url {shlex.quote(self.url)}"
 
     @property
     def ledger(self) -> Path:
@@ -47,13 +57,14 @@ class Folder:
         return self.path / EXPORT
 
 
-def fresh_folder(asked: Path | None, *, few: bool = False) -> Folder:
+def fresh_folder(asked: Path | None, *, few: bool = False, url: str | None = None) -> Folder:
     """
     A folder that holds nothing but the shop's orders.
 
     Args:
         asked: Where; it must be new or empty.  Null: a new temporary folder.
         few: Take `FEW` instead of the whole export.
+        url: Where the journal is; null: in the folder.
 
     Raises:
         ConfigError: The place is in use, or cannot be written.
@@ -64,7 +75,7 @@ def fresh_folder(asked: Path | None, *, few: bool = False) -> Folder:
             shutil.copyfile(packaged, path / EXPORT)
     except OSError as exc:
         raise _wrong(f"{exc.filename}: {exc.strerror}") from None
-    return Folder(path=path)
+    return Folder(path=path, given=url)
 
 
 def _made(asked: Path | None) -> Path:

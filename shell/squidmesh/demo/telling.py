@@ -1,15 +1,15 @@
 """What a demonstration prints: when it needs a person, and when it is over."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from squidmesh.cli.screen import Cell, Screen
-from squidmesh.cli.text import span
-from squidmesh.cli.words import actor_name
+from squidmesh.config import URL_VARIABLE
 from squidmesh.demo.books import Account, Ending, How, groups, money
 from squidmesh.demo.driver import Told
+from squidmesh.demo.folder import Folder
 from squidmesh.demo.standins import Answer, Review
+from squidmesh_core.views.words import actor_name, span
 
 #: Orders that are named for one reason before the rest is counted.
 _MOST_NAMED: Final = 4
@@ -35,24 +35,23 @@ def tell(told: Told, screen: Screen) -> None:
 
 def next_commands(told: Told) -> tuple[str, ...]:
     """Three commands to go on with."""
-    url = f"--url {shlex.quote(told.folder.url)}"
+    where = told.folder.option
     troubled = next((e for e in told.books.endings if e.how == "failed"), told.books.endings[0])
     apologised = next((e for e in told.books.endings if e.how == "apologised"), troubled)
     return (
-        f"squidmesh runs {url} --status failed",
-        f"squidmesh show {troubled.run_id[:13]} {url}",
-        f"squidmesh journal {apologised.run_id[:13]} {url}",
+        f"squidmesh runs{where} --status failed",
+        f"squidmesh show {troubled.run_id[:13]}{where}",
+        f"squidmesh journal {apologised.run_id[:13]}{where}",
     )
 
 
-def ask(review: Review, told_by: Screen, url: str) -> None:
+def ask(review: Review, told_by: Screen, folder: Folder) -> None:
     """Say which order waits for a person, and what to type."""
     order = f"{review.order_id} of {review.customer}, {money(review.total_cents)}"
     told_by.line(f"{order}, score {review.score}: {review.question}", "magenta")
-    told_by.line("answer on another terminal, with one of")
+    told_by.line(f"answer on another terminal, with one of{_with_url(folder)}")
     for verb, option in (("approve", " --set waive_fee=true"), ("reject", " --note 'not again'")):
-        where = f"--url {shlex.quote(url)}"
-        told_by.line(f"  squidmesh {verb} {review.run_id} --by you{option} {where}")
+        told_by.line(f"  squidmesh {verb} {review.run_id} --by you{option}{folder.option}")
 
 
 def tell_answer(answer: Answer, told_by: Screen) -> None:
@@ -97,9 +96,14 @@ def _tell_people(told: Told, screen: Screen) -> None:
     screen.line()
     for name, path in _files(told):
         screen.line(f"{name:<8} {path}")
-    screen.line("go on with", "dim")
+    screen.line(f"go on with{_with_url(told.folder)}", "dim")
     for command in next_commands(told):
         screen.line(f"  {command}")
+
+
+def _with_url(folder: Folder) -> str:
+    """A URL that was given may hold a password, and is not repeated."""
+    return f" ({URL_VARIABLE} set to the URL you gave)" if folder.given else ""
 
 
 def _tell_lines(told: Told, screen: Screen) -> None:
@@ -171,7 +175,7 @@ def _balance(told: Told) -> list[tuple[Cell, ...]]:
 def _files(told: Told) -> tuple[tuple[str, str], ...]:
     folder = told.folder
     return (
-        ("journal", str(folder.journal)),
+        ("journal", folder.journal),
         ("ledger", str(folder.ledger)),
         ("stock", str(folder.stock)),
     )

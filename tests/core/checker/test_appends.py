@@ -57,6 +57,7 @@ HARMS: dict[str, tuple[Rule, Callable[[Stored], Stored]]] = {
     "entries of another instant": ("J5", lambda r: [*r[:-1], evolve(r[-1], at=r[-1].at + SECOND)]),
     "spaces": ("J6", last_body(lambda body: body.replace(",", ", "))),
     "another order": ("J6", last_body(lambda body: '[{"v":1,' + body[2:].replace(',"v":1', ""))),
+    "no text of Unicode": ("J2", last(body="\ud800")),
     "no JSON": ("J6", last_body(lambda _: "[")),
     "no list": ("J6", last_body(lambda _: "{}")),
     "no entry": ("J6", last_body(lambda _: "[]")),

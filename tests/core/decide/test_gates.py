@@ -304,6 +304,26 @@ def test_gate_is_answered_once() -> None:
         } == refusal.details
 
 
+def test_answer_after_the_end_tells_who_was_last() -> None:
+    """Whoever comes too late to a run that is over; other commands are told nothing of it."""
+    run = Scenario(chain(approval("ask")))
+    run.start()
+    run.approve(actor="ida")
+    late = run.expects_refusal(a_review("rejected", "ask", actor="ben"))
+    other = run.expects_refusal(a_hold())
+
+    assert ("invalid_transition", "invalid_transition") == (late.code, other.code)
+    assert {
+        "run_id": RUN,
+        "status": "completed",
+        "node": "ask",
+        "reason": "approved",
+        "actor": "ida",
+        "at": "2026-01-01T00:00:00.000000Z",
+    } == late.details
+    assert {"run_id": RUN, "status": "completed"} == other.details
+
+
 # --- forms
 
 

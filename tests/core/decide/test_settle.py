@@ -43,6 +43,19 @@ def refusals(run: Scenario, held: Held) -> set[str]:
 # --- who may settle
 
 
+def test_nobody_settles_what_nobody_claimed() -> None:
+    """A claim of the first attempt is none of the second, nor of what a cancel withdrew."""
+    run = Scenario(chain(step("charge", retry=RetryPolicy(max_attempts=2))))
+    run.start()
+    held = run.claim("charge")
+    run.fail(held)
+    never = evolve(held, attempt_key=run.attempt("charge").key)
+
+    assert {"not_claimed"} == refusals(run, never)
+    run.cancel()
+    assert {"not_claimed"} == refusals(run, never)
+
+
 def test_unknown_attempt_is_refused_first() -> None:
     """A key that the run does not have."""
     run = started()

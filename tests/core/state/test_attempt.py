@@ -53,6 +53,31 @@ def in_status(status: AttemptStatus) -> Attempt:
     return run.attempt("charge")
 
 
+def test_what_is_known_of_an_attempt_outlives_its_claims() -> None:
+    """Progress goes on to whoever takes over; the end keeps it, the deliveries and the lease."""
+    run = Scenario(chain(step("charge"), step("ship")))
+    run.start()
+    held, told = run.claim("charge"), {"done": 1}
+    run.decides(Heartbeat(held=held, lease_ms=60_000, progress=told))
+    run.time_passes(LEASE)
+    held = run.claim("charge")
+    assert (told, 2) == (run.attempt("charge").progress, run.attempt("charge").deliveries)
+    run.complete(held)
+    [ended] = run.state.settled.values()
+
+    assert (told, 2, EPOCH + 2 * LEASE) == (ended.progress, ended.deliveries, ended.lease_until)
+
+
+def test_a_claim_that_is_no_text_of_unicode_is_not_held() -> None:
+    """A damaged journal may name any, and reading it raises nothing."""
+    attempt = in_status("claimed")
+    assert attempt.claim is not None
+    token = attempt.claim.claim_token_hash
+
+    assert attempt.fenced_by(attempt.claim.claim_id, token)
+    assert not attempt.fenced_by(attempt.claim.claim_id, "\ud800")
+
+
 def entry_of_holder(attempt: Attempt, kind: type) -> AttemptEntry:
     """An entry that fits as well as it can: by the holder, while the lease lives."""
     claim_id, token = ClaimId("nobody's"), "0" * 64

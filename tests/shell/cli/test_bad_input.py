@@ -183,8 +183,8 @@ def test_an_unknown_key_of_the_project_file_is_named(squidmesh: Typed, folder: P
 @pytest.mark.parametrize(
     "url",
     [
-        f"postgresql://ana:{SECRET}@localhost/shop",
-        f"postgres://ana:{SECRET}@localhost:notaport/shop",
+        f"postgresql://ana:{SECRET}@localhost/shop?colour=blue",
+        f"postgres://ana:{SECRET}@localhost/%zz",
         f"mysql://ana:{SECRET}@localhost/shop",
         f"sqlite://ana:{SECRET}@host/x.db",
         f"gopher://[{SECRET}",

@@ -1,16 +1,43 @@
-"""The stage of the runtime tests: each test plays on every adapter."""
+"""The stage of the runtime tests: each test plays on every adapter that matters to it."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Final
 
 import pytest
 
-from support.stage import Stage
+from support.stage import Stage, stage_on
+
+#: Tests that ask more of the storage than appends and loads, which are promised alike
+#: by all: these are played on PostgreSQL as well.
+_ON_A_SERVER: Final = frozenset(
+    {
+        "test_cancelling",
+        "test_pruning",
+        "test_queues",
+        "test_reading",
+        "test_registry",
+        "test_reindex",
+        "test_slots",
+        "test_step_control",
+        "test_undoing",
+        "test_worker",
+        "test_worker_protocol",
+    }
+)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Name the adapters of a test that wants a stage."""
+    if "stage" in metafunc.fixturenames:
+        adapters: list[object] = ["memory", "sqlite"]
+        if metafunc.module.__name__.rpartition(".")[2] in _ON_A_SERVER:
+            adapters.append(pytest.param("postgres", marks=pytest.mark.postgres))
+        metafunc.parametrize("stage", adapters, indirect=True)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A journal, a clock, and meshes that are closed afterwards."""
-    made = Stage(tmp_path if request.param == "sqlite" else None)
+    made = stage_on(request)
     yield made
     made.close()

@@ -130,3 +130,22 @@ def test_sqlite_tells_its_version_settings_and_sizes(stage: Stage) -> None:
         )
         assert stage.file.stat().st_size == health.facts["file_bytes"]
         assert health.facts["log_bytes"]
+
+
+def test_what_nobody_serves_or_performs_is_counted(stage: Stage) -> None:
+    """In any process: a queue with work in it, and an action that work needs."""
+    mesh = stage.mesh()
+    mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS)
+    mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS, queue="mail")
+    mesh.pause_queue("mail")
+    assert ({"default": 1, "mail": 1}, {"do.a": 2}) == (
+        mesh.health().unserved,
+        mesh.health().unperformed,
+    )
+
+    with stage.mesh(actions=does(b=one)).worker(queues=("default",)):
+        health = mesh.health()
+
+    assert (1, ("mail",)) == (health.workers, health.paused)
+    assert ({"mail": 1}, {"do.a": 2}) == (health.unserved, health.unperformed)
+    assert health.ok

@@ -6,7 +6,6 @@ import pytest
 
 from squidmesh.claim import Claim
 from squidmesh.loop import (
-    LONGEST_REST,
     LONGEST_STRAND,
     Begin,
     Perform,
@@ -36,12 +35,12 @@ def claim() -> Iterator[Claim]:
 
 
 class Played:
-    """A worker loop, its free slots, and whether it is to stop."""
+    """A worker loop, its free slots, its longest rest, and whether it is to stop."""
 
     def __init__(self, *, free: int = 4, draw: float = 0.5) -> None:
-        self.free, self.stopping = free, False
+        self.free, self.stopping, self.longest = free, False, 5.0
         self.loop: Generator[WorkerRequest, Taken | None, None] = worker_loop(
-            lambda: self.free, lambda: self.stopping, lambda: draw
+            lambda: self.free, lambda: self.stopping, lambda: self.longest, lambda: draw
         )
 
     def answer(self, reply: Taken | None) -> WorkerRequest:
@@ -63,7 +62,7 @@ def test_a_worker_without_a_free_slot_claims_nothing() -> None:
     """It waits until one rings."""
     play = Played(free=0)
 
-    assert Rest(seconds=LONGEST_REST) == next(play.loop)
+    assert Rest(seconds=5.0) == next(play.loop)
     play.free = 1
     assert Take(limit=1) == play.answer(None)
 
@@ -81,6 +80,21 @@ def test_rests_grow_to_the_longest_and_start_over_with_work() -> None:
 
     assert [Rest(seconds=s) for s in (1.0, 2.0, 4.0, 5.0, 5.0)] == rests
     assert (Take(limit=4), Rest(seconds=1.0)) == (again, after)
+
+
+def test_the_storage_says_how_long_a_rest_may_be() -> None:
+    """Longer while its hints come, and at once no longer than that when they do not."""
+    play = Played()
+    play.longest = 30.0
+    next(play.loop)
+    rests = []
+    for _ in range(6):
+        rests.append(play.answer(NOTHING))
+        play.answer(None)
+    play.longest = 5.0
+
+    assert [Rest(seconds=s) for s in (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)] == rests
+    assert Rest(seconds=5.0) == play.answer(NOTHING)
 
 
 @pytest.mark.parametrize(("draw", "seconds"), [(0.0, 0.75), (0.999999, 1.25)])

@@ -11,8 +11,7 @@ from squidmesh.opening import shown
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("postgresql://shop:hush@localhost/shop", "missing_extra"),
-        ("postgres://shop@localhost/shop?password=hush", "missing_extra"),
+        ("postgres://shop@localhost/shop?pass word=hush", "unknown_url"),
         ("mysql://shop:hush@localhost/shop", "unknown_url"),
         ("shop:hush@localhost", "unknown_url"),
         ("mysql://shop:hu/s://h@localhost/shop", "unknown_url"),

@@ -315,13 +315,7 @@ CHILDREN = ChildrenNode(
 )
 
 
-@pytest.mark.parametrize(
-    ("spec", "feature"),
-    [
-        (workflow(CHILDREN), "children nodes"),
-        (chain(evolve(node("pick"), transaction=True)), "transactional steps"),
-    ],
-)
+@pytest.mark.parametrize(("spec", "feature"), [(workflow(CHILDREN), "children nodes")])
 def test_what_this_release_cannot_run_is_refused_loudly(
     stage: Stage, spec: Spec, feature: str
 ) -> None:

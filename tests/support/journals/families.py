@@ -6,10 +6,10 @@ from attrs import evolve
 
 from squidmesh_core.definition.spec import Spec, StepNode
 from squidmesh_core.ids import AttemptKey, NodeName, RunId, child_run_id, derived_run_id
-from squidmesh_core.protocol.entries import Parent, Reused, Schedule
+from squidmesh_core.protocol.entries import Parent, Reused, RunPruned, Schedule
 from support.journals.sagas import undoable, undone
 from support.journals.writing import Writing
-from support.scenario import BOOM, RUN
+from support.scenario import BOOM, RUN, SECOND
 from support.workflows import route, step, workflow
 
 COPY: Final = RunId("0193e2a0-7b3c-7d10-8f00-cba987654321")
@@ -105,6 +105,28 @@ def undone_again() -> Writing:
     return run
 
 
+def left_of(run: Writing) -> RunPruned:
+    """What is left of a run once it is pruned."""
+    return RunPruned(
+        at=run.now,
+        workflow=run.spec.workflow,
+        definition=run.spec.fingerprint,
+        trigger="placed",
+        digest="d" * 64,
+        status="completed",
+        started_at=run.now - SECOND,
+        ended_at=run.now - SECOND,
+    )
+
+
+def pruned() -> Writing:
+    """A run that was started with a key, and of which only a tombstone is left."""
+    spec = _plain()
+    run = Writing(spec, derived_run_id(spec.workflow, "placed", "order-1"))
+    run.page(left_of(run))
+    return run
+
+
 def second_child() -> Writing:
     """A child of a step's second visit, which is part of its id."""
     spec = _plain()
@@ -128,4 +150,5 @@ STORIES: Final = (
     replayed,
     forked,
     undone_again,
+    pruned,
 )

@@ -117,6 +117,52 @@ def paused() -> Writing:
     return run
 
 
+def waved_through() -> Writing:
+    """A pause at the end of a strand leads to the end, be that written or not; so does a message."""
+    spec = workflow(
+        pause("left"),
+        pause("right"),
+        receive(),
+        routes=(route("left", "right"), route("right", "paid")),
+    )
+    run = Writing(spec)
+    run.begin(run.paused("left", "pause", ok="right"))
+    run.page(
+        run.receipt("resume"),
+        run.resolved("left", "resumed"),
+        run.applied("left", to="right"),
+        run.paused("right", "pause", ok="paid"),
+    )
+    run.page(
+        run.receipt("resume"),
+        run.resolved("right", "resumed"),
+        run.applied("right", to="paid"),
+        run.awaited("paid"),
+    )
+    run.page(
+        run.receipt("send", node="paid"),
+        run.message("paid", 1),
+        run.applied("paid", to="complete"),
+        run.ended("completed"),
+    )
+    return run
+
+
+def shown_out() -> Writing:
+    """A pause that nothing follows, as its gate need not say."""
+    run = Writing(workflow(step("a"), pause(), routes=(route("a", "check"),)))
+    run.begin(run.scheduled("a"))
+    run.page(run.claimed("a:1"))
+    run.page(run.completed("a:1"), run.applied("a", to="check"), run.paused("check", "pause"))
+    run.page(
+        run.receipt("resume"),
+        run.resolved("check", "resumed"),
+        run.applied("check", to="complete"),
+        run.ended("completed"),
+    )
+    return run
+
+
 def timed_out() -> Writing:
     """Nobody answers in time; the run takes the way that is for it."""
     spec = _reviewed(approval(timeout_ms=9_000), routes=(route("review", "no", on="timeout"),))
@@ -218,6 +264,8 @@ STORIES: Final = (
     turned_down,
     held,
     paused,
+    waved_through,
+    shown_out,
     timed_out,
     given_up,
     delivered,

@@ -37,6 +37,17 @@ def chained() -> Writing:
     return run
 
 
+def on_lanes() -> Writing:
+    """A start names a lane; a step may have one of its own."""
+    lane: dict[str, Any] = {"queue": "bulk", "priority": 3}
+    own: dict[str, Any] = {"queue": "mail", "priority": -1}
+    run = Writing(workflow(step("a"), step("b", **own), routes=(route("a", "b"),)))
+    run.page(run.receipt("start"), run.started({}, **lane), evolve(run.scheduled("a"), **lane))
+    run.page(run.claimed("a:1"))
+    run.page(run.completed("a:1"), run.applied("a", to="b"), evolve(run.scheduled("b"), **own))
+    return run
+
+
 def taken_over() -> Writing:
     """A lease ends, somebody else claims, and completes."""
     run = Writing(workflow(step("a")))
@@ -213,6 +224,7 @@ def met() -> Writing:
 
 STORIES: Final = (
     chained,
+    on_lanes,
     taken_over,
     lost,
     held_back,

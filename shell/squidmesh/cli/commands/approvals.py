@@ -11,9 +11,10 @@ from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import iso, short_ids, span
+from squidmesh.cli.text import iso, short_ids
 from squidmesh.inbox import OpenGate
 from squidmesh_core.plan.deadline import Due
+from squidmesh_core.views.words import span
 
 T = TypeVar("T")
 

@@ -15,6 +15,7 @@ from squidmesh.cli.session import Session
 
 if TYPE_CHECKING:
     from squidmesh.demo.driver import Progress
+    from squidmesh.demo.folder import Folder
     from squidmesh.demo.standins import People
 
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 @common
 def command(session: Session, /, *, crash: bool, yes: bool, folder: Path | None) -> int:
     """
-    Work a shop's orders on a fresh SQLite journal.
+    Work a shop's orders on a fresh SQLite journal, or on the one of --url.
+
+    A journal that is named must be empty: --url postgresql://… in an empty database
+    makes its tables there.
 
     On a terminal it takes a few orders, and waits until the one of high risk is
     approved or rejected on another terminal.  With --yes, with --crash, or in a pipe
@@ -44,8 +48,10 @@ def command(session: Session, /, *, crash: bool, yes: bool, folder: Path | None)
 
     screen = session.screen
     attended = screen.form == "human" and sys.stdin.isatty() and not (yes or crash)
-    place = fresh_folder(folder, few=attended)
-    people = _at_the_terminal(screen, place.url) if attended else None
+    # A configured URL is the application's: only one that was typed is practised on.
+    url = session.config.url if session.config.url_is_flag else None
+    place = fresh_folder(folder, few=attended, url=url)
+    people = _at_the_terminal(screen, place) if attended else None
     with _progress(screen, "working, killing workers" if crash else "working") as progress:
         if crash:
             told = demonstrate_crashes(place, progress)
@@ -55,12 +61,12 @@ def command(session: Session, /, *, crash: bool, yes: bool, folder: Path | None)
     return RUN_FAILED if told.differences else DONE
 
 
-def _at_the_terminal(screen: Screen, url: str) -> "People":
+def _at_the_terminal(screen: Screen, folder: "Folder") -> "People":
     from squidmesh.demo.standins import People
     from squidmesh.demo.telling import ask, tell_answer
 
     return People(
-        ask=lambda review: ask(review, screen, url),
+        ask=lambda review: ask(review, screen, folder),
         tell=lambda answer: tell_answer(answer, screen),
     )
 

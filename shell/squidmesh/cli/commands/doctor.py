@@ -13,8 +13,8 @@ from squidmesh.cli.exits import DONE, STORAGE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import span
 from squidmesh.health import Health
+from squidmesh_core.views.words import span
 
 #: Milliseconds between two clocks that nobody has to care about.
 SKEW: Final = 2_000
@@ -97,6 +97,16 @@ def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
             value=f"the oldest attempt for {span(health.oldest_ms / 1000)}",
             mark="look" if health.oldest_ms > LONG else "ok",
         )
+    yield _Fact(name="workers", value=str(health.workers) if health.workers else "none")
+    for queue in health.paused:
+        yield _Fact(name="queues", value=f"{queue} is paused", mark="look")
+    for queue, count in health.unserved.items():
+        value = f"nobody serves {queue!r}: {_attempts(count)} waiting"
+        yield _Fact(name="queues", value=value, mark="look")
+    # Where nobody works, it goes without saying that nobody performs it.
+    for action, count in health.unperformed.items() if health.workers else ():
+        value = f"{_attempts(count)} of {action}, which no worker performs"
+        yield _Fact(name="actions", value=value, mark="look")
     for run_id, mark in health.quarantined.items():
         where = "" if mark.revision is None else f"revision {mark.revision}: "
         yield _Fact(name="quarantined", value=f"{run_id} {where}{mark.reason}", mark="wrong")
@@ -105,9 +115,12 @@ def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
         yield _Fact(name="newer", value=value, mark="look")
     # Without an application nothing is performed here, and nobody expects it.
     for action, count in health.unperformable.items() if has_actions else ():
-        waiting = f"{count} attempt{'' if count == 1 else 's'}"
-        value = f"{waiting} of {action}, which this application does not perform"
+        value = f"{_attempts(count)} of {action}, which this application does not perform"
         yield _Fact(name="actions", value=value, mark="look")
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def _document(health: Health) -> Document:
@@ -125,5 +138,9 @@ def _document(health: Health) -> Document:
         ],
         "newer": list(health.newer),
         "unperformable": dict(health.unperformable),
+        "workers": health.workers,
+        "unserved": dict(health.unserved),
+        "unperformed": dict(health.unperformed),
+        "paused": list(health.paused),
         "storage": dict(health.facts),
     }

@@ -10,8 +10,8 @@ from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.words import quoted
 from squidmesh_core.decide.replay import ReplayPlan
+from squidmesh_core.views.words import quoted
 
 
 @click.command("replay")

@@ -11,11 +11,12 @@ from squidmesh.cli.listing import Masks
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import iso, one_line, short_ids, span
+from squidmesh.cli.text import iso, one_line, short_ids
 from squidmesh.duration import parse_duration
 from squidmesh.reading import RunFilters
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run
+from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
     from squidmesh.cli.masking import Mask

@@ -56,6 +56,7 @@ def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
         "queue": run.queue,
         "started": screen.when(run.created_at).plain,
         "ended": screen.when(run.ended_at).plain,
+        "pruned": screen.when(run.pruned_at).plain,
         "revision": str(snapshot.at_revision),
     }
     for name, value in facts.items():

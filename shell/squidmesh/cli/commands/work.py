@@ -2,31 +2,45 @@
 
 import logging
 import sys
+import time
 
 import click
+from click.core import ParameterSource
 
-from squidmesh.cli.exits import DONE
+from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import printable
 from squidmesh.cli.working import require_workflows
+from squidmesh.processes import Supervisor, drain_with_supervisor
 from squidmesh.worker import Worker
 
 
 @click.command("work")
 @click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.")
 @click.option("--queue", "-q", "queues", multiple=True, help="A queue to serve; may be repeated.")
+@click.option("--processes", "-p", type=click.IntRange(min=1), default=1, help="Worker processes.")
+@click.option("--supervised", is_flag=True, hidden=True, help="Drain at the end of standard input.")
 @click.option("--lease", default="60s", show_default=True, help="How long a claim lives.")
 @common
 def command(
-    session: Session, /, *, concurrency: int | None, queues: tuple[str, ...], lease: str
+    session: Session,
+    /,
+    *,
+    concurrency: int | None,
+    queues: tuple[str, ...],
+    processes: int,
+    supervised: bool,
+    lease: str,
 ) -> int:
     """
     Work until told to stop.
 
     SIGTERM and Ctrl-C drain: running steps end and are recorded, nothing more is
     claimed.  A second one ends the process at once.
+
+    With several processes, one that dies is replaced, and all are drained together.
     """
     screen = session.screen
     config = session.config
@@ -35,11 +49,47 @@ def command(
         served = queues or config.queues
         slots = concurrency or config.concurrency
         worker = Worker(mesh, concurrency=slots, queues=served, lease=lease)
-        _log_to_stderr()
-        _say(screen, "started", worker, url=mesh.door.journal.url, queues=served, slots=slots)
-        worker.run()
-        _say(screen, "stopped", worker)
-    return DONE
+        if processes == 1:
+            if supervised:
+                drain_with_supervisor(worker.drain_soon)
+            _log_to_stderr()
+            _say(screen, "started", worker, url=mesh.door.journal.url, queues=served, slots=slots)
+            worker.run()
+            _say(screen, "stopped", worker)
+            return DONE
+    # All is well with the application, so it is worth starting others that open it.
+    return _supervise(screen, processes)
+
+
+def _supervise(screen: Screen, processes: int) -> int:
+    """Keep processes running that each do what was typed, but for their number."""
+
+    def tell(pid: int, code: int, pause: float) -> None:
+        if screen.form == "json":
+            screen.event("worker/1", event="replaced", pid=pid, code=code, pause=pause)
+        else:
+            again = "at once" if pause == 0 else f"in {pause:g} s"
+            screen.line(f"process {pid} ended with {code}; another one begins {again}", "dim")
+
+    command = (sys.executable, "-m", "squidmesh", "work", *_typed(), "--supervised")
+    supervisor = Supervisor(command, processes, time.monotonic, tell)
+    return DONE if supervisor.run() else RUN_FAILED
+
+
+def _typed() -> list[str]:
+    """The options of this call as a process of its own gets them, one process each."""
+    context = click.get_current_context()
+    typed: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        if name == "processes" or context.get_parameter_source(name) != ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[name]
+        if isinstance(value, tuple):
+            typed += [f"{option.opts[0]}={one}" for one in value]
+        else:
+            typed += [option.opts[0]] if value is True else [f"{option.opts[0]}={value}"]
+    return typed
 
 
 def _say(screen: Screen, event: str, worker: Worker, **facts: object) -> None:

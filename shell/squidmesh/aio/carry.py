@@ -1,0 +1,145 @@
+"""
+Carrying a claim on an event loop: the `slot_loop` of `squidmesh.loop`, awaited.
+
+An async step is a task of the host's loop, so that what it does to its task, and
+what its lease does to it, ends with it; a sync step runs on a thread.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import assert_never
+
+from attrs import frozen
+
+from squidmesh import carry as on_threads
+from squidmesh.aio.door import AsyncDoor
+from squidmesh.carry import Call, Crew, call_of, command_for, following, perform_call
+from squidmesh.claim import Claim
+from squidmesh.eventloop import caught
+from squidmesh.handle import Handled
+from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
+from squidmesh.perform import Deferred, Outcome, Performed, Settled, performing
+from squidmesh_core.errors import StorageUnavailable
+from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.commands import Command
+
+
+@frozen(kw_only=True)
+class Hands:
+    """What it takes to work on claims on an event loop."""
+
+    crew: Crew
+    door: AsyncDoor
+    #: Where sync steps run.
+    threads: Executor
+    #: Reads the limits of queues again.
+    look: Callable[[], Awaitable[None]]
+
+
+async def carry(hands: Hands, claim: Claim, stopping: Callable[[], bool]) -> int:
+    """
+    Work on a claim and what follows it in its run; how many attempts were performed.
+
+    Args:
+        hands: Who works.
+        claim: Where to begin.
+        stopping: Whether to settle what runs and take nothing more.
+    """
+    loop = slot_loop(claim, stopping, hands.crew.door.ports.monotonic)
+    try:
+        request = next(loop)
+        while True:
+            request = loop.send(await act(hands, request))
+    except StopIteration as stop:
+        performed: int = stop.value
+        return performed
+
+
+async def act(hands: Hands, request: SlotRequest) -> Performed | Claim | None:
+    """Do what a slot loop asks for; the reply."""
+    match request:
+        case Perform(claim=claim):
+            return await perform_claim(hands, claim)
+        case Settle():
+            return await settle(hands, request)
+    assert_never(request)
+
+
+async def perform_claim(hands: Hands, claim: Claim) -> Performed:
+    """
+    Call the claimed step, its lease kept alive meanwhile.
+
+    Raises:
+        LookupError: Its action is not registered with this mesh.
+        StorageError: The run cannot be read.
+    """
+    known = await hands.door.known(claim.run_id)
+    call = call_of(hands.crew, claim, known)
+    # The connection of a transaction blocks, whoever uses it.
+    if call.transactional or not call.action.signature.is_async:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(hands.threads, perform_call, call)
+    with call.attended():
+        outcome = await _perform(call)
+    return call.judged(outcome)
+
+
+async def settle(hands: Hands, request: Settle) -> Claim | None:
+    """
+    Record what came of a step; the claim of its run's next attempt, if one was made.
+
+    What settles in one turn of the loop is one append.  A refusal is normal life: the
+    lease was lost or the run ended, and what the step returned is dropped.
+    """
+    if isinstance(request.outcome, Settled):
+        return None
+    crew, claim = hands.crew, request.claim
+    ports, offer = crew.door.ports, None
+    if request.go_on:
+        if crew.lanes.due:
+            await hands.look()
+        offer = crew.offer(settled=claim.queue)
+    command = command_for(claim, request.outcome, ports.draw, offer and offer[0])
+    ports.site("settle.before")
+    handled = await _insist(hands, claim.run_id, command)
+    ports.site("settle.after")
+    return following(claim, handled, offer)
+
+
+async def hand_back(hands: Hands, claim: Claim) -> None:
+    """Give a claim back before it was begun: somebody else takes it at once."""
+    later = Deferred(reason={"message": "worker_stopping"}, delay_ms=0)
+    await settle(hands, Settle(claim=claim, outcome=later, go_on=False))
+
+
+async def _perform(call: Call) -> Outcome:
+    """Call an async step as a task of its own, and interpret what it answers."""
+    trip = performing(call.action, call.claim, call.context, undoes=call.undoes)
+    try:
+        coroutine = next(trip)
+        while True:
+            ending = await asyncio.create_task(caught(coroutine, call.signals))
+            if ending.error is None:
+                coroutine = trip.send(ending.value)
+            else:
+                coroutine = trip.throw(ending.error)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome
+
+
+async def _insist(hands: Hands, run_id: RunId, command: Command) -> Handled | Exception:
+    """Ask again while the storage is away, for as long as the lease could live."""
+    crew = hands.crew
+    monotonic = crew.door.ports.monotonic
+    began = monotonic()
+    while True:
+        try:
+            return await hands.door.handle(run_id, command, now=crew.now)
+        except StorageUnavailable as error:
+            if (monotonic() - began) * 1000 >= crew.lease_ms:
+                return error
+        except Exception as error:  # a bug that one run trips over is no matter of the others
+            return error
+        await asyncio.sleep(on_threads.BETWEEN_TRIES)

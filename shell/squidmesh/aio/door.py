@@ -1,0 +1,127 @@
+"""The one door, driven by an event loop: the trips of `squidmesh.handle`, awaited."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from squidmesh.aio.committer import Committer
+from squidmesh.aio.turns import Turns
+from squidmesh.door import Door
+from squidmesh.handle import Handled
+from squidmesh.known import Known
+from squidmesh.recall import catch_up, recall
+from squidmesh.requests import Load, ReadClock, Reply, Request, Trip, Write, answer
+from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.commands import Command
+from squidmesh_storage.aio import AsyncJournal
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+class AsyncDoor:
+    """
+    Where the commands of one mesh go through, on one event loop.
+
+    Args:
+        journal: Where they are appended.
+        threads: The same door for those who may block: what one of the two has
+            learnt of a run, the other knows.
+        executor: Runs what blocks, beside the loop.
+    """
+
+    def __init__(self, journal: AsyncJournal, threads: Door, executor: Executor) -> None:
+        self.journal = journal
+        self.threads = threads
+        self._executor = executor
+        self._committer = Committer(journal.append)
+        self._turns = Turns()
+
+    async def handle(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: datetime | None = None,
+    ) -> Handled:
+        """
+        Carry out one command; see `handle.handle`.
+
+        Cancelled, it was carried out or not: whoever asks again learns which.
+
+        Raises:
+            SquidmeshError: What `handle.handle` raises.
+        """
+        if self._turns.taken(run_id):
+            await self._turns.wait(run_id)
+        try:
+            handled = await self.drive(self.threads.trip(run_id, command, begin=begin, now=now))
+        finally:
+            self._turns.pass_on(run_id)
+        self.threads.announce(handled)
+        return handled
+
+    async def fresh(self, run_id: RunId) -> Known:
+        """
+        The run as the journal has it now.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: Its journal is unreadable.
+        """
+        memory = self.threads.memory
+        known = memory.get(run_id)
+        if known is None:
+            return await self.drive(recall(memory, run_id))
+        return await self.drive(catch_up(memory, known))
+
+    async def known(self, run_id: RunId) -> Known:
+        """
+        The run as far as this process has read it, and read now if it has not.
+
+        Raises:
+            SquidmeshError: As for `fresh`.
+        """
+        return self.threads.memory.get(run_id) or await self.fresh(run_id)
+
+    async def drive(self, trip: Trip[Result]) -> Result:
+        """Run a trip to its end."""
+        try:
+            request = next(trip)
+            while True:
+                try:
+                    reply = await self._answer(request)
+                except SquidmeshError as error:
+                    request = trip.throw(error)
+                else:
+                    request = trip.send(reply)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+
+    async def aside(
+        self, call: Callable[P, Result], /, *args: P.args, **options: P.kwargs
+    ) -> Result:
+        """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, partial(call, *args, **options))
+
+    async def _answer(self, request: Request) -> Reply:
+        match request:
+            case ReadClock():
+                return await self.journal.now()
+            case Write(batch=batch):
+                site = self.threads.ports.site
+                site("append.before")
+                (outcome,) = await self._committer.append((batch,))
+                site("append.after")
+                return outcome
+            case Load(run_id=run_id, after=after, whole=whole):
+                return await self.journal.load(run_id, after, whole=whole)
+            case _:  # seldom asked for, so that a thread costs nothing
+                return await self.aside(answer, request, self.threads.journal, self.threads.ports)

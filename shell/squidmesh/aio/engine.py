@@ -1,0 +1,144 @@
+"""What an `AsyncMesh` runs on while it is entered: the door, the threads beside the loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from typing import Final, ParamSpec, Protocol, TypeVar
+
+from attrs import evolve
+
+from squidmesh.aio.carry import Hands
+from squidmesh.aio.door import AsyncDoor
+from squidmesh.carry import Crew
+from squidmesh.claim import Claim, claim_in
+from squidmesh.engine import Engine
+from squidmesh.eventloop import run_on
+from squidmesh.handle import Handled
+from squidmesh.starting import Request
+from squidmesh.taking import Taken
+from squidmesh_core.protocol.commands import Offer
+from squidmesh_storage.aio import AsyncJournal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Blocking verbs of one mesh that run at once.
+ASIDE: Final = 8
+
+
+class AsyncSlotKeeper(Protocol):
+    """Whoever has slots that a start may fill at once: a worker on the same loop."""
+
+    def reserve(self, queue: str) -> tuple[Offer, str] | None:
+        """A free slot for work of this queue, with its token; null: there is none."""
+
+    async def fill(self, claim: Claim | None) -> None:
+        """Begin the claim that a reserved slot got, or give the slot back."""
+
+    async def stop(self) -> None:
+        """Drain, and wait for it."""
+
+
+class AsyncEngine:
+    """
+    The runtime of one mesh on one event loop.
+
+    Leases are kept and time limits watched by the threads of `Engine`, so that a
+    step that blocks the loop does not lose its lease.
+
+    Args:
+        journal: Where journals are kept; closed with this.
+        engine: The runtime for those who may block, on the same journal.
+        executor: Runs what blocks; null: a few threads.
+    """
+
+    def __init__(
+        self, journal: AsyncJournal, engine: Engine, *, executor: Executor | None = None
+    ) -> None:
+        self.journal = journal
+        self.engine = engine
+        self._executor = executor or ThreadPoolExecutor(ASIDE, "squidmesh-aside")
+        self.door = AsyncDoor(journal, engine.door, self._executor)
+        self._loop = asyncio.get_running_loop()
+        self._keepers: tuple[AsyncSlotKeeper, ...] = ()
+        self._looking: asyncio.Task[None] | None = None
+        #: Starts that fill a slot: they end, whatever becomes of who asked.
+        self._starts: set[asyncio.Task[Handled]] = set()
+
+    async def close(self) -> None:
+        """Drain the workers, then let go of threads, connections and files."""
+        for keeper in self._keepers:
+            await keeper.stop()
+        if self._starts:
+            await asyncio.wait(self._starts)
+        await self.aside(self.engine.close)
+        await self.journal.close()
+        # A verb that was cancelled may still be at work, and must not hold up the loop.
+        await asyncio.to_thread(self._executor.shutdown)
+
+    async def aside(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
+        """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
+        return await self.door.aside(call, *args, **options)
+
+    # -- starts, and the workers whose slots they fill
+
+    def enlist(self, keeper: AsyncSlotKeeper) -> None:
+        """Let starts fill these slots."""
+        self._keepers = (*self._keepers, keeper)
+
+    def dismiss(self, keeper: AsyncSlotKeeper) -> None:
+        """Fill these slots no more."""
+        self._keepers = tuple(one for one in self._keepers if one is not keeper)
+
+    async def start(self, request: Request) -> Handled:
+        """Begin a run, in a free slot of this loop if there is one."""
+        if self._keepers and self.engine.lanes.due:
+            await self.look()
+        for keeper in self._keepers:
+            slot = keeper.reserve(request.command.queue)
+            if slot is not None:
+                # Not cancelled with its caller: nobody else would perform what it claims.
+                start = self._loop.create_task(self._start_in(keeper, request, *slot))
+                self._starts.add(start)
+                start.add_done_callback(self._starts.discard)
+                return await asyncio.shield(start)
+        return await self._start(request, None)
+
+    async def _start_in(
+        self, keeper: AsyncSlotKeeper, request: Request, offer: Offer, token: str
+    ) -> Handled:
+        claim = None
+        try:
+            handled = await self._start(request, offer)
+            claim = claim_in(handled.state, handled.entries, offer, token)
+        finally:
+            await keeper.fill(claim)
+        return handled
+
+    async def _start(self, request: Request, offer: Offer | None) -> Handled:
+        command = request.offering(offer)
+        begin = self.door.threads.beginning(command.run_id, request.spec)
+        return await self.door.handle(command.run_id, command, begin=begin, now=request.now)
+
+    # -- claims
+
+    def hands(self, crew: Crew, threads: Executor | None = None) -> Hands:
+        """What it takes to carry claims of this crew; `threads` perform its sync steps."""
+        here = evolve(crew, run_async=partial(run_on, self._loop))
+        return Hands(crew=here, door=self.door, threads=threads or self._executor, look=self.look)
+
+    async def look(self) -> None:
+        """Read the limits of queues again; all who ask meanwhile share one reading."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(self.aside(self.engine.lanes.look))
+        await asyncio.shield(self._looking)
+
+    async def take(self, crew: Crew, limit: int) -> Taken:
+        """
+        Claim up to so many attempts for a crew.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        return await self.aside(self.engine.take, crew, limit)

@@ -1,0 +1,44 @@
+"""`AsyncQueueing`: the verbs of `squidmesh.queueing` as coroutines; `AsyncMesh` has them all."""
+
+from typing import Unpack
+
+from squidmesh.aio.engine import AsyncEngine
+from squidmesh.queueing import Queueing
+from squidmesh.queuelimits import QueueCommand, QueueLimits
+from squidmesh.queues import Queue
+from squidmesh.registry import WorkerInfo
+
+
+class AsyncQueueing:
+    """The verbs that look at queues and workers, and set queues up."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What this mesh runs on while it is entered."""
+        raise NotImplementedError
+
+    async def queues(self) -> tuple[Queue, ...]:
+        """See `Mesh.queues`."""
+        return await self.engine.aside(self._on_threads().queues)
+
+    async def workers(self) -> tuple[WorkerInfo, ...]:
+        """See `Mesh.workers`."""
+        return await self.engine.aside(self._on_threads().workers)
+
+    async def set_queue(self, name: str, **limits: Unpack[QueueLimits]) -> Queue:
+        """See `Mesh.set_queue`."""
+        return await self.engine.aside(self._on_threads().set_queue, name, **limits)
+
+    async def pause_queue(self, name: str, **options: Unpack[QueueCommand]) -> Queue:
+        """See `Mesh.pause_queue`."""
+        return await self.engine.aside(self._on_threads().pause_queue, name, **options)
+
+    async def resume_queue(self, name: str, **options: Unpack[QueueCommand]) -> Queue:
+        """See `Mesh.resume_queue`."""
+        return await self.engine.aside(self._on_threads().resume_queue, name, **options)
+
+    def _on_threads(self) -> Queueing:
+        """The same verbs for threads: seldom used, so that one costs nothing."""
+        blocking = Queueing()
+        blocking.engine = self.engine.engine
+        return blocking

@@ -1,0 +1,70 @@
+"""Waiting for a run on an event loop: the policy of `squidmesh.waiting`, awaited."""
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import assert_never
+
+from squidmesh.aio.door import AsyncDoor
+from squidmesh.duration import Duration
+from squidmesh.known import Known
+from squidmesh.waiting import AwaitMove, ReadRun, waiting
+from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.inspection import Run
+
+
+class _Moved:
+    """An event of this loop that any thread may set."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._event.set()
+        else:
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
+
+
+async def wait_for(
+    door: AsyncDoor,
+    run_id: RunId,
+    *,
+    status: RunStatus | None,
+    timeout: Duration | None,  # the policy keeps it, by the ports' clock
+) -> Run:
+    """
+    Wait without a thread; see `waiting`.
+
+    Raises:
+        SquidmeshError: What `waiting` raises.
+    """
+    threads = door.threads
+    asked = waiting(
+        threads.memory, run_id, status=status, timeout=timeout, monotonic=threads.ports.monotonic
+    )
+    reply: Known | None = None
+    with threads.watchers.watching(run_id, _Moved()) as moved:
+        while True:
+            try:
+                request = asked.send(reply)
+            except StopIteration as stop:
+                run: Run = stop.value
+                return run
+            match request:
+                case ReadRun():
+                    reply = await door.fresh(run_id)
+                case AwaitMove(seconds=seconds):
+                    await moved.wait(seconds)
+                    reply = None
+                case _:
+                    assert_never(request)

@@ -1,0 +1,27 @@
+"""`squidmesh queues`: what waits where, what limits it, and who serves it."""
+
+import click
+
+from squidmesh.cli.exits import DONE
+from squidmesh.cli.options import common
+from squidmesh.cli.queueing import QUEUE_HEADINGS, print_table, queue_document, queue_row
+from squidmesh.cli.session import Session
+
+
+@click.command("queues")
+@common
+def command(session: Session, /) -> int:
+    """
+    List the queues: how much waits, what limits them, and who serves them.
+
+    `squidmesh set-queue`, `pause-queue` and `resume-queue` change one.
+    """
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        queues = mesh.queues()
+    if screen.form == "json":
+        screen.document("queues/1", queues=[queue_document(one) for one in queues])
+    else:
+        rows = [queue_row(one, screen) for one in queues]
+        print_table(screen, QUEUE_HEADINGS, rows, "no queue is set up, and nothing waits")
+    return DONE

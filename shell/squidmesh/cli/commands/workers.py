@@ -1,0 +1,27 @@
+"""`squidmesh workers`: who works on this journal."""
+
+import click
+
+from squidmesh.cli.exits import DONE
+from squidmesh.cli.options import common
+from squidmesh.cli.queueing import WORKER_HEADINGS, print_table, worker_document, worker_row
+from squidmesh.cli.session import Session
+
+
+@click.command("workers")
+@common
+def command(session: Session, /) -> int:
+    """
+    List the workers: their slots, their queues, and their last sign of life.
+
+    One that was killed is silent after 90 seconds, and forgotten after a day.
+    """
+    screen = session.screen
+    with session.mesh(must_exist=True) as mesh:
+        workers = mesh.workers()
+    if screen.form == "json":
+        screen.document("workers/1", workers=[worker_document(one) for one in workers])
+    else:
+        rows = [worker_row(one, screen) for one in workers]
+        print_table(screen, WORKER_HEADINGS, rows, "nobody works; `squidmesh work` begins")
+    return DONE

@@ -1,0 +1,283 @@
+"""An async mesh in its host: when it opens, when it closes, and what cancelling its tasks means."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from squidmesh import (
+    AsyncMesh,
+    ConfigError,
+    Mesh,
+    Run,
+    RunNotFound,
+    StorageError,
+    WaitTimeout,
+    Workflow,
+    asking,
+    manual,
+    step,
+)
+from squidmesh.ports import Ports
+from squidmesh_core.errors import StorageUnavailable
+from squidmesh_storage.api import Batch, Outcome
+from squidmesh_storage.memory import MemoryJournal
+from support.aio import async_mesh
+from support.faults import ASTRAY, Fault, Faults, FaultyJournal, ProcessDied
+from support.stage import LEASE, Stage, does
+from support.workflows import chain
+from support.workflows import step as node
+
+pytestmark = pytest.mark.asyncio
+
+SPEC = chain(node("a", output="a"), node("b", output="b"))
+
+
+async def one() -> int:
+    """Return a number, on the host's loop."""
+    return 1
+
+
+class Single(Workflow, name="aio.Single"):
+    """One step."""
+
+    go = manual()
+    first = step(one)
+
+
+async def begin(mesh: AsyncMesh) -> Run:
+    """Start a run whose actions the mesh performs."""
+    return await mesh.start_spec(SPEC, "placed", {}, actions=mesh.actions)
+
+
+# -- opening and closing
+
+
+async def test_nothing_is_opened_before_the_mesh_is_entered(tmp_path: Path) -> None:
+    """A module may make it; whoever imports that touches no file."""
+    file = tmp_path / "journal.db"
+    mesh = AsyncMesh.open(f"sqlite:///{file}", workflows=[Single])
+    worker = mesh.worker()
+
+    assert ({"aio.Single"}, False) == (set(mesh.workflows), file.exists())
+    async with mesh, worker:
+        run = await mesh.start(Single.go)
+        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+
+
+async def test_a_mesh_can_be_entered_again(tmp_path: Path) -> None:
+    """Hosts are started several times in one process, by their tests at least."""
+    mesh = AsyncMesh.open(f"sqlite:///{tmp_path / 'journal.db'}", workflows=[Single])
+    async with mesh:
+        run = await mesh.start(Single.go)
+    async with mesh:
+        assert 1 == await mesh.drain()
+        assert "completed" == (await mesh.inspect(run)).status
+
+
+async def test_verbs_outside_of_the_block_are_a_mistake() -> None:
+    """Before it and after it, and so is a second entry."""
+    mesh = AsyncMesh.open("memory://", workflows=[Single])
+    with pytest.raises(RuntimeError, match="within `async with mesh:`"):
+        await mesh.start(Single.go)
+    async with mesh:
+        with pytest.raises(RuntimeError, match="entered already"):
+            await mesh.__aenter__()
+    with pytest.raises(RuntimeError, match="within `async with mesh:`"):
+        await mesh.health()
+    await mesh.close()
+
+
+async def test_a_url_is_judged_when_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing one at once."""
+    monkeypatch.delenv("SQUIDMESH_URL", raising=False)
+    with pytest.raises(ConfigError, match="no URL was given"):
+        AsyncMesh.open()
+    with pytest.raises(ConfigError, match="no journal URL"):
+        await AsyncMesh.open("nowhere").__aenter__()
+    monkeypatch.setenv("SQUIDMESH_URL", "memory://")
+    async with AsyncMesh.open() as mesh:
+        assert "memory://" == (await mesh.health()).url
+
+
+# -- tasks of the host that are cancelled
+
+
+class Telling(MemoryJournal):
+    """A journal that tells when an append is under way."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(clock=stage.clock)
+        self._loop = asyncio.get_running_loop()
+        self.under_way = asyncio.Event()
+
+    def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+        """Append, once it was told."""
+        self._loop.call_soon_threadsafe(self.under_way.set)
+        return super().append(batches)
+
+
+async def test_a_cancelled_start_is_begun_and_performed() -> None:
+    """Its caller may go away: what is durable is carried on, in the slot it was given."""
+    stage = Stage(None)
+    journal = Telling(stage)
+    async with async_mesh(stage, Single, journal=journal) as mesh, mesh.worker():
+        starting = asyncio.create_task(mesh.start(Single.go, key="k"))
+        await journal.under_way.wait()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        run = await mesh.start(Single.go, key="k")
+
+        assert run.duplicate
+        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+
+
+async def test_a_verb_whose_caller_was_cancelled_can_be_asked_again(stage: Stage) -> None:
+    """Wherever the cancellation struck, the same key finds one run, whole or not begun."""
+    for turns in range(12):
+        async with async_mesh(stage, Single, journal=MemoryJournal(clock=stage.clock)) as mesh:
+            starting = asyncio.create_task(mesh.start(Single.go, key="k"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            run = await mesh.start(Single.go, key="k")
+
+            assert (1, 1) == (len((await mesh.runs()).items), await mesh.drain())
+            assert (await mesh.verify(run, checker=True)).clean
+
+
+# -- waiting
+
+
+@pytest.mark.parametrize("by_thread", [False, True])
+async def test_who_waits_is_woken_by_each_move_of_its_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, by_thread: bool
+) -> None:
+    """By other tasks, and by threads beside the loop; nobody has to look again."""
+    monkeypatch.setattr("squidmesh.waiting.FIRST_LOOK", 3600.0)
+    async with async_mesh(stage, a=one, b=one) as mesh:
+        run = await begin(mesh)
+        waiting = asyncio.create_task(mesh.wait_for(run, status="paused", timeout="20s"))
+        while not mesh.door.threads.watchers._by_run:
+            await asyncio.sleep(0)
+        if by_thread:
+            asked = asking.pause(run, {"by": "op"})
+            await mesh.engine.aside(mesh.door.threads.handle, asked.run_id, asked.command)
+        else:
+            await mesh.pause(run, by="op")
+        assert "paused" == (await waiting).status
+
+
+async def test_waiting_ends_when_it_takes_too_long(stage: Stage) -> None:
+    """The run goes on; one that is over and never was so is told at once."""
+    async with async_mesh(stage, a=one, b=one) as mesh:
+        run = await begin(mesh)
+        with pytest.raises(WaitTimeout, match="after 0 ms"):
+            await mesh.wait_for(run, timeout="0s")
+        await mesh.drain()
+        with pytest.raises(WaitTimeout, match="not be paused any more"):
+            await mesh.wait_for(run, status="paused")
+        with pytest.raises(RunNotFound):
+            await mesh.wait_for("00000000-0000-7000-8000-000000000000")
+
+
+# -- in a transaction of the host's
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A database with a table of the host's, and a journal in it."""
+    file = tmp_path / "shop.db"
+    with Mesh.open(f"sqlite:///{file}"), closing(sqlite3.connect(file)) as db, db:
+        db.execute("create table orders (id integer)")
+    return file
+
+
+async def test_what_is_decided_in_a_transaction_stands_or_falls_with_it(shop: Path) -> None:
+    """The rows of the host and the start are there together, or neither is."""
+    async with AsyncMesh.open(f"sqlite:///{shop}", workflows=[Single]) as mesh:
+        with closing(sqlite3.connect(shop)) as db:
+            for number, ends in enumerate((db.commit, db.rollback)):
+                db.execute("insert into orders values (?)", (number,))
+                run = await mesh.using(db).start(Single.go, key=str(number))
+                await mesh.using(db).cancel(run, by="op")
+                ends()
+            rows = db.execute("select id from orders").fetchall()
+        statuses = [one.status for one in (await mesh.runs()).items]
+
+    assert ([(0,)], ["cancelled"]) == (rows, statuses)
+
+
+async def test_workers_hear_of_a_transaction_when_its_block_is_left(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver does not tell of its commit: the host does, by leaving the block after it."""
+    for rest in ("squidmesh.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
+        monkeypatch.setattr(rest, 3600.0)
+    async with AsyncMesh.open(f"sqlite:///{shop}", workflows=[Single]) as mesh, mesh.worker():
+        with closing(sqlite3.connect(shop)) as db:
+            db.execute("insert into orders values (1)")
+            async with mesh.using(db) as joined:
+                run = await joined.start(Single.go)
+                db.commit()
+
+        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+
+
+async def test_nobody_works_inside_a_transaction(shop: Path) -> None:
+    """Workers would hold claims that others cannot see."""
+    async with AsyncMesh.open(f"sqlite:///{shop}", workflows=[Single]) as mesh:
+        with closing(sqlite3.connect(shop, isolation_level=None)) as db:
+            db.execute("begin immediate")
+            joined = mesh.using(db)
+            with pytest.raises(StorageError):
+                await joined.claim(owner="ana")
+            with pytest.raises(StorageError):
+                await joined.worker().run()
+            db.rollback()
+
+
+# -- a process that dies, and a storage whose answers go astray
+
+
+class Kept(FaultyJournal):
+    """A journal behind a bad line, which outlives who used it."""
+
+    def close(self) -> None:
+        """Others go on with it."""
+
+
+#: Those that a mesh without a worker comes by, started once and drained.
+FAULTS: Final[tuple[Fault, ...]] = (
+    *ASTRAY,
+    *("define.before", "define.after", "append.before", "append.after", "claim.before"),
+    *("claim.after", "perform.before", "perform.after", "settle.before", "settle.after"),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_whatever_goes_wrong_another_finishes(stage: Stage, fault: Fault) -> None:
+    """A run is begun or not, and whoever comes next ends it; nothing is done twice to it."""
+    faults = Faults()
+    faults.armed = fault
+    journal = Kept(stage.journal(), faults)
+    ports = Ports(site=faults.at)
+    async with async_mesh(stage, journal=journal, ports=ports, a=one, b=one) as mesh:
+        with suppress(ProcessDied, StorageUnavailable):
+            await mesh.start_spec(SPEC, "placed", {}, actions=mesh.actions, key="k")
+            await mesh.drain()
+    journal.late_ones_land()
+    stage.clock.advance(LEASE)
+    rescuer = stage.mesh(actions=does(a=lambda: 1, b=lambda: 1))
+    run = rescuer.start_spec(SPEC, "placed", {}, actions=rescuer.actions, key="k")
+    rescuer.drain()
+
+    assert [fault] == faults.met
+    assert ["completed"] == [one.status for one in rescuer.runs().items]
+    assert rescuer.verify(run, checker=True).clean

@@ -1,0 +1,184 @@
+"""`AsyncMesh.using`: the host's transaction on an event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import psycopg
+import pytest
+from attrs import frozen
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from squidmesh import Mesh, Workflow, manual, step
+from squidmesh.aio.mesh import AsyncMesh
+from squidmesh_core.errors import RevisionConflict, RunNotFound, StorageError
+from squidmesh_storage.postgres import PostgresJournal
+from support.books import Books
+from support.hosts import PostgresShop
+from support.ledger import Async, Ledger, Posting
+
+pytestmark = pytest.mark.asyncio
+
+
+@frozen
+class Order:
+    """The payload of a run."""
+
+    number: str
+
+
+def pack(number: str) -> str:
+    """A step."""
+    return f"{number} packed"
+
+
+class Packing(Workflow):
+    """One step."""
+
+    placed = manual(Order)
+    packed = step(pack).takes(placed.payload.number)
+
+
+class RolledBack(Exception):
+    """The host changes its mind."""
+
+
+#: A connection in a transaction, and how to write a row of the host's in it.
+Given = tuple[object, Callable[[str], Awaitable[object]]]
+
+
+@asynccontextmanager
+async def by_driver(url: str) -> AsyncIterator[Given]:
+    """psycopg."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        yield connection, lambda row: connection.execute("insert into shop values (%s)", (row,))
+
+
+@asynccontextmanager
+async def by_core(url: str) -> AsyncIterator[Given]:
+    """SQLAlchemy Core."""
+    async with disposed(engine_for(url)) as engine, engine.begin() as connection:
+        yield connection, lambda row: connection.execute(INSERT, {"row": row})
+
+
+@asynccontextmanager
+async def by_session(url: str) -> AsyncIterator[Given]:
+    """SQLAlchemy's sessions."""
+    async with (
+        disposed(engine_for(url)) as engine,
+        AsyncSession(engine) as session,
+        session.begin(),
+    ):
+        yield session, lambda row: session.execute(INSERT, {"row": row})
+
+
+INSERT = text("insert into shop values (:row)")
+HOSTS: list[Callable[[str], AbstractAsyncContextManager[Given]]] = [by_driver, by_core, by_session]
+
+
+@asynccontextmanager
+async def disposed(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """An engine that leaves no connection open."""
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def engine_for(url: str) -> AsyncEngine:
+    """An engine for event loops."""
+    return create_async_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+
+
+@pytest.fixture
+def shop(postgres_dsn: str) -> PostgresShop:
+    """The host's table, and a look at it from outside."""
+    made = PostgresShop(postgres_dsn)
+    made.close()
+    return made
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_what_is_begun_stands_or_falls_with_the_hosts_rows(
+    postgres_dsn: str,
+    shop: PostgresShop,
+    host: Callable[[str], AbstractAsyncContextManager[Given]],
+) -> None:
+    """Committed with them, and rolled back with them."""
+    async with AsyncMesh.open(postgres_dsn, workflows=[Packing]) as mesh:
+        async with host(postgres_dsn) as (connection, write):
+            await write("A-1")
+            inside = mesh.using(connection)
+            run = await inside.start(Packing.placed, Order("A-1"), key="A-1")
+            again = await inside.start(Packing.placed, Order("A-1"), key="A-1")
+            assert (run.id, True) == (again.id, again.duplicate)
+            assert run.id == (await inside.inspect(run)).id
+            assert [run.id] == [one.id for one in (await inside.runs()).items]
+            with pytest.raises(RunNotFound):
+                await mesh.inspect(run)
+        assert ["A-1"] == shop.rows()
+        await mesh.drain()
+        assert "completed" == (await mesh.inspect(run)).status
+
+        async def change_of_mind() -> None:
+            async with host(postgres_dsn) as (connection, write):
+                await write("A-2")
+                await mesh.using(connection).start(Packing.placed, Order("A-2"))
+                raise RolledBack
+
+        with pytest.raises(RolledBack):
+            await change_of_mind()
+        assert ["A-1"] == shop.rows()
+        assert 1 == len((await mesh.runs()).items)
+
+
+async def test_the_loop_goes_on_while_a_verb_waits_for_a_lock(
+    postgres_dsn: str, shop: PostgresShop
+) -> None:
+    """Two requests for one key: the second waits for the first, whose task must go on."""
+    async with (
+        disposed(engine_for(postgres_dsn)) as engine,
+        AsyncMesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+    ):
+        waits = asyncio.Event()
+
+        async def second() -> str:
+            async with engine.begin() as connection:
+                waits.set()
+                started = mesh.using(connection).start(Packing.placed, Order("A-1"), key="A-1")
+                try:
+                    return (await started).id
+                except RevisionConflict:
+                    return "conflict"
+
+        async with engine.begin() as connection:
+            run = await mesh.using(connection).start(Packing.placed, Order("A-1"), key="A-1")
+            other = asyncio.create_task(second())
+            await waits.wait()
+
+        assert await other in {run.id, "conflict"}
+
+
+async def test_a_connection_of_a_loop_is_not_for_a_mesh_that_blocks(postgres_dsn: str) -> None:
+    """Its verbs would hold up the loop that they wait for."""
+    async with await psycopg.AsyncConnection.connect(postgres_dsn) as connection:
+        await connection.execute("select 1")
+        with (
+            Mesh(PostgresJournal(postgres_dsn), workflows=[Packing]) as mesh,
+            pytest.raises(StorageError, match="AsyncMesh"),
+        ):
+            mesh.using(connection).start(Packing.placed, Order("A-1"))
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
+async def test_transactional_steps_are_performed_beside_the_loop(books: Books, url: str) -> None:
+    """Sync or async: their connection blocks whoever uses it."""
+    async with AsyncMesh.open(url, workflows=[Ledger, Async]) as mesh, mesh.worker(concurrency=2):
+        runs = [
+            await mesh.start(Ledger.due, Posting("A-1")),
+            await mesh.start(Async.due, Posting("A-2")),
+        ]
+        ended = [(await mesh.wait_for(run, timeout="30s")).status for run in runs]
+
+    assert (["completed", "completed"], ["A-1", "A-2"]) == (ended, books.lines())

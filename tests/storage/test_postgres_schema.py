@@ -1,0 +1,266 @@
+"""How a database comes to have its tables, and what happens to older and newer ones."""
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+import pytest
+
+from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
+from squidmesh_storage.conformance.kit import (
+    attempt,
+    commit,
+    first,
+    key,
+    keys_of,
+    look,
+    puts,
+    records_of,
+    run_id,
+)
+from squidmesh_storage.migrations import Migration, Plan
+from squidmesh_storage.postgres import MIGRATIONS, PostgresJournal, migrate, plan, schema, script
+from support.postgres import execute
+
+NEWEST = MIGRATIONS[-1].number
+EXTRA = Migration(
+    number=NEWEST + 1,
+    kind="expand",
+    title="a remark on each run",
+    sql="alter table squidmesh.runs add column remark text;\n"
+    "create index squidmesh_runs_remark on squidmesh.runs (remark);\n",
+)
+CONTRACT = Migration(
+    number=NEWEST + 2, kind="contract", title="no tags", sql="drop table squidmesh.tags;\n"
+)
+BROKEN = Migration(
+    number=NEWEST + 1,
+    kind="contract",
+    title="one statement that works and one that does not",
+    sql="drop table squidmesh.tags;\nselect nonsense;\n",
+)
+ALL_AT_ONCE = """
+select table_schema, table_name, column_name, data_type, collation_name, is_nullable, column_default
+from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema')
+union all
+select schemaname, tablename, indexname, indexdef, null, null, null
+from pg_indexes where schemaname not in ('pg_catalog', 'information_schema')
+union all
+select n.nspname, c.relname, array_to_string(c.reloptions, ','), c.relpersistence::text, null, null,
+    null
+from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema')
+order by 1, 2, 3, 4
+"""
+ODD = ['odd " name', "per%cent", "it's", 'semi"; drop schema public; --', "%(x)s", "Üben"]
+
+
+def _tables(url: str) -> list[tuple[object, ...]]:
+    return execute(url, ALL_AT_ONCE)
+
+
+def _together(*jobs: Callable[[], object]) -> list[Exception]:
+    """Do them at the same moment; what went wrong."""
+    barrier = Barrier(len(jobs))
+    failed: list[Exception] = []
+
+    def go(job: Callable[[], object]) -> None:
+        barrier.wait(30)
+        try:
+            job()
+        except SquidmeshError as error:
+            failed.append(error)
+
+    threads = [Thread(target=go, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    """A database's version says which of them it has."""
+    assert list(range(1, len(MIGRATIONS) + 1)) == [one.number for one in MIGRATIONS]
+
+
+def test_every_migration_says_in_its_file_what_kind_it_is() -> None:
+    """What is read there is what is done."""
+    for one in MIGRATIONS:
+        assert one.sql.startswith(f"-- {one.kind}: {one.title}.\n")
+
+
+def test_an_empty_database_gets_the_newest_schema(postgres_dsn: str) -> None:
+    """There is nothing to migrate."""
+    assert MIGRATIONS == plan(postgres_dsn).steps
+    PostgresJournal(postgres_dsn).close()
+
+    expected = Plan(found=NEWEST, wanted=NEWEST, steps=())
+
+    assert expected == plan(postgres_dsn) == migrate(postgres_dsn)
+    assert script(postgres_dsn) == ""
+
+
+def test_an_older_schema_is_refused_with_the_command_to_run(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not touched."""
+    PostgresJournal(postgres_dsn).close()
+    before = _tables(postgres_dsn)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, EXTRA))
+
+    with pytest.raises(StorageError) as caught:
+        PostgresJournal(postgres_dsn)
+
+    assert "schema_behind" == caught.value.code
+    assert (NEWEST, NEWEST + 1) == (caught.value.details["found"], caught.value.details["wanted"])
+    assert "`squidmesh migrate 'postgresql://" in str(caught.value)
+    assert before == _tables(postgres_dsn)
+
+
+def test_an_older_schema_is_migrated_when_asked_at_open(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in it stays."""
+    old = PostgresJournal(postgres_dsn)
+    begun = first(run_id(1))
+    commit(old, begun)
+    old.close()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, EXTRA))
+
+    journal = PostgresJournal(postgres_dsn, migrate=True)
+
+    assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == plan(
+        postgres_dsn, schema.MIGRATIONS
+    )
+    assert records_of(begun) == journal.load(run_id(1)).records
+    journal.close()
+
+
+def test_an_older_release_works_beside_what_was_only_added(postgres_dsn: str) -> None:
+    """So that a rollout may migrate first, and replace processes one by one."""
+    PostgresJournal(postgres_dsn).close()
+    migrate(postgres_dsn, (*MIGRATIONS, EXTRA))
+
+    journal = PostgresJournal(postgres_dsn)
+
+    commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
+    assert (key(run_id(1)),) == keys_of(look(journal))
+    journal.close()
+
+
+def test_what_took_something_away_is_refused_by_an_older_release(postgres_dsn: str) -> None:
+    """It would miss it; whatever was only added afterwards does not change that."""
+    PostgresJournal(postgres_dsn).close()
+    migrate(postgres_dsn, (*MIGRATIONS, EXTRA, CONTRACT))
+    before = _tables(postgres_dsn)
+
+    for use in (PostgresJournal, migrate, plan):
+        with pytest.raises(StorageError) as caught:
+            use(postgres_dsn)
+        assert "schema_ahead" == caught.value.code
+        assert {"found": NEWEST + 2, "wanted": NEWEST} == caught.value.details
+    assert before == _tables(postgres_dsn)
+
+
+def test_a_schema_from_zero_equals_one_that_grew(
+    postgres_dsn: str, pgbouncer_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Column for column, index for index; also by way of a pooler, and by hand."""
+    both = (*MIGRATIONS, EXTRA)
+    PostgresJournal(pgbouncer_dsn).close()
+    migrate(pgbouncer_dsn, both)
+    grown = _tables(postgres_dsn)
+    execute(postgres_dsn, "drop schema squidmesh cascade")
+
+    migrate(postgres_dsn, both)
+    assert grown == _tables(postgres_dsn)
+    execute(postgres_dsn, "drop schema squidmesh cascade")
+
+    for statement in script(postgres_dsn, both).split(";\n\n"):
+        execute(postgres_dsn, statement)
+    assert grown == _tables(postgres_dsn)
+    assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == plan(postgres_dsn, both)
+
+
+def test_a_migration_that_fails_changes_nothing(postgres_dsn: str) -> None:
+    """All statements of it are one transaction."""
+    PostgresJournal(postgres_dsn).close()
+    before = _tables(postgres_dsn)
+
+    with pytest.raises(StorageError, match="nonsense"):
+        migrate(postgres_dsn, (*MIGRATIONS, BROKEN))
+
+    assert before == _tables(postgres_dsn)
+    PostgresJournal(postgres_dsn).close()
+
+
+def test_of_many_migrators_one_migrates(postgres_dsn: str) -> None:
+    """The others wait for it, and find nothing left to do."""
+    failed = _together(*[lambda: migrate(postgres_dsn, (*MIGRATIONS, EXTRA))] * 6)
+
+    assert [] == failed
+    assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == plan(
+        postgres_dsn, (*MIGRATIONS, EXTRA)
+    )
+
+
+def test_workers_go_on_while_somebody_migrates(postgres_dsn: str) -> None:
+    """Their appends wait for a moment, at most."""
+    journal = PostgresJournal(postgres_dsn)
+
+    def work() -> None:
+        for number in range(1, 101):
+            commit(journal, first(run_id(number), rows=puts(attempt(run_id(number)))))
+
+    failed = _together(work, lambda: migrate(postgres_dsn, (*MIGRATIONS, EXTRA)))
+
+    assert [] == failed
+    assert 100 == len(journal.run_ids(None, 1000))
+    journal.close()
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("part", ["schema", "prefix"])
+def test_names_are_quoted_whatever_is_in_them(postgres_dsn: str, name: str, part: str) -> None:
+    """In every statement, in the migrations, and in the channel of hints."""
+    schema, prefix = (name, None) if part == "schema" else (None, name)
+    journal = PostgresJournal(postgres_dsn, schema=schema, prefix=prefix)
+
+    begun = first(run_id(1), rows=puts(attempt(run_id(1))))
+    with journal.listen(("default",)) as wakeups:
+        commit(journal, begun)
+        assert wakeups.wait(5)
+        assert "listening" == journal.survey().facts["hints"]
+    assert (key(run_id(1)),) == keys_of(look(journal))
+    again = PostgresJournal(journal.url)
+    assert records_of(begun) == again.load(run_id(1)).records
+    again.close()
+    if part == "schema":
+        asked = "select nspname from pg_namespace where nspname not like 'pg\\_%'"
+        assert (name,) in execute(postgres_dsn, asked)
+    journal.close()
+
+
+def test_two_prefixes_share_a_schema(postgres_dsn: str) -> None:
+    """As two hosts share a database: neither sees what is the other's."""
+    one = PostgresJournal(postgres_dsn, prefix="one_")
+    two = PostgresJournal(postgres_dsn, prefix="two_")
+
+    commit(one, first(run_id(1)))
+
+    assert ((run_id(1),), ()) == (one.run_ids(None, 5), two.run_ids(None, 5))
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize(
+    ("schema", "prefix"), [("", None), ("x" * 64, None), ("nul\0", None), (None, "p" * 31)]
+)
+def test_a_name_that_cannot_be_one_is_refused(
+    postgres_dsn: str, schema: str | None, prefix: str | None
+) -> None:
+    """The server would cut it, and two places would become one."""
+    with pytest.raises(ConfigError) as caught:
+        PostgresJournal(postgres_dsn, schema=schema, prefix=prefix)
+
+    assert "invalid_option" == caught.value.code
