@@ -50,6 +50,8 @@ MACHINES: Final[Mapping[str, str]] = {
     "saga": "test_saga.test_saga_machine_catches",
     "replays": "test_replays.test_replay_machine_catches",
     "admission": "test_admission_machine.test_admission_machine_catches",
+    "pruning": "test_pruning.test_pruning_machine_catches",
+    "transactions": "test_transactions.test_transaction_machine_catches",
 }
 
 #: The list of bugs that engines of this kind are known to have → ours (specs/planted-bugs.md).

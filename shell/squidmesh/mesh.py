@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, pruning, reading, starting
+from squidmesh import checks, executing, explaining, pruning, reading, starting
 from squidmesh.actions import ActionRegistry
 from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
@@ -42,6 +42,7 @@ from squidmesh.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.explanation import Explanation
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
 from squidmesh_storage.hosts import url_of
@@ -424,6 +425,21 @@ class Mesh(Steering, Queueing):
             StorageError: Its journal is unreadable.
         """
         return reading.inspect(self.door, run_id_of(run), history=history, at=at, now=now)
+
+    def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
+        """
+        Why a run is where it is, what supports that, and what may be done about it now.
+
+        Args:
+            run: The run; one that cannot be read is explained as well.
+            now: The instant that leases, deadlines and limits are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: `now` is no instant.
+            StorageError: The storage failed.
+        """
+        return explaining.explain(self.door, run_id_of(run), now=checks.instant("now", now))
 
     def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]

@@ -5,7 +5,7 @@ None of it writes, but for the mark on a run that turns out to be damaged.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, cast, get_args
 
 from attrs import fields_dict, frozen
@@ -71,7 +71,8 @@ def inspect(
     Raises:
         RunNotFound: There is no such run.
         Refused: Its past is asked for, and it was pruned.
-        ConfigError: An option is wrong, or the run had not started by then.
+        ConfigError: An option is wrong, the run had not started by then, or has not come
+            so far.
         StorageError: Its journal is unreadable.
     """
     known = door.fresh(run_id)
@@ -82,6 +83,7 @@ def inspect(
     else:
         if known.state.pruned is not None:
             raise refusal(gone(known.state))
+        _check_reached(door, known.state, at, instant)
         state, then = _state_at(door, run_id, at)
         instant = instant or then
     view = inspection.snapshot(state, known.spec, instant, history=history)
@@ -149,6 +151,21 @@ def run_status(status: object) -> RunStatus:
     raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
 
 
+def as_listed(door: Door, run_id: RunId) -> Run | None:
+    """A run as lists have it, whatever became of its journal; null: none has it."""
+    row = door.journal.rows_of(run_id).run
+    if row is None:
+        return None
+    instant = RunFilter(since=row.created_at, until=row.created_at + timedelta(microseconds=1))
+    cursor = None
+    while True:
+        page = door.journal.runs(instant, cursor, 100)
+        found = next((one for one in page.items if one.row.run_id == run_id), None)
+        if found is not None or page.next is None:
+            return None if found is None else _listed(door, found)
+        cursor = page.next
+
+
 def _listed(door: Door, listed: Listed) -> Run:
     mark, run_id = listed.quarantined, listed.row.run_id
     where = "" if mark is None or mark.revision is None else f"revision {mark.revision}: "
@@ -182,6 +199,22 @@ def _filter(filters: RunFilters) -> RunFilter:
         until=checks.instant("until", filters.get("until")),
         text=checks.optional_text("text", filters.get("text")),
     )
+
+
+def _check_reached(door: Door, state: RunState, at: int | datetime, now: datetime | None) -> None:
+    """
+    See that a run has come as far as it is asked about.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    if not isinstance(at, datetime):
+        if type(at) is int and at > state.revision:
+            raise checks.wrong("at", f"the run has come to revision {state.revision} so far")
+        return
+    until, clock = checks.instant("at", at), now or door.journal.now()
+    if until is not None and until > max(clock, state.at or clock):
+        raise checks.wrong("at", "that instant is still to come")
 
 
 def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, datetime]:

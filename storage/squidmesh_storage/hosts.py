@@ -95,6 +95,28 @@ def async_host_of(connection: object) -> "AsyncHost | None":
     return _AsyncSqlAlchemy(held=connection) if isinstance(connection, AsyncConnection) else None
 
 
+def url_of(engine: object) -> str:
+    """
+    Where an engine of SQLAlchemy leads to, as the URL of a journal, password and all.
+
+    Raises:
+        StorageError: It leads to no database that keeps journals.
+    """
+    from sqlalchemy.engine import Engine
+
+    engine = getattr(engine, "sync_engine", engine)  # of an AsyncEngine
+    if not isinstance(engine, Engine):
+        raise not_joined(f"{type(engine).__qualname__} is no engine of SQLAlchemy")
+    url = engine.url
+    match url.get_backend_name():
+        case "postgresql":
+            return url.set(drivername="postgresql").render_as_string(hide_password=False)
+        case "sqlite" if url.database and url.database != ":memory:":
+            return f"sqlite:///{url.database}"
+        case backend:
+            raise not_joined(f"a journal is in PostgreSQL or a SQLite file, not in {backend}")
+
+
 @frozen(kw_only=True)
 class _Driver:
     """A driver's own connection, which knows best whether it is in a transaction."""

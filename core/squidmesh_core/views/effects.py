@@ -64,7 +64,7 @@ class Effects:
                 kept = entry.revision in decision.state.mail.kept
                 yield f"kept until {entry.step!r} takes it" if kept else f"{entry.step!r} takes it"
             case CompensationStarted():
-                yield from self._undoing(decision)
+                yield from self._undoing(decision, entry.at)
             case RunTerminal():
                 yield from self._ending(entry)
             case _:
@@ -76,10 +76,10 @@ class Effects:
             yield f"{node.name!r} waits for a person: {node.question}"
         else:
             yield "nothing is claimed any more until `squidmesh resume`"
-            yield from self._running("and settles")
+            yield from self._running(entry.at, "and settles")
 
-    def _undoing(self, decision: Decision) -> Iterator[str]:
-        yield from self._running("and settles first")
+    def _undoing(self, decision: Decision, at: datetime) -> Iterator[str]:
+        yield from self._running(at, "and settles first")
         undone = quoted(undo.node.name for undo in candidates(decision.state, self._spec))
         yield f"undone, in this order: {undone}" if undone else "nothing is undone so far"
 
@@ -87,7 +87,7 @@ class Effects:
         error = entry.error
         why = f": {error.kind}: {self._hide(error.message)}" if error else ""
         yield f"the run ends here, {entry.status}{why}"
-        yield from self._running("and its result will be refused")
+        yield from self._running(entry.at, "and its result will be refused")
         if entry.recovery:
             for left in entry.recovery:
                 yield f"left: {left.step!r}, {LEFT[left.reason]}"
@@ -96,10 +96,12 @@ class Effects:
             if undone and not self._before.undoing:
                 yield f"not undone: {quoted(undone)} (--compensate does it)"
 
-    def _running(self, and_then: str) -> Iterator[str]:
+    def _running(self, at: datetime, and_then: str) -> Iterator[str]:
         for attempt in self._before.live.values():
             if attempt.status == "claimed":
-                yield f"{attempt.intent.step!r} runs now, {and_then}"
+                # Past its lease nobody knows whether its worker is still there.
+                runs = "may still run" if attempt.expired(at) else "runs now"
+                yield f"{attempt.intent.step!r} {runs}, {and_then}"
 
 
 def _scheduled(entry: AttemptScheduled) -> Iterator[str]:

@@ -11,7 +11,6 @@ so what comes out of here is JSON (specs/protocol.md §8.2).
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Final, cast
 
 from attrs import fields, has
@@ -64,7 +63,6 @@ def _record(value: object) -> dict[str, object]:
     return data
 
 
-@cache
 def member_names(kind: type) -> tuple[str, ...]:
     """
     The members of a record that are written.

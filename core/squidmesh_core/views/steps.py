@@ -65,7 +65,7 @@ def step_status(state: RunState, name: NodeName) -> StepStatus:
 
 def _step(state: RunState, spec: Spec, name: NodeName) -> StepView:
     node = spec.nodes[name]
-    is_step = isinstance(node, StepNode)
+    step = node if isinstance(node, StepNode) else None
     return StepView(
         name=name,
         kind=type(node).__name__.removesuffix("Node").lower(),
@@ -73,6 +73,6 @@ def _step(state: RunState, spec: Spec, name: NodeName) -> StepView:
         visits=state.visits.get(name, 0),
         after=node.after,
         waits_for=waits_for(node, state),
-        recovery=(node.recovery or RecoveryPolicy()) if is_step else None,
-        undo=node.compensate if is_step else None,
+        recovery=None if step is None else step.recovery or RecoveryPolicy(),
+        undo=None if step is None else step.compensate,
     )

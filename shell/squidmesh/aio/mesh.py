@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, pruning, reading
+from squidmesh import checks, executing, explaining, pruning, reading
 from squidmesh.actions import ActionRegistry
 from squidmesh.aio.carry import carry
 from squidmesh.aio.door import AsyncDoor
@@ -42,6 +42,7 @@ from squidmesh.starting import StartOptions
 from squidmesh.verifying import Report, verify
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.explanation import Explanation
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.hosts import url_of
@@ -333,6 +334,12 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         return await self.engine.aside(
             reading.inspect, threads, run_id, history=history, at=at, now=now
         )
+
+    async def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
+        """See `Mesh.explain`."""
+        run_id, instant = run_id_of(run), checks.instant("now", now)
+        engine = self.engine
+        return await engine.aside(explaining.explain, engine.door.threads, run_id, now=instant)
 
     async def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]

@@ -112,6 +112,44 @@ def append_inside(
     return _in_order(batches, outcomes, awaited=awaited)
 
 
+def append_and_commit(
+    sql: Statements, batches: Sequence[Batch], listener: str, more: Call, *, locked: bool
+) -> Script[tuple[Appended, Rows]]:
+    """
+    Append at the end of a transaction of our own, and end it, in one trip if there is no group.
+
+    Args:
+        sql: The statements.
+        batches: What to write.
+        listener: The name of this process.
+        more: What to ask once it is written; its rows come back as well.
+        locked: The rows of attempts that batches without a group change are locked already.
+    """
+    grouped = yield from append_inside(
+        sql, [one for one in batches if one.group is not None], listener
+    )
+    outcomes = {one.run_id: one for one in grouped.outcomes}
+    alone = [one for one in batches if one.group is None]
+    changes, written = Changes.of(alone), _Written()
+    calls = [] if locked else [*_locks(sql, changes)]
+    if alone:
+        calls.append(write_call(sql, alone, changes, listener, locked=True))
+    answer: Rows = ()
+    try:
+        *before, answer, _ = yield (*calls, more, COMMIT)
+        if alone:
+            written.add(before[-1])
+        outcomes |= yield from _outcomes(sql, alone, written.runs)
+    except OutcomeUnknown:
+        outcomes |= _in_doubt(batches, ())
+    except StorageError:
+        if not answer:
+            raise  # nothing was written at all
+        outcomes |= _in_doubt(alone, written.runs)
+    awaited = grouped.awaited or written.awaited
+    return _in_order(batches, outcomes, awaited=awaited), answer
+
+
 def _write_apart(
     sql: Statements, batches: Sequence[Batch], listener: str, written: _Written
 ) -> Script[None]:

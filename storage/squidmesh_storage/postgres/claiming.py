@@ -17,24 +17,20 @@ from typing import Final
 from attrs import Factory, frozen
 from psycopg.rows import TupleRow
 
-from squidmesh_core.errors import OutcomeUnknown
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import (
     Candidate,
     Choice,
     Claimed,
-    Committed,
     DecideClaims,
     Lane,
     Offered,
-    Outcome,
-    Unknown,
 )
 from squidmesh_storage.lanes import SETTINGS, claim_order, earliest
 from squidmesh_storage.postgres import lanes
-from squidmesh_storage.postgres.appending import Appended, append_inside
+from squidmesh_storage.postgres.appending import append_and_commit
 from squidmesh_storage.postgres.rows import attempt_from, head_from, texts
-from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, Call, Rows, Script, ask
+from squidmesh_storage.postgres.scripts import BEGIN, Call, Rows, Script, ask
 from squidmesh_storage.postgres.statements import Statements
 from squidmesh_storage.postgres.upkeep import put_record_call
 from squidmesh_storage.problems import check_runs_differ
@@ -110,21 +106,19 @@ def claim(sql: Statements, wanted: Wanted, decide: DecideClaims) -> Script[Taken
     offered = yield from _offered(sql, wanted)
     choice = decide(offered) if offered.candidates else Choice()
     check_runs_differ(choice.batches)
-    appended = Appended(outcomes=())
-    if choice.batches:
+    for record in choice.records:
+        yield (put_record_call(sql, record.kind, record.key, record.body),)
+    appended, due = yield from append_and_commit(
+        sql,
+        choice.batches,
+        wanted.listener,
+        sql.call("next_due", **wanted.values(), now=offered.now),
         # Of a lane more is offered than chosen; and all that is offered is locked.
-        appended = yield from append_inside(
-            sql, choice.batches, wanted.listener, locked=_only_claims(choice, offered)
-        )
-    records = tuple(put_record_call(sql, one.kind, one.key, one.body) for one in choice.records)
-    outcomes, due_at = appended.outcomes, None
-    asked = sql.call("next_due", **wanted.values(), now=offered.now)
-    try:
-        *_, ((due_at,),), _ = yield (*records, asked, COMMIT)
-    except OutcomeUnknown:
-        outcomes = _in_doubt(outcomes, choice)
+        locked=_only_claims(choice, offered),
+    )
+    due_at = due[0][0] if due else None
     claimed = Claimed(
-        outcomes=outcomes, now=offered.now, next_due=earliest(due_at, choice.next_due)
+        outcomes=appended.outcomes, now=offered.now, next_due=earliest(due_at, choice.next_due)
     )
     return Taken(
         claimed=claimed, choice=choice, offered=offered.candidates, awaited=appended.awaited
@@ -186,13 +180,4 @@ def _only_claims(choice: Choice, offered: Offered) -> bool:
     return all(
         not batch.rows.drop and all((row.run_id, row.attempt_key) in keys for row in batch.rows.put)
         for batch in choice.batches
-    )
-
-
-def _in_doubt(outcomes: Sequence[Outcome], choice: Choice) -> tuple[Outcome, ...]:
-    return tuple(
-        Unknown(run_id=outcome.run_id, append_id=batch.record.append_id)
-        if isinstance(outcome, Committed)
-        else outcome
-        for outcome, batch in zip(outcomes, choice.batches, strict=True)
     )

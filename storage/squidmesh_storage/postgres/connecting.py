@@ -41,6 +41,8 @@ _SETTINGS: Final = (
     "set_config('statement_timeout', '10s', {local}), "
     "set_config('lock_timeout', '3s', {local}), "
     f"set_config('idle_in_transaction_session_timeout', '{_IDLE_SECONDS}s', {{local}}), "
+    # All that we ask for has an index, whatever is known or not yet known of a table.
+    "set_config('enable_seqscan', 'off', {local}), set_config('enable_sort', 'off', {local}), "
     "set_config('jit', 'off', {local}), "
     "set_config('default_transaction_isolation', 'read committed', {local}), "
     "set_config('synchronous_commit', case current_setting('synchronous_commit')"

@@ -368,7 +368,7 @@ limit 1;
 with recursive walk (run_id, number) as (
     (
         select j.run_id, 1 from squidmesh.journal as j
-        where %(after)s::uuid is null or j.run_id > %(after)s::uuid
+        where j.run_id > coalesce(%(after)s::uuid, '00000000-0000-0000-0000-000000000000')
         order by j.run_id
         limit 1
     )
@@ -531,17 +531,19 @@ from squidmesh.records as s
 where s.kind = %(state)s and s.key = any(%(queues)s::text[]);
 
 -- promote: Some delayed attempts that have become visible are due from now on.
-update squidmesh.waiting as w set due = true
-from unnest(%(queues)s::text[]) as u (queue)
-cross join lateral (
-    select t.run_id, t.attempt_key from squidmesh.waiting as t
-    where not t.due and t.queue = u.queue
-        and t.visible_at <= coalesce(%(at)s::timestamptz, now())
-    order by t.visible_at
-    limit 1000
-    for update skip locked
-) as p
-where w.run_id = p.run_id and w.attempt_key = p.attempt_key;
+update squidmesh.waiting set due = true
+where ctid = any(array(
+    select p.place
+    from unnest(%(queues)s::text[]) as u (queue)
+    cross join lateral (
+        select t.ctid as place from squidmesh.waiting as t
+        where not t.due and t.queue = u.queue
+            and t.visible_at <= coalesce(%(at)s::timestamptz, now())
+        order by t.visible_at
+        limit 1000
+        for update skip locked
+    ) as p
+));
 
 -- front: How many of the first attempts of several queues lie in each.
 select f.queue, count(*)

@@ -21,8 +21,11 @@ _PARTS = (
     "survey_schema", "survey_runs", "survey_quarantined", "survey_newer", "survey_actions",
     "survey_queues", "survey_facts",
 )  # fmt: skip
-#: Counting millions takes longer than anything that is done while runs wait for it.
-_PATIENTLY = Call("select set_config('statement_timeout', '60s', true)")
+#: Counting millions walks tables, and takes longer than what is done while runs wait for it.
+_PATIENTLY = Call(
+    "select set_config('statement_timeout', '60s', true),"
+    " set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true)"
+)
 
 
 def survey(sql: Statements, now: datetime) -> Script[Survey]:

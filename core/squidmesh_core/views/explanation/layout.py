@@ -1,0 +1,122 @@
+"""
+An explanation as text: aligned, and wrapped at a width.
+
+    RUN …  OrderFulfilment  paused since 14:02:00Z (38 min ago)
+    Waiting for a decision on 'review': High risk. Ship anyway?
+    Why here     …
+    You may      approve 'review'   'charge' becomes visible
+                                    squidmesh approve … --by NAME
+    You may not  replay             it is still active (SM412)
+
+A command is never wrapped, so that it can be copied whole.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import Final
+
+from squidmesh_core.errors import NUMBERS
+from squidmesh_core.views.explanation.records import Action, Explanation, RefusedAction
+from squidmesh_core.views.words import moment
+
+_LABELS: Final = ("Why here", "You may", "You may not")
+#: Where the text of a row begins.
+_INDENT: Final = max(map(len, _LABELS)) + 2
+#: Spans in brackets are not torn apart: `(38 min ago)`.
+_HOLDS_TOGETHER: Final = re.compile(r"\([^()]{1,24}\)")
+_HARD: Final = "\xa0"
+#: Columns below which nothing is aligned any more.
+_NARROWEST: Final = 40
+
+
+def laid_out(explanation: Explanation, width: int) -> str:
+    """All of it; lines end without blanks, the last one with a newline."""
+    width = max(width, _NARROWEST)
+    lines = [
+        *_wrapped(_heading(explanation), width),
+        *_wrapped(explanation.summary, width),
+        *_facts(explanation.why, width),
+        *_possible(explanation.next_actions, width),
+        *_refused(explanation, width),
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _heading(explanation: Explanation) -> str:
+    run, since = explanation.run, explanation.since
+    version = f" {run.version}" if run.version else ""
+    when = f" since {moment(since, explanation.at, explanation.zone)}" if since else ""
+    told = explanation.reason in {"terminal", "compensating"}  # the status says the same
+    reason = "" if told else f", {explanation.reason}"
+    return f"RUN {run.id}  {run.workflow}{version}  {explanation.status}{reason}{when}"
+
+
+def _facts(why: Sequence[str], width: int) -> Iterator[str]:
+    for number, line in enumerate(why):
+        label = _LABELS[0] if number == 0 else ""
+        yield from _row(label, line, width)
+
+
+def _possible(actions: Sequence[Action], width: int) -> Iterator[str]:
+    column = max((len(_named(one.name, one.node)) for one in actions), default=0) + 2
+    for number, one in enumerate(actions):
+        label = _LABELS[1] if number == 0 else ""
+        head = f"{label:<{_INDENT}}{_named(one.name, one.node):<{column}}"
+        warned = one.effect if one.safe else f"(!) {one.effect}"
+        yield from _wrapped(f"{head}{warned}", width, len(head))
+        yield f"{' ' * len(head)}{one.command}"
+
+
+def _refused(explanation: Explanation, width: int) -> Iterator[str]:
+    """Those that are refused for the same reason in one row."""
+    rows: dict[str, list[str]] = {}
+    for one in explanation.refused_actions:
+        if not _is_beside(explanation, one):
+            rows.setdefault(_said(explanation, one), []).append(_named(one.name, one.node))
+    for number, (said, names) in enumerate(rows.items()):
+        label = _LABELS[2] if number == 0 else ""
+        yield from _row(label, f"{', '.join(names)}: {said}", width)
+
+
+def _is_beside(explanation: Explanation, one: RefusedAction) -> bool:
+    """Whether nobody would think of it here, so that its refusal is only data."""
+    over = explanation.reason in {"terminal", "run_quarantined", "newer_entries"}
+    match one.name:
+        case "abandon":
+            return True
+        case "retry_compensation":
+            return not explanation.details.get("recovery")
+        case "approve" | "reject" | "resume" | "cancel_and_undo":
+            return not over and one.code != "compensating"
+        case _:
+            return False
+
+
+def _said(explanation: Explanation, one: RefusedAction) -> str:
+    why = one.message.removeprefix(f"run {explanation.run.id}: ").removesuffix(
+        "; nothing was written"
+    )
+    number = NUMBERS.get(one.code)
+    return f"{why} ({f'SM{number}' if number else one.code})"
+
+
+def _named(name: str, node: str | None) -> str:
+    spoken = name.replace("_", " ")
+    return f"{spoken} {node.rpartition(':')[2]!r}" if node else spoken
+
+
+def _row(label: str, text: str, width: int) -> Iterator[str]:
+    yield from _wrapped(f"{label:<{_INDENT}}{text}", width, _INDENT)
+
+
+def _wrapped(text: str, width: int, keep: int = 0) -> Iterator[str]:
+    """The text in lines of a width; its first characters are columns, and the rest stays in them."""
+    lines = wrap(
+        _HOLDS_TOGETHER.sub(lambda found: found[0].replace(" ", _HARD), text[keep:]),
+        max(width - keep, _NARROWEST // 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for number, line in enumerate(lines):
+        yield f"{text[:keep] if number == 0 else ' ' * keep}{line.replace(_HARD, ' ')}"
