@@ -13,13 +13,19 @@ from diagrams import render
 
 from squidmesh_core.protocol.schemas import schemas
 from squidmesh_core.protocol.signals.schema import signal_schemas
+from squidmesh_core.views.graph.schema import graph_schemas
+from squidmesh_core.views.schemas import view_schemas
 
 SPECS = Path(__file__).parent
 
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
-    folders = {"entries": schemas(), "signals": signal_schemas()}
+    folders = {
+        "entries": schemas(),
+        "signals": signal_schemas(),
+        "views": view_schemas() | graph_schemas(),
+    }
     drawn = {
         SPECS / folder / name: json.dumps(schema, indent=2) + "\n"
         for folder, files in folders.items()

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         UnsafeReplay,
         WaitTimeout,
     )
+    from squidmesh_core.views.explanation import Explanation
     from squidmesh_core.views.inspection import Run
 
 _HOMES: Final = {
@@ -91,6 +92,7 @@ _HOMES: Final = {
         "ConfigError DefinitionError IdempotencyConflict OutcomeUnknown PayloadError Refused "
         "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable UnsafeReplay WaitTimeout"
     ),
+    "squidmesh_core.views.explanation": "Explanation",
     "squidmesh_core.views.inspection": "Run",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -110,6 +112,7 @@ __all__ = [
     "Decision",
     "Defer",
     "DefinitionError",
+    "Explanation",
     "Fail",
     "Health",
     "IdempotencyConflict",

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, explaining, pruning, reading, starting
+from squidmesh import checks, executing, pruning, reading, starting
 from squidmesh.actions import ActionRegistry
 from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
@@ -42,10 +42,12 @@ from squidmesh.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.protocol.rows import RunStatus
-from squidmesh_core.views.explanation import Explanation
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
 from squidmesh_storage.hosts import url_of
+
+if TYPE_CHECKING:
+    from squidmesh_core.views.explanation import Explanation
 
 P = TypeVar("P")
 
@@ -426,7 +428,7 @@ class Mesh(Steering, Queueing):
         """
         return reading.inspect(self.door, run_id_of(run), history=history, at=at, now=now)
 
-    def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
+    def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
         """
         Why a run is where it is, what supports that, and what may be done about it now.
 
@@ -439,7 +441,9 @@ class Mesh(Steering, Queueing):
             ConfigError: `now` is no instant.
             StorageError: The storage failed.
         """
-        return explaining.explain(self.door, run_id_of(run), now=checks.instant("now", now))
+        from squidmesh.explaining import explain  # few ask for it, and it is large
+
+        return explain(self.door, run_id_of(run), now=checks.instant("now", now))
 
     def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]

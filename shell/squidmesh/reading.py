@@ -16,6 +16,7 @@ from squidmesh.outcomes import refusal
 from squidmesh.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.decide.prune import gone
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import Revision, RunId, is_run_id
 from squidmesh_core.protocol.codec import CODEC_VERSION, decode, entry_to_json
@@ -75,20 +76,34 @@ def inspect(
             so far.
         StorageError: Its journal is unreadable.
     """
+    state, spec, instant = as_of(door, run_id, at, now)
+    view = inspection.snapshot(state, spec, instant, history=history)
+    members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
+    return Snapshot(**members, spec=spec)
+
+
+def as_of(
+    door: Door, run_id: RunId, at: int | datetime | None, now: datetime | None
+) -> tuple[RunState, Spec, datetime]:
+    """
+    A run as it is or was, its definition, and the instant that it is judged at.
+
+    Raises:
+        RunNotFound: There is no such run.
+        Refused: Its past is asked for, and it was pruned.
+        ConfigError: An option is wrong, the run had not started by then, or has not come
+            so far.
+        StorageError: Its journal is unreadable.
+    """
     known = door.fresh(run_id)
     instant = checks.instant("now", now)
     if at is None:
-        state = known.state
-        instant = instant or door.journal.now()
-    else:
-        if known.state.pruned is not None:
-            raise refusal(gone(known.state))
-        _check_reached(door, known.state, at, instant)
-        state, then = _state_at(door, run_id, at)
-        instant = instant or then
-    view = inspection.snapshot(state, known.spec, instant, history=history)
-    members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
-    return Snapshot(**members, spec=known.spec)
+        return known.state, known.spec, instant or door.journal.now()
+    if known.state.pruned is not None:
+        raise refusal(gone(known.state))
+    _check_reached(door, known.state, at, instant)
+    state, then = _state_at(door, run_id, at)
+    return state, known.spec, instant or then
 
 
 def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEntry]:

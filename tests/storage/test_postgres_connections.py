@@ -458,7 +458,8 @@ def test_where_hints_do_not_come_work_is_found_by_looking(
     said = [record.getMessage() for record in caplog.records if record.name.startswith("squidmesh")]
     assert 1 == len(said)
     assert "a pooler stands before the database" in said[0]
-    assert "polling" == behind.survey().facts["hints"]
+    facts = behind.survey().facts
+    assert ("polling", "yes") == (facts["hints"], facts["pooler"])
     behind.close()
 
 

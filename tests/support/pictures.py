@@ -10,8 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from squidmesh_core.definition.spec import COMPLETE, ManualTrigger, Spec, Transition
-from squidmesh_core.ids import NodeName
+from squidmesh_core.definition.spec import COMPLETE, Spec, Transition
 from squidmesh_core.protocol.commands import Claim
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.values import (

@@ -8,9 +8,9 @@ again the next time it is.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, explaining, pruning, reading
+from squidmesh import checks, executing, pruning, reading
 from squidmesh.actions import ActionRegistry
 from squidmesh.aio.carry import carry
 from squidmesh.aio.door import AsyncDoor
@@ -42,10 +42,12 @@ from squidmesh.starting import StartOptions
 from squidmesh.verifying import Report, verify
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.rows import RunStatus
-from squidmesh_core.views.explanation import Explanation
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.hosts import url_of
+
+if TYPE_CHECKING:
+    from squidmesh_core.views.explanation import Explanation
 
 P = TypeVar("P")
 
@@ -335,11 +337,12 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
             reading.inspect, threads, run_id, history=history, at=at, now=now
         )
 
-    async def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
+    async def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
         """See `Mesh.explain`."""
+        from squidmesh.explaining import explain  # few ask for it, and it is large
+
         run_id, instant = run_id_of(run), checks.instant("now", now)
-        engine = self.engine
-        return await engine.aside(explaining.explain, engine.door.threads, run_id, now=instant)
+        return await self.engine.aside(explain, self.engine.door.threads, run_id, now=instant)
 
     async def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]

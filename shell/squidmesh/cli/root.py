@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "work": "Work until told to stop.",
     "runs": "List runs, newest first.",
     "show": "Show one run: status, steps, attempts, context.",
+    "explain": "Say why a run is where it is, and what may be done about it.",
     "journal": "List the entries of one run.",
     "approvals": "List who is waited for, and for what.",
     "approve": "Say yes at an approval.",

@@ -238,7 +238,9 @@ class PostgresJournal:
         """See `Journal.survey`; the facts are settings that durability rests on, and sizes."""
         process, now = self._process, self.now()
         survey = self._read(partial(surveying.survey, self._sql, now))
-        return surveying.with_facts(survey, process.ear.how, self._target.names)
+        return surveying.with_facts(
+            survey, process.ear.how, self._target.names, pooled=process.pool.pooled
+        )
 
     # -- beside the journals
 

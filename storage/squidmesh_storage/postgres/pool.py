@@ -35,6 +35,8 @@ class Pool:
         self._target = target
         self._most = most
         self._patience = patience
+        #: Whether a pooler stood before the server, when a connection was opened last.
+        self.pooled = False
         self._free = Semaphore(most)
         #: Guards the two below; held for moments only.
         self._lock = Lock()
@@ -101,7 +103,9 @@ class Pool:
             if not session.stale:
                 return session
             _discard(session)
-        return open_session(self._target)
+        session = open_session(self._target)
+        self.pooled = session.pooled
+        return session
 
     def _give_back(self, session: SyncSession) -> None:
         if not session.lost:

@@ -50,7 +50,12 @@ def survey(sql: Statements, now: datetime) -> Script[Survey]:
     )
 
 
-def with_facts(survey: Survey, hints: str, names: Names) -> Survey:
+def with_facts(survey: Survey, hints: str, names: Names, *, pooled: bool) -> Survey:
     """The same, with what this process knows of its own place there."""
-    facts = {**survey.facts, "tables": f"{names.schema}.{names.prefix}*", "hints": hints}
+    facts = {
+        **survey.facts,
+        "tables": f"{names.schema}.{names.prefix}*",
+        "hints": hints,
+        "pooler": "yes" if pooled else "no",
+    }
     return evolve(survey, facts=facts)

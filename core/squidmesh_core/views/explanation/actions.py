@@ -279,5 +279,5 @@ def _work(case: Case, queue: str, due: Sequence[Standing]) -> Action:
         safe=all(_is_safe(answer) or case.state.undoing for answer in answers),
         effect=_joined(dict.fromkeys(lines)),
         call=f'mesh.worker(queues=["{queue}"]).run()',
-        command=f"squidmesh work --queue {queue}",
+        command=f"squidmesh work --app MODULE --queue {queue}",
     )

@@ -47,6 +47,8 @@ EdgeType = Literal["start", "transition", "dependency", "compensation"]
 #: May still be taken; was taken; was not, and will not be; waits for what will never come.
 EdgeStatus = Literal["pending", "selected", "skipped", "blocked"]
 
+#: What plain data call the ends of an edge; `from` is no name in Python.
+ENDS: Final[Mapping[str, str]] = {"source": "from", "target": "to"}
 #: The id of the node that a run reaches when it completes.
 END: Final = "complete"
 
@@ -104,9 +106,7 @@ class GraphEdge(View):
 
     def to_dict(self) -> dict[str, object]:
         """The edge as JSON-safe data, its ends called `from` and `to`."""
-        data = super().to_dict()
-        ends = {"id": data.pop("id"), "from": data.pop("source"), "to": data.pop("target")}
-        return ends | data
+        return {ENDS.get(name, name): member for name, member in super().to_dict().items()}
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ has a title that a screen reader or a resting pointer finds.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from squidmesh_core.views.graph import words
@@ -124,7 +125,9 @@ class _Picture:
     def _node(self, node: GraphNode, at: Placed) -> str:
         sign, full = SIGNS[node.status]
         radius = at.height / 2 if node.kind in {"trigger", "end", "wait"} else 8
-        box = f'x="{at.x:g}" y="{at.y:g}" width="{at.width:g}" height="{at.height:g}" rx="{radius:g}"'
+        box = (
+            f'x="{at.x:g}" y="{at.y:g}" width="{at.width:g}" height="{at.height:g}" rx="{radius:g}"'
+        )
         lines = [f'<text class="muted" x="{at.x + 32:g}" y="{at.y + 37:g}">{{}}</text>']
         if len(self._said[node.id]) > 1:
             lines.append(f'<text class="muted own" x="{at.x + 32:g}" y="{at.y + 52:g}">{{}}</text>')
@@ -209,7 +212,7 @@ def _path(way: Way, *, blocked: EdgeStatus) -> tuple[str, str]:
         points[-1] = (x, y - turn * (_TIP - 1))
         tip = _tip(x, y, turn, blocked=blocked == "blocked")
     steps = [f"M{points[0][0]:g} {points[0][1]:g}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         middle = (y0 + y1) / 2
         steps.append(
             f"V{y1:g}" if x0 == x1 else f"C{x0:g} {middle:g} {x1:g} {middle:g} {x1:g} {y1:g}"

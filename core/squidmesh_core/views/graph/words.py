@@ -70,7 +70,9 @@ def heading(graph: RunGraph) -> str:
 
 def out_of_reach(graph: RunGraph) -> frozenset[str]:
     """Ids of the nodes that the run neither entered nor will enter."""
-    led_to = {edge.target for edge in graph.edges if edge.status in {"selected", "pending"}}
+    forward = not graph.terminal and graph.status != "compensating"
+    ways = [edge for edge in graph.edges if edge.status in {"selected", "pending"}]
+    led_to = {edge.target for edge in ways if forward or edge.type == "compensation"}
     return frozenset(
         node.id
         for node in graph.nodes
@@ -132,14 +134,17 @@ def label_of(edge: GraphEdge, source: GraphNode) -> str:
         parts.append(said(condition_from_json(edge.condition)))
     parts.append("otherwise" if edge.otherwise else "")
     parts.append(f"for {edge.recovery}" if edge.recovery else "")
-    parts.append(f"×{edge.times}" if edge.times > 1 else "")
+    parts.append(f"{edge.times} times" if edge.times > 1 else "")
     return visible(" · ".join(part for part in parts if part))
 
 
 def values_of(edge: GraphEdge) -> str:
     """What decided an edge: `↳ risk.score = 61`."""
     values = (edge.values or {}).items()
-    return visible(("↳ " if values else "") + ", ".join(f"{path} = {value_text(value)}" for path, value in values))
+    return visible(
+        ("↳ " if values else "")
+        + ", ".join(f"{path} = {value_text(value)}" for path, value in values)
+    )
 
 
 def said(condition: Condition) -> str:

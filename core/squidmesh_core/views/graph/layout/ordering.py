@@ -5,6 +5,7 @@ The order with the fewest crossings of all sweeps is kept.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Ranks
@@ -61,7 +62,7 @@ def _sorted(row: list[int], beside: list[int], neighbours: Sequence[Sequence[int
 
 def _crossings(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) -> int:
     """How many pairs of joins cross (Barth, Jünger and Mutzel, 2002)."""
-    return sum(_between(upper, lower, below) for upper, lower in zip(rows, rows[1:], strict=False))
+    return sum(_between(upper, lower, below) for upper, lower in pairwise(rows))
 
 
 def _between(upper: Sequence[int], lower: Sequence[int], below: Sequence[Sequence[int]]) -> int:

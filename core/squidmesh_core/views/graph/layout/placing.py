@@ -7,6 +7,7 @@ a least-squares problem that merging groups solves exactly and in one pass
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Ranks, Stop
@@ -23,7 +24,9 @@ _TRUNK: Final = 8
 def placed(ranks: Ranks, rows: Sequence[Sequence[int]], spacing: Spacing) -> list[float]:
     """The centre of each stop, from the left; the leftmost edge is at 0."""
     centres = [0.0] * len(ranks.stops)
-    gaps = [[_gap(ranks.stops[a], ranks.stops[b], spacing) for a, b in _pairs(row)] for row in rows]
+    gaps = [
+        [_gap(ranks.stops[a], ranks.stops[b], spacing) for a, b in pairwise(row)] for row in rows
+    ]
     for row, apart in zip(rows, gaps, strict=True):
         _put(row, _settled([0.0] * len(row), [1.0] * len(row), apart), centres)
     joins = [ranks.above, ranks.below]
@@ -82,10 +85,6 @@ def _settled(
 def _put(row: Sequence[int], places: Sequence[float], centres: list[float]) -> None:
     for stop, place in zip(row, places, strict=True):
         centres[stop] = place
-
-
-def _pairs(row: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(row, row[1:], strict=False))
 
 
 def _gap(left: Stop, right: Stop, spacing: Spacing) -> float:

@@ -6,6 +6,7 @@ row, the next row is for labels alone, so that no label covers anything.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from attrs import Factory, define, frozen
 
@@ -115,8 +116,7 @@ def _lay(ranks: Ranks, line: Line, bare: Chain) -> Chain:
         if row not in bare.trunk:
             bare.trunk[row] = ranks.add(Stop(row, 0, 0, bend=True))
     chain = Chain(bare.source, bare.target, label, bare.trunk, bare.up)
-    stops = list(chain.stops(ranks.stops))
-    for one, other in zip(stops, stops[1:], strict=False):
+    for one, other in pairwise(chain.stops(ranks.stops)):
         ranks.join(*((other, one) if bare.up else (one, other)))
     return chain
 

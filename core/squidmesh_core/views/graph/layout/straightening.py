@@ -15,21 +15,19 @@ _TURNS: Final = 4
 
 
 def straightened(
-    ranks: Ranks, rows: Sequence[Sequence[int]], centres: Sequence[float], gaps: Sequence[list[float]]
+    ranks: Ranks,
+    rows: Sequence[Sequence[int]],
+    centres: Sequence[float],
+    gaps: Sequence[Sequence[float]],
 ) -> list[float]:
     """The centres, chain by chain in one column where nothing is in the way; order is kept."""
-    straight = list(centres)
-    place = {stop: i for row in rows for i, stop in enumerate(row)}
+    columns = _Columns(ranks, rows, centres, gaps)
     chains = sorted(_chains(ranks), key=len, reverse=True)
     for turn in range(_TURNS):
         for chain in chains:
-            for run, low, high in _runs(ranks, rows, gaps, place, chain, straight):
-                drawn = _joined(ranks, run) if turn else run
-                middle = sum(straight[stop] for stop in drawn) / len(drawn)
-                column = min(max(middle, low), high)
-                for stop in run:
-                    straight[stop] = column
-    return straight
+            for run, low, high in columns.runs(chain):
+                columns.move(run, low, high, towards=_joined(ranks, run) if turn else run)
+    return columns.centres
 
 
 def _joined(ranks: Ranks, run: Sequence[int]) -> Sequence[int]:
@@ -63,24 +61,45 @@ def _first(ranks: Ranks, stop: int, joined: Sequence[int]) -> int | None:
     return joined[0] if joined else None
 
 
-def _runs(
-    ranks: Ranks,
-    rows: Sequence[Sequence[int]],
-    gaps: Sequence[list[float]],
-    place: dict[int, int],
-    chain: Sequence[int],
-    centres: Sequence[float],
-) -> Iterator[tuple[list[int], float, float]]:
-    """Parts of a chain that fit in one column, and where that column may be."""
-    run: list[int] = []
-    low, high = float("-inf"), float("inf")
-    for stop in chain:
-        row, gap, at = rows[ranks.stops[stop].row], gaps[ranks.stops[stop].row], place[stop]
+class _Columns:
+    """Stops in their rows, each with the room that its neighbours leave it."""
+
+    def __init__(
+        self,
+        ranks: Ranks,
+        rows: Sequence[Sequence[int]],
+        centres: Sequence[float],
+        gaps: Sequence[Sequence[float]],
+    ) -> None:
+        self.centres = list(centres)
+        self._stops = ranks.stops
+        self._rows = rows
+        self._gaps = gaps
+        self._place = {stop: i for row in rows for i, stop in enumerate(row)}
+
+    def runs(self, chain: Sequence[int]) -> Iterator[tuple[list[int], float, float]]:
+        """Parts of a chain that fit in one column, and where that column may be."""
+        run: list[int] = []
+        low, high = float("-inf"), float("inf")
+        for stop in chain:
+            left, right = self._room(stop)
+            if max(low, left) > min(high, right):
+                yield run, low, high
+                run, low, high = [], float("-inf"), float("inf")
+            run.append(stop)
+            low, high = max(low, left), min(high, right)
+        yield run, low, high
+
+    def move(self, run: Sequence[int], low: float, high: float, towards: Sequence[int]) -> None:
+        """Put a run into one column, as near as can be to the middle of some stops."""
+        middle = sum(self.centres[stop] for stop in towards) / len(towards)
+        column = min(max(middle, low), high)
+        for stop in run:
+            self.centres[stop] = column
+
+    def _room(self, stop: int) -> tuple[float, float]:
+        index, at = self._stops[stop].row, self._place[stop]
+        row, gap, centres = self._rows[index], self._gaps[index], self.centres
         left = centres[row[at - 1]] + gap[at - 1] if at else float("-inf")
         right = centres[row[at + 1]] - gap[at] if at + 1 < len(row) else float("inf")
-        if max(low, left) > min(high, right):
-            yield run, low, high
-            run, low, high = [], float("-inf"), float("inf")
-        run.append(stop)
-        low, high = max(low, left), min(high, right)
-    yield run, low, high
+        return left, right
