@@ -1,6 +1,6 @@
 """What a step, a claim and an idle poll cost, in numbers that no machine changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -21,7 +21,8 @@ from squidmesh_storage.conformance.kit import (
     then,
 )
 from squidmesh_storage.postgres import PostgresJournal, driving
-from squidmesh_storage.postgres.scripts import Round
+from squidmesh_storage.postgres.pool import SyncSession
+from squidmesh_storage.postgres.scripts import Round, Rows
 from support.postgres import execute
 
 HOUR = timedelta(hours=1)
@@ -38,14 +39,13 @@ def journal(postgres_dsn: str) -> Iterator[PostgresJournal]:
 def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Round]:
     """What goes to the server: one entry for each trip."""
     sent: list[Round] = []
-    as_sent = driving._as_sent
+    send = driving._send
 
-    def noted(*asked: object) -> object:
-        answer = as_sent(*asked)  # type: ignore[arg-type] # whatever it is called with
-        sent.append(answer[0])
-        return answer
+    def noted(session: SyncSession, calls: Round) -> Sequence[Rows]:
+        sent.append(calls)
+        return send(session, calls)
 
-    monkeypatch.setattr(driving, "_as_sent", noted)
+    monkeypatch.setattr(driving, "_send", noted)
     return sent
 
 

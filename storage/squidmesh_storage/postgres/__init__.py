@@ -8,9 +8,9 @@ The PostgreSQL adapter: journals in a database that many hosts share.
     lanes.py        the same of queues with limits
     loading.py      reading journals            listing.py    pages of runs
     upkeep.py       changes beside appends      surveying.py  how all stands
-    joined.py       sharing a transaction with a host
-    listening.py    hints from other processes  clock.py      the database's time
+    listening.py    hints from other processes  telling.py    hints to them
     aio.py          the verbs for event loops   joined.py     in one transaction with the host
+    clock.py        the database's time
     pool.py         connections of a process    connecting.py one of them
     schema.py       tables and migrations       statements.py the SQL, and whose tables
     rows.py         records as rows             adapting.py   values as they travel

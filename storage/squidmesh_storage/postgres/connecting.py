@@ -9,13 +9,13 @@ import psycopg
 from attrs import define, field, frozen
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow
 
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.postgres.adapting import ADAPTERS
 from squidmesh_storage.postgres.errors import unfit
-from squidmesh_storage.postgres.scripts import Call, Script, ask
+from squidmesh_storage.postgres.scripts import BEGIN, Call, Script, ask
 from squidmesh_storage.postgres.statements import DEFAULT_SCHEMA, Names
 
 #: The oldest server that will do.
@@ -51,6 +51,8 @@ _SETTINGS: Final = (
 _FOR_SESSION: Final = Call("select " + _SETTINGS.format(local="false"))
 #: For a connection that is another one's in the next transaction.
 FOR_TRANSACTION: Final = Call("select " + _SETTINGS.format(local="true"))
+#: A transaction of ours there, in one trip.
+OPENED: Final = Call(f"{BEGIN.text}; {FOR_TRANSACTION.text}")
 _HELLO: Final = Call(
     "select pg_backend_pid(), pg_is_in_recovery(), "
     "current_setting('server_version_num')::integer / 10000, current_setting('server_encoding')"
@@ -118,8 +120,9 @@ class Session(Generic[AnyConnection]):
 
     @property
     def lost(self) -> bool:
-        """Whether the connection is gone for all that is known."""
-        return self.connection.closed
+        """Whether the connection is gone, or stuck in a pipeline, which comes to the same."""
+        stuck = self.connection.pgconn.pipeline_status != PipelineStatus.OFF
+        return self.connection.closed or stuck
 
     @property
     def stale(self) -> bool:

@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError
-from squidmesh_storage.postgres.connecting import FOR_TRANSACTION, AnyConnection, Session
+from squidmesh_storage.postgres.connecting import OPENED, AnyConnection, Session
 from squidmesh_storage.postgres.errors import CONTENDED, LOST, translated
 from squidmesh_storage.postgres.scripts import (
     BEGIN,
@@ -101,36 +101,49 @@ def jittered(pause: float) -> float:
 
 
 def _send(session: Session[Connection[TupleRow]], calls: Round) -> Sequence[Rows]:
-    round_, own = _as_sent(session, calls)
     connection = session.connection
-    if len(round_) == 1:
-        return [_rows_of(_execute(connection, round_[0]))]
+    if session.pooled:
+        cursors = [_execute(connection, call) for call in _one_by_one(session, calls)]
+        return [_rows_of(cursor) for cursor in _answers(cursors, calls)]
+    if len(calls) == 1:
+        return [_rows_of(_execute(connection, calls[0]))]
     with connection.pipeline():
-        cursors = [_execute(connection, call) for call in round_]
-    return [_rows_of(cursor) for cursor in map(cursors.__getitem__, own)]
+        cursors = [_execute(connection, call) for call in calls]
+    return [_rows_of(cursor) for cursor in cursors]
 
 
 async def _send_async(session: Session[AsyncConnection[TupleRow]], calls: Round) -> Sequence[Rows]:
-    round_, own = _as_sent(session, calls)
     connection = session.connection
-    if len(round_) == 1:
-        return [await _rows_of_async(await _execute_async(connection, round_[0]))]
+    if session.pooled:
+        cursors = [await _execute_async(connection, call) for call in _one_by_one(session, calls)]
+        return [await _rows_of_async(cursor) for cursor in _answers(cursors, calls)]
+    if len(calls) == 1:
+        return [await _rows_of_async(await _execute_async(connection, calls[0]))]
     async with connection.pipeline():
-        cursors = [await _execute_async(connection, call) for call in round_]
-    return [await _rows_of_async(cursor) for cursor in map(cursors.__getitem__, own)]
+        cursors = [await _execute_async(connection, call) for call in calls]
+    return [await _rows_of_async(cursor) for cursor in cursors]
 
 
-def _as_sent(session: Session[AnyConnection], calls: Round) -> tuple[Sequence[Call], Sequence[int]]:
-    """What goes to the server, and which of it are the calls."""
-    if not session.pooled or session.in_transaction:
-        return calls, range(len(calls))
-    # Settings go with each transaction: the next one may have another connection.
-    if calls[0] is BEGIN:
-        return (BEGIN, FOR_TRANSACTION, *calls[1:]), (0, *range(2, len(calls) + 1))
-    return (BEGIN, FOR_TRANSACTION, *calls, COMMIT), range(2, len(calls) + 2)
+def _one_by_one(session: Session[AnyConnection], calls: Round) -> Sequence[Call]:
+    """
+    What goes to the server through a pooler: no pipeline, and settings in each transaction.
+
+    Poolers hand answers on in pieces; the driver then takes a pause between two of
+    them for the end, and leaves the connection in the middle of a pipeline.
+    """
+    if session.in_transaction:
+        return calls
+    return (OPENED, *calls[1:]) if calls[0] is BEGIN else (OPENED, *calls, COMMIT)
+
+
+def _answers(cursors: Sequence[T], calls: Round) -> Sequence[T]:
+    """Those of the calls alone, of what was sent for them."""
+    return cursors if len(cursors) == len(calls) else cursors[1:-1]
 
 
 def _execute(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
+    if call.values is None:
+        return connection.execute(call.text.encode(), prepare=False)
     return connection.execute(
         call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
     )
@@ -139,6 +152,8 @@ def _execute(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
 async def _execute_async(
     connection: AsyncConnection[TupleRow], call: Call
 ) -> AsyncCursor[TupleRow]:
+    if call.values is None:
+        return await connection.execute(call.text.encode(), prepare=False)
     return await connection.execute(
         call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
     )
@@ -166,9 +181,9 @@ def _told(
 def _clean_up(session: Session[Connection[TupleRow]]) -> None:
     """Leave no transaction open; a connection that cannot be cleaned is thrown away."""
     connection = session.connection
-    if connection.closed or not session.in_transaction:
+    if connection.closed or not (session.in_transaction or session.lost):
         return
-    if connection.info.transaction_status in _OPEN:
+    if connection.info.transaction_status in _OPEN and not session.lost:
         try:
             connection.execute(ROLLBACK.text.encode())
         except psycopg.Error:
@@ -179,9 +194,9 @@ def _clean_up(session: Session[Connection[TupleRow]]) -> None:
 
 async def _clean_up_async(session: Session[AsyncConnection[TupleRow]]) -> None:
     connection = session.connection
-    if connection.closed or not session.in_transaction:
+    if connection.closed or not (session.in_transaction or session.lost):
         return
-    if connection.info.transaction_status in _OPEN:
+    if connection.info.transaction_status in _OPEN and not session.lost:
         try:
             await connection.execute(ROLLBACK.text.encode())
         except psycopg.Error:

@@ -28,6 +28,7 @@ from squidmesh_storage.postgres.pool import Pool, SyncSession, open_session
 from squidmesh_storage.postgres.rows import texts
 from squidmesh_storage.postgres.scripts import ask
 from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.postgres.telling import Teller
 from squidmesh_storage.wakeups import LONGEST, Bell, Listener
 
 LOG: Final = logging.getLogger("squidmesh.storage")
@@ -39,8 +40,6 @@ _TRY_EVERY: Final = 60.0
 _TRY_FOR: Final = 5.0
 #: Seconds for which a process says that it waits; it says so again in time.
 _SAID_FOR: Final = 120.0
-#: Seconds that have to lie between two NOTIFYs of one process for the same queues.
-_APART: Final = 0.01
 #: Seconds that opening a subscription waits for the first try.
 _AT_FIRST: Final = 2.0
 #: Marks a hint that a process sends to itself.
@@ -83,7 +82,7 @@ class Ear:
         self._waiting: Counter[str] = Counter()
         #: Queue → until when others know that this process waits for it.
         self._said: dict[str, float] = {}
-        self._told: tuple[frozenset[str], float] = (frozenset(), 0.0)
+        self._teller = Teller(self._tell_others)
         self._thread: _Thread | None = None
         self._closed = False
 
@@ -116,12 +115,8 @@ class Ear:
     def tell(self, queues: Collection[str], *, others: bool) -> None:
         """Wake who waits for work of these queues: here, and in other processes."""
         self.bell.ring(queues)
-        if not others or self._told_just_now(frozenset(queues)):
-            return
-        named = sorted(queues)
-        with suppress(StorageError):  # whoever waits will look by itself
-            for start in range(0, len(named), _QUEUES_OF_A_HINT):
-                self.notify(" ".join(named[start : start + _QUEUES_OF_A_HINT]))
+        if others:
+            self._teller.tell(queues)
 
     def take(self, hint: str) -> None:
         """Pass on a hint from another process."""
@@ -192,20 +187,19 @@ class Ear:
                 self._waiting.subtract(queues)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread; what was to be told is told before."""
+        self._teller.close()
         with self._lock:
             self._closed = True
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.close()
 
-    def _told_just_now(self, queues: frozenset[str]) -> bool:
-        now = monotonic()
-        before, then = self._told
-        if queues <= before and now - then < _APART:
-            return True
-        self._told = (queues, now)
-        return False
+    def _tell_others(self, queues: Collection[str]) -> None:
+        named = sorted(queues)
+        with suppress(StorageError):  # whoever waits will look by itself
+            for start in range(0, len(named), _QUEUES_OF_A_HINT):
+                self.notify(" ".join(named[start : start + _QUEUES_OF_A_HINT]))
 
 
 class Hints:
