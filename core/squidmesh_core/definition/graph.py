@@ -65,10 +65,10 @@ def dependency_cycle(spec: Spec) -> tuple[NodeName, ...]:
 
 def unbounded_cycle(spec: Spec) -> tuple[NodeName, ...]:
     """The nodes of a loop of routes that no `max_visits` ends; empty if there is none."""
-    endless = {node.name for node in spec.steps if getattr(node, "max_visits", None) is None}
+    endless = [node.name for node in spec.steps if getattr(node, "max_visits", None) is None]
     before: dict[NodeName, list[NodeName]] = {name: [] for name in endless}
     for transition in spec.transitions:
-        if transition.source in endless and transition.target in endless:
+        if transition.source in before and transition.target in before:
             before[transition.target].append(transition.source)
     return _cycle(before)
 
