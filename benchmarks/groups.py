@@ -103,6 +103,12 @@ def waiting(options: Options, folder: Path) -> Iterator[Row]:
             yield row("waiting", *figures, at=kind, runs=runs)
 
 
+def looking(options: Options, folder: Path) -> Iterator[Row]:  # noqa: ARG001  # of one length
+    """`inspect` and `explain` of one long run, in memory and on SQLite."""
+    for place in ("memory", "sqlite"):
+        yield row("looking", _probe(folder, "looking", place), place=place)
+
+
 def _single(name: str) -> Group:
     """A group of one probe, whose figures are one row."""
 
@@ -115,7 +121,11 @@ def _single(name: str) -> Group:
 #: On SQLite, or without any storage.
 EMBEDDED: Final[dict[str, Group]] = {
     "steps": steps,
-    **{name: _single(name) for name in ("costs", "start_up", "rebuild", "queue", "checker")},
+    **{
+        name: _single(name)
+        for name in ("costs", "start_up", "rebuild", "queue", "checker", "drawing")
+    },
+    "looking": looking,
     "gates": gates,
     "rollback": rollback,
     "waiting": waiting,

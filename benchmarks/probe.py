@@ -38,6 +38,14 @@ def _figures(folder: Path, words: list[str]) -> dict[str, float]:
             from benchmarks.checker import checker
 
             return checker(int(runs))
+        case ["drawing", *_]:
+            from benchmarks.drawing import drawing
+
+            return drawing()
+        case ["looking", place]:
+            from benchmarks.looking import looking
+
+            return looking(folder, place)
         case ["answers", how, answer, runs]:
             from benchmarks.answers import PROBES as HOWS
 

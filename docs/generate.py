@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from squidmesh.cli.meanings import MEANINGS
 from squidmesh.cli.root import COMMANDS, root
 from squidmesh_core import errors
 
@@ -38,11 +39,12 @@ FAMILIES: Final[tuple[tuple[int, type[errors.SquidmeshError]], ...]] = (
 INTRODUCTION: Final = """\
 # Errors
 
-<!-- Written by docs/generate.py from squidmesh_core.errors; do not edit. -->
+<!-- Written by docs/generate.py from squidmesh_core.errors and squidmesh.cli.meanings; do not edit. -->
 
 Every exception is a `SquidmeshError` with `code`, a stable word to branch on, `details`, a JSON-safe mapping, and `sm`, the number below.
 The text says what was expected, what was found, and what became of the data; it may change between releases.
 Values of options and secrets are never part of it.
+`squidmesh help CODE` says the same as these tables.
 """
 
 
@@ -64,8 +66,9 @@ def errors_page() -> str:
 
 
 def section(kind: type[errors.SquidmeshError], rows: list[tuple[int, str]]) -> str:
-    table = "".join(f"| SM{number} | `{code}` |\n" for number, code in rows)
-    return f"## {kind.__name__}\n\n{kind.__doc__}\n\n| number | code |\n|---|---|\n{table}"
+    table = "".join(f"| SM{number} | `{code}` | {MEANINGS[code]} |\n" for number, code in rows)
+    heading = "| number | code | what it means, and what to do |\n|---|---|---|\n"
+    return f"## {kind.__name__}\n\n{kind.__doc__}\n\n{heading}{table}"
 
 
 def commands_page(present: str) -> str:

@@ -16,12 +16,13 @@ import psycopg
 from benchmarks.depth import SAMPLES, SHALLOW
 from benchmarks.five_steps import FiveSteps, Job, add_one
 from benchmarks.postgres.copying import copy
+from benchmarks.postgres.queueing import by_clients
 from benchmarks.samples import spread
 from squidmesh import Mesh, Workflow, manual, step, wait
 from squidmesh.reading import RunFilters
 
 #: Runs that are claimed while somebody holds an old snapshot.
-UNDER_SNAPSHOT: Final = 3_000
+UNDER_SNAPSHOT: Final = 2_000
 #: Really started, in front of all copies: claimed once for each lot, and under a snapshot.
 STARTED: Final = SHALLOW + 5 * SAMPLES + UNDER_SNAPSHOT
 #: Runs of a page, of the pages that are only leafed through, and pages that are measured.
@@ -63,9 +64,13 @@ def depth(url: str, deep: int) -> dict[str, float]:
 
 
 def _start(mesh: Mesh, numbers: range, now: datetime) -> None:
-    began = now - timedelta(days=1)
-    for number in numbers:
-        mesh.start(FiveSteps.go, Job(number), now=began + timedelta(milliseconds=number))
+    """Start runs that come before all copies, one millisecond after another."""
+
+    def start(place: int) -> None:
+        instant = now - timedelta(days=1) + timedelta(milliseconds=numbers[place])
+        mesh.start(FiveSteps.go, Job(numbers[place]), now=instant)
+
+    by_clients(start, len(numbers))
 
 
 def _templates(mesh: Mesh, now: datetime) -> tuple[str, str, str]:

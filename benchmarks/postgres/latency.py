@@ -32,7 +32,7 @@ def _dbos(url: str, runs: int) -> dict[str, float]:
 
     from benchmarks.postgres import queueing_dbos as dbos
 
-    dbos.enqueue(url, 0)  # the tables
+    dbos.prepare(url)
     client = DBOSClient(system_database_url=url)
     options: EnqueueOptions = {"queue_name": dbos.QUEUE, "workflow_name": dbos.WORKFLOW}
 

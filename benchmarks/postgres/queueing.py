@@ -31,6 +31,8 @@ LONGEST: Final = 600.0
 class Engine:
     """How an engine is given work, how its workers are opened, and where they tell of it."""
 
+    #: Makes the tables at a URL.
+    prepare: Callable[[str], None]
     #: Enqueues so many runs at a URL.
     enqueue: Callable[[str, int], None]
     #: So many worker processes at a URL, while the block lasts.
@@ -44,6 +46,7 @@ class Engine:
 def queue(url: str, engine: str, processes: int, runs: int) -> dict[str, float]:
     """Runs per second, enqueued and then drained."""
     tested = _engine(engine)
+    tested.prepare(url)
     began = time.perf_counter()
     tested.enqueue(url, runs)
     enqueued = runs / (time.perf_counter() - began)
@@ -82,6 +85,7 @@ def _engine(name: str) -> Engine:
     match name:
         case "squidmesh":
             return Engine(
+                prepare=lambda url: Mesh.open(url).close(),
                 enqueue=_enqueue,
                 working=_work,
                 ended="select count(*) from squidmesh.runs where status = 'completed'",
@@ -91,6 +95,7 @@ def _engine(name: str) -> Engine:
             from benchmarks.postgres import queueing_dbos
 
             return Engine(
+                prepare=queueing_dbos.prepare,
                 enqueue=queueing_dbos.enqueue,
                 working=lambda url, processes: peers(queueing_dbos.__name__, url, processes),
                 ended="select count(*) from dbos.workflow_status where status = 'SUCCESS'",
@@ -100,6 +105,7 @@ def _engine(name: str) -> Engine:
             from benchmarks.postgres import queueing_procrastinate
 
             return Engine(
+                prepare=queueing_procrastinate.prepare,
                 enqueue=queueing_procrastinate.enqueue,
                 working=lambda url, count: peers(queueing_procrastinate.__name__, url, count),
                 ended="select count(*) from procrastinate_jobs where status = 'succeeded'",

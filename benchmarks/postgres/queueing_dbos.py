@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Final
 
-from dbos import DBOS, DBOSClient, EnqueueOptions, Queue
+from dbos import DBOS, DBOSClient, EnqueueOptions
 
 from benchmarks.postgres.queueing import SLOTS, by_clients
 
@@ -21,11 +21,15 @@ WORKFLOW: Final = "one_step"
 OFTEN: Final = 0.05
 
 
-def enqueue(url: str, runs: int) -> None:
-    """Enqueue so many workflows of one step; the tables come first."""
+def prepare(url: str) -> None:
+    """Make the tables."""
     _dbos(url)
     DBOS.launch()
     DBOS.destroy()
+
+
+def enqueue(url: str, runs: int) -> None:
+    """Enqueue so many workflows of one step."""
     client = DBOSClient(system_database_url=url)
     options: EnqueueOptions = {"queue_name": QUEUE, "workflow_name": WORKFLOW}
     try:
@@ -36,10 +40,6 @@ def enqueue(url: str, runs: int) -> None:
 
 def work(url: str, processes: int) -> None:
     """Work until this process is told to stop."""
-    if processes == 1:
-        Queue(QUEUE)
-    else:
-        Queue(QUEUE, worker_concurrency=SLOTS, polling_interval_sec=OFTEN)
     _dbos(url)
     durable = DBOS.step()(_add_one)
 
@@ -48,6 +48,10 @@ def work(url: str, processes: int) -> None:
 
     DBOS.workflow(name=WORKFLOW)(one_step)
     DBOS.launch()
+    if processes == 1:
+        DBOS.register_queue(QUEUE)
+    else:
+        DBOS.register_queue(QUEUE, worker_concurrency=SLOTS, polling_interval_sec=OFTEN)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     stopped.wait()

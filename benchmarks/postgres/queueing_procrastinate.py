@@ -11,11 +11,15 @@ from benchmarks.postgres.queueing import CLIENTS, SLOTS, by_clients
 TASK: Final = "add_one"
 
 
-def enqueue(url: str, runs: int) -> None:
-    """Defer so many jobs; the tables come first."""
-    app = App(connector=SyncPsycopgConnector(conninfo=url, max_size=CLIENTS))
-    with app.open():
+def prepare(url: str) -> None:
+    """Make the tables."""
+    with _app(url).open() as app:
         app.schema_manager.apply_schema()
+
+
+def enqueue(url: str, runs: int) -> None:
+    """Defer so many jobs, one by one."""
+    with _app(url).open() as app:
         deferrer = app.configure_task(TASK)
         by_clients(lambda place: deferrer.defer(number=place), runs)
 
@@ -30,6 +34,10 @@ async def work(url: str) -> None:
     app.task(add_one, name=TASK)
     async with app.open_async():
         await app.run_worker_async(concurrency=SLOTS)
+
+
+def _app(url: str) -> App:
+    return App(connector=SyncPsycopgConnector(conninfo=url, max_size=CLIENTS))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 
 @contextmanager
@@ -18,10 +18,9 @@ def squidmesh_work(url: str, *options: object) -> Iterator["subprocess.Popen[byt
 @contextmanager
 def peers(module: str, url: str, count: int) -> Iterator[None]:
     """So many processes of a module's own worker, until the block ends."""
-    if count == 0:
-        yield
-        return
-    with _running((module, url, str(count))), peers(module, url, count - 1):
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(_running((module, url, str(count))))
         yield
 
 

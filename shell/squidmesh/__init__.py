@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from squidmesh.registry import WorkerInfo
     from squidmesh.results import Defer, Fail, Retry
     from squidmesh.snapshot import Snapshot
+    from squidmesh.stream import Watched
     from squidmesh.verifying import Report, Verified
     from squidmesh.worker import Worker
     from squidmesh_core.decide.replay import ReplayPlan
@@ -54,7 +55,9 @@ if TYPE_CHECKING:
         UnsafeReplay,
         WaitTimeout,
     )
+    from squidmesh_core.views.diff import RunDiff
     from squidmesh_core.views.explanation import Explanation
+    from squidmesh_core.views.graph import RunGraph
     from squidmesh_core.views.inspection import Run
 
 _HOMES: Final = {
@@ -83,6 +86,7 @@ _HOMES: Final = {
     "squidmesh.registry": "WorkerInfo",
     "squidmesh.results": "Defer Fail Retry",
     "squidmesh.snapshot": "Snapshot",
+    "squidmesh.stream": "Watched",
     "squidmesh.verifying": "Report Verified",
     "squidmesh.worker": "Worker",
     "squidmesh_core.decide.replay": "ReplayPlan",
@@ -92,7 +96,9 @@ _HOMES: Final = {
         "ConfigError DefinitionError IdempotencyConflict OutcomeUnknown PayloadError Refused "
         "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable UnsafeReplay WaitTimeout"
     ),
+    "squidmesh_core.views.diff": "RunDiff",
     "squidmesh_core.views.explanation": "Explanation",
+    "squidmesh_core.views.graph": "RunGraph",
     "squidmesh_core.views.inspection": "Run",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -134,6 +140,8 @@ __all__ = [
     "Retry",
     "RevisionConflict",
     "Run",
+    "RunDiff",
+    "RunGraph",
     "RunNotFound",
     "Sensitive",
     "Snapshot",
@@ -149,6 +157,7 @@ __all__ = [
     "UnsafeReplay",
     "Verified",
     "WaitTimeout",
+    "Watched",
     "Work",
     "Worker",
     "WorkerInfo",

@@ -33,14 +33,17 @@ def approvals(door: Door, cursor: str | None, limit: int, now: datetime | None) 
         StorageError: The storage failed.
     """
     limit = page_limit(limit)
-    begin = None if cursor is None else read_cursor(cursor)
-    page = door.journal.runs(RunFilter(status="paused"), begin, limit)
+    where = RunFilter(status="paused")
+    begin = None if cursor is None else read_cursor(where, cursor)
+    page = door.journal.runs(where, begin, limit)
     instant = now or door.journal.now()
     items: list[OpenGate] = []
     for listed in page.items:
         with suppress(RunNotFound):
             items += _gates(door, listed.row.run_id, instant)
-    return Page(items=tuple(items), next=None if page.next is None else cursor_of(*page.next))
+    return Page(
+        items=tuple(items), next=None if page.next is None else cursor_of(where, *page.next)
+    )
 
 
 def _gates(door: Door, run_id: RunId, now: datetime) -> list[OpenGate]:

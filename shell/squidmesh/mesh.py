@@ -11,16 +11,18 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, pruning, reading, starting
+from squidmesh import checks, comparing, executing, pruning, reading, starting, stream
 from squidmesh.actions import ActionRegistry
 from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.carry import Crew, carry
 from squidmesh.catalogue import Catalogue, Registrable, runnable
 from squidmesh.claim import Claim
+from squidmesh.comparing import Version
 from squidmesh.door import Door
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
+from squidmesh.filing import Filing
 from squidmesh.health import Health, health
 from squidmesh.inbox import OpenGate, approvals
 from squidmesh.opening import migrate as migrate_schema
@@ -28,6 +30,7 @@ from squidmesh.opening import open_journal
 from squidmesh.outcomes import answered
 from squidmesh.paging import Page
 from squidmesh.perform import Outcome, deferred, failed, succeeded
+from squidmesh.policy import Policy, Redacting, policy_of
 from squidmesh.ports import Ports
 from squidmesh.pruned import Pruned
 from squidmesh.queueing import Queueing
@@ -36,23 +39,26 @@ from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
 from squidmesh.steering import Steering
+from squidmesh.stream import Watched
 from squidmesh.verifying import Report, verify
 from squidmesh.waiting import wait_for
 from squidmesh.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
 from squidmesh_storage.hosts import url_of
 
 if TYPE_CHECKING:
     from squidmesh_core.views.explanation import Explanation
+    from squidmesh_core.views.graph import RunGraph
 
 P = TypeVar("P")
 
 
-class Mesh(Steering, Queueing):
+class Mesh(Steering, Queueing, Redacting, Filing):
     """
     The runtime, embedded in a host.
 
@@ -62,6 +68,8 @@ class Mesh(Steering, Queueing):
         workflows: Workflow classes, specs, and modules whose workflows are taken.
         actions: Further actions, by key.
         ports: Clock, chance and waiting, for tests.
+        policy: Who sees views that went through `redact` in which scope: a scope for
+            everybody, a function of (actor, view), or a `VisibilityPolicy`; null: external.
 
     Raises:
         DefinitionError: A workflow is wrong; nothing was registered.
@@ -75,7 +83,9 @@ class Mesh(Steering, Queueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         ports: Ports | None = None,
+        policy: Policy | None = None,
     ) -> None:
+        self._decide = policy_of(policy)
         #: What this mesh runs on; its workers work with it.
         self.engine = Engine(journal, ports or Ports())
         self._catalogue = Catalogue(workflows, self.engine.actions)
@@ -90,6 +100,7 @@ class Mesh(Steering, Queueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         migrate: bool = False,
+        policy: Policy | None = None,
     ) -> Self:
         """
         A mesh on the journal behind a URL; `SQUIDMESH_URL` where none is given.
@@ -99,6 +110,7 @@ class Mesh(Steering, Queueing):
             workflows: See `Mesh`.
             actions: See `Mesh`.
             migrate: Bring an older schema up to date first.
+            policy: See `Mesh`.
 
         Raises:
             ConfigError: The URL or another option is wrong.
@@ -110,7 +122,7 @@ class Mesh(Steering, Queueing):
             migrate_schema(url)
         journal = open_journal(url)
         try:
-            return cls(journal, workflows=workflows, actions=actions)
+            return cls(journal, workflows=workflows, actions=actions, policy=policy)
         except BaseException:
             journal.close()
             raise
@@ -123,6 +135,7 @@ class Mesh(Steering, Queueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         migrate: bool = False,
+        policy: Policy | None = None,
     ) -> Self:
         """
         A mesh in the database of your SQLAlchemy engine, with connections of its own.
@@ -132,12 +145,15 @@ class Mesh(Steering, Queueing):
             workflows: See `Mesh`.
             actions: See `Mesh`.
             migrate: See `open`.
+            policy: See `Mesh`.
 
         Raises:
             StorageError: `unsupported_transaction_storage`: no journal can be there; or
                 as for `open`.
         """
-        return cls.open(url_of(engine), workflows=workflows, actions=actions, migrate=migrate)
+        return cls.open(
+            url_of(engine), workflows=workflows, actions=actions, migrate=migrate, policy=policy
+        )
 
     def close(self) -> None:
         """Drain this mesh's workers, then let go of its threads, connections and files."""
@@ -445,6 +461,33 @@ class Mesh(Steering, Queueing):
 
         return explain(self.door, run_id_of(run), now=checks.instant("now", now))
 
+    def graph(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> "RunGraph":
+        """
+        The graph of a run: its nodes, and the routes that it took; in a notebook, a picture.
+
+        Args:
+            run: The run.
+            history: Also inputs, outputs and errors of every attempt.
+            at: As it was at a revision, or at an instant.
+            now: The instant that deadlines are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            Refused: It was pruned.
+            ConfigError: An option is wrong.
+            StorageError: Its journal is unreadable.
+        """
+        from squidmesh.graphing import graph  # few ask for it, and it is large
+
+        return graph(self.door, run_id_of(run), history=history, at=at, now=now)
+
     def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
     ) -> Page[Run]:
@@ -475,6 +518,36 @@ class Mesh(Steering, Queueing):
             RunNotFound: There is no such run.
         """
         return reading.journal(self.door, run_id_of(run), after=after)
+
+    def watch(self, run: RunRef, *, after: int = 0) -> Iterator[Watched]:
+        """
+        The entries of a run after a revision, as they are committed, until it is over.
+
+        Each can give the `snapshot()` right after it.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: `after` is no revision.
+            StorageError: Its journal is unreadable; while iterating, too.
+        """
+        return stream.watch(self.door, run_id_of(run), after=after)
+
+    def diff(self, a: Version, b: Version) -> RunDiff:
+        """
+        What differs between two runs, or between one run at two revisions.
+
+        Args:
+            a: A run, or a pair of a run and a revision.
+            b: The same; what is told leads from `a` to `b`.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: A revision is beyond its run.
+            Refused: A past is asked for of a run that was pruned.
+            StorageError: A journal is unreadable.
+        """
+        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
+        return comparing.compare(self.door, before, after)
 
     def wait_for(
         self,

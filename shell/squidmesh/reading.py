@@ -77,7 +77,12 @@ def inspect(
         StorageError: Its journal is unreadable.
     """
     state, spec, instant = as_of(door, run_id, at, now)
-    view = inspection.snapshot(state, spec, instant, history=history)
+    return snapshot_of(state, spec, instant, history=history)
+
+
+def snapshot_of(state: RunState, spec: Spec, now: datetime, *, history: bool) -> Snapshot:
+    """A run at an instant, as hosts see it."""
+    view = inspection.snapshot(state, spec, now, history=history)
     members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
     return Snapshot(**members, spec=spec)
 
@@ -118,7 +123,7 @@ def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEnt
     least = checks.integer("after", after, least=0)
     records = door.journal.load(run_id, whole=True).records
     return (
-        _as_data(entry, run_id)
+        as_data(entry, run_id)
         for record in records
         if record.last > least
         for entry in decode(record.body, run_id=run_id, first=record.first)
@@ -135,9 +140,9 @@ def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Pag
     """
     limit = page_limit(limit)
     where = _filter(filters)
-    page = door.journal.runs(where, None if cursor is None else read_cursor(cursor), limit)
+    page = door.journal.runs(where, None if cursor is None else read_cursor(where, cursor), limit)
     items = tuple(_listed(door, listed) for listed in page.items)
-    return Page(items=items, next=None if page.next is None else cursor_of(*page.next))
+    return Page(items=items, next=None if page.next is None else cursor_of(where, *page.next))
 
 
 def run_id_of(ref: object) -> RunId:
@@ -192,7 +197,8 @@ def _listed(door: Door, listed: Listed) -> Run:
     )
 
 
-def _as_data(entry: Entry, run_id: RunId) -> JournalEntry:
+def as_data(entry: Entry, run_id: RunId) -> JournalEntry:
+    """An entry as hosts see it."""
     data = entry_to_json(entry, run_id)
     kind = cast("str", data.pop("type"))
     data.pop("at", None)

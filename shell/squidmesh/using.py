@@ -105,3 +105,4 @@ class Using(Mesh):
     def __init__(self, outside: Mesh, joined: "Joined") -> None:
         self.engine = HostEngine(joined, outside.engine)
         self._catalogue = outside._catalogue
+        self._decide = outside._decide

@@ -22,8 +22,12 @@ from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.inspection import Run, run_of
 
-#: Seconds between looks at a run that another process may move.
+#: Seconds before the first look at a run that another process may move: when somebody has
+#: claimed it, mostly one of ours, and when nobody has, so that most likely another one will.
 FIRST_LOOK: Final = 0.02
+FIRST_LOOK_ELSEWHERE: Final = 0.002
+#: The looks of short runs elsewhere lie closer together than those of long ones.
+GROWTH, GROWTH_ELSEWHERE = 2.0, 1.5
 LONGEST_LOOK: Final = 0.5
 
 
@@ -70,7 +74,7 @@ def waiting(
     if status is not None:
         status = run_status(status)
     until = None if timeout_ms is None else monotonic() + timeout_ms / 1000
-    look, late = FIRST_LOOK, False
+    look, late = 0.0, False
     # Nobody asks for a journal that this process is moving itself: the first
     # read comes after the first wait, and so does the first time-out.
     seen = (memory.get(run_id) if status is None else None) or (
@@ -84,8 +88,10 @@ def waiting(
             raise _too_late(state, f"and will not be {status} any more")
         if late:
             raise _too_late(state, f"after {timeout_ms} ms; it goes on without us")
+        look = look or _first_look(state)
         yield AwaitMove(look if until is None else min(look, max(0.0, until - monotonic())))
-        look = min(look * 2, LONGEST_LOOK)
+        growth = GROWTH_ELSEWHERE if look < FIRST_LOOK else GROWTH
+        look = min(look * growth, LONGEST_LOOK)
         late = until is not None and until <= monotonic()
         # What is moved from here is not read meanwhile: at 32 runs at once these reads
         # took a quarter of all CPU time, because each lets go of the interpreter so often.
@@ -121,6 +127,12 @@ def wait_for(
                     reply = None
                 case _:
                     assert_never(request)
+
+
+def _first_look(state: RunState) -> float:
+    """Seconds to wait before the first read."""
+    unclaimed = state.live and all(one.status != "claimed" for one in state.live.values())
+    return FIRST_LOOK_ELSEWHERE if unclaimed else FIRST_LOOK
 
 
 def _newest(

@@ -24,6 +24,7 @@ from squidmesh_core.protocol.entries import (
     ManualStepResolved,
     MessageAwaited,
     MessageReceived,
+    RunPruned,
     RunSignalReceived,
     RunStarted,
     RunTerminal,
@@ -107,6 +108,8 @@ class Witness:
                 self._ended(entry)
             case MessageReceived():
                 assert not self.saga, "a message was taken in while undoing"
+            case RunPruned():
+                raise AssertionError("nothing is appended to be pruned")
 
     def looks_right(self) -> None:
         """An open run has some reason to move."""

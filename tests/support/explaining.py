@@ -6,10 +6,10 @@ node: nothing of the explanation's own is believed.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
 from squidmesh_core.decide import Answer, Decision, Refusal, decide
+from squidmesh_core.decide.replay import retry_compensation
 from squidmesh_core.definition.spec import ApprovalNode, Field, ReceiveNode
 from squidmesh_core.ids import NodeName, VisitKey, visit_node
 from squidmesh_core.plan.admission import Paused, QueueSettings
@@ -92,8 +92,9 @@ def check_unlisted(run: Scenario) -> None:
     found = explained(run)
     listed = {(action.name, action.node) for action in found.next_actions}
     for name, node in universe(run):
-        same = {(name, node), (name, None), (name, named(run, node))}
-        if listed & same:
+        # A command without a node means the one gate that is open.
+        nodes = {each for one, each in listed if one == name}
+        if nodes if node is None else nodes & {node, None, named(run, node)}:
             continue
         for answer in attempts_at(run, name, node):
             idle = name == "cancel_and_undo" and not begins_to_undo(answer)
@@ -181,8 +182,6 @@ def attempts_at(run: Scenario, name: str, node: str | None) -> Iterator[Answer |
         case "fork":
             yield begun(run, asked(run, a_replay(run, from_step=node)))
         case "retry_compensation":
-            from squidmesh_core.decide.replay import retry_compensation
-
             ask, run_id = a_retry(run), next_run_id(run)
             yield begun(run, retry_compensation(source_of(run), ask, run_id=run_id))
         case "work":
@@ -218,7 +217,8 @@ def command_of(run: Scenario, name: str, node: str | None) -> Command:
             return a_cancel(compensate=True)
         case "abandon":
             return a_cancel(abandon=True)
-    raise AssertionError(f"{name} is no command")
+        case _:
+            raise AssertionError(f"{name} is no command")
 
 
 def form_for(run: Scenario, named: str | None) -> dict[str, object] | None:
@@ -262,11 +262,3 @@ def facts(found: Explanation) -> list[dict[str, object]]:
     attempts = found.details.get("attempts", [])
     assert isinstance(attempts, list)
     return attempts
-
-
-def later(run: Scenario, pause: timedelta) -> Scenario:
-    """The same run, some time after."""
-    run.time_passes(pause)
-    return run
-
-

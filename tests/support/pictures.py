@@ -115,11 +115,10 @@ def order_is_charged() -> Scenario:
 
 
 def order_is_retried() -> Scenario:
-    """A charge that failed and comes again later, overdue by then."""
+    """A charge that failed, and that nobody has tried again for more than its hour."""
     run = _cleared()
-    held = run.claim("charge", lease=2 * HOUR)
+    run.fail(run.claim("charge"), Failure(kind="GatewayBusy"))
     run.time_passes(HOUR + HOUR / 12)
-    run.fail(held, Failure(kind="GatewayBusy"))
     return run
 
 
@@ -220,6 +219,18 @@ def join_is_blocked() -> Scenario:
     return run
 
 
+def steps_side_by_side() -> Scenario:
+    """Many steps at once, drawn from left to right; one of them failed for good."""
+    names = [f"piece_{i:02}" for i in range(20)]
+    pieces = (step(name, after=("cut",)) for name in names)
+    run = _started(workflow(step("cut"), *pieces, step("join", after=tuple(names))))
+    run.perform("cut")
+    for name in names[:9]:
+        run.perform(name)
+    run.fail(run.claim(names[9]), retryable=False)
+    return run
+
+
 def loops() -> Spec:
     """A draft that is revised until somebody is content, and a step that polls itself."""
     done = Compare(path=("fetch", "done"), operator="equals", operand=False)
@@ -306,6 +317,7 @@ PICTURES: Final[dict[str, Callable[[], Scenario]]] = {
         order_is_cancelled,
         join_waits,
         join_is_blocked,
+        steps_side_by_side,
         loop_goes_round,
         time_is_up,
         texts_from_outside,

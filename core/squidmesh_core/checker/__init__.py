@@ -2,6 +2,7 @@
 The offline checker: a second opinion on journals that are already written.
 
     export     journals as JSON lines
+    bundle     one run as a file of its own
     journal    rules J    the stored appends          ─┐
     claims     rules C    leases and fences            │
     progress   rules A, P1 … P3   results and routes   │  each a family of rules that

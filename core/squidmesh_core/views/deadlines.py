@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from squidmesh_core.ids import NodeName, VisitKey
+from squidmesh_core.ids import NodeName, VisitKey, visit_node
 from squidmesh_core.plan.deadline import DeadlineStatus, evaluate
 from squidmesh_core.protocol.entries import Deadline
 from squidmesh_core.state.run import RunState
@@ -45,8 +45,7 @@ def _running(state: RunState) -> Iterator[tuple[NodeName, VisitKey, Deadline | N
     for attempt in state.live.values():
         yield attempt.intent.step, attempt.intent.visit_key, attempt.intent.deadline
     for visit, gate in state.gates.open.items():
-        if gate.step is not None:
-            yield gate.step, visit, gate.deadline
+        yield visit_node(visit), visit, gate.deadline
     for visit, entry in state.mail.awaited.items():
         yield entry.step, visit, entry.deadline
 

@@ -1,7 +1,7 @@
 """
 One way for every view to become plain data.
 
-    datetime    ISO 8601 text in UTC, as the journal writes it
+    datetime    ISO 8601 text in UTC, as the journal writes it; null where it is hidden
     timedelta   whole milliseconds, under the member's name with `_ms`
     record      an object with all its members; what is null is written as null
 
@@ -10,7 +10,7 @@ so what comes out of here is JSON (specs/protocol.md §8.2).
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 from attrs import fields, has
@@ -18,6 +18,9 @@ from attrs import fields, has
 from squidmesh_core.protocol.wire import instant_to_text
 
 MILLISECOND: Final = timedelta(milliseconds=1)
+#: Stands where an instant is that whoever looks may not know.  A day after the first
+#: one there is, so that any clock in the world can tell it.
+HIDDEN_AT: Final = datetime(1, 1, 2, tzinfo=UTC)
 #: Metadata of a member that is there for programs in this process only.
 NOT_PLAIN: Final[Mapping[str, object]] = {"plain": False}
 
@@ -38,7 +41,7 @@ def plain(value: object) -> object:
         case None | str() | int() | float():
             return value
         case datetime():
-            return instant_to_text(value)
+            return None if value == HIDDEN_AT else instant_to_text(value)
         case Mapping():
             return {str(name): plain(member) for name, member in value.items()}
         case list() | tuple():

@@ -6,18 +6,21 @@ again the next time it is.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, executing, pruning, reading
+from squidmesh import checks, comparing, executing, pruning, reading
 from squidmesh.actions import ActionRegistry
 from squidmesh.aio.carry import carry
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.filing import AsyncFiling
 from squidmesh.aio.opening import OpenJournal, at_url
 from squidmesh.aio.queueing import AsyncQueueing
 from squidmesh.aio.steering import AsyncSteering
+from squidmesh.aio.stream import watch
 from squidmesh.aio.waiting import wait_for
 from squidmesh.aio.worker import AsyncWorker
 from squidmesh.asking import RunRef
@@ -25,6 +28,7 @@ from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.carry import Crew
 from squidmesh.catalogue import Catalogue, Registrable, runnable
 from squidmesh.claim import Claim
+from squidmesh.comparing import Version
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.health import Health, health
@@ -33,26 +37,30 @@ from squidmesh.mesh import url_or_default
 from squidmesh.outcomes import answered
 from squidmesh.paging import Page
 from squidmesh.perform import Outcome, deferred, failed, succeeded
+from squidmesh.policy import Policy, Redacting, policy_of
 from squidmesh.ports import Ports
 from squidmesh.pruned import Pruned
 from squidmesh.reading import JournalEntry, RunFilters, run_id_of
 from squidmesh.reindex import reindex
 from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
+from squidmesh.stream import Watched
 from squidmesh.verifying import Report, verify
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.hosts import url_of
 
 if TYPE_CHECKING:
     from squidmesh_core.views.explanation import Explanation
+    from squidmesh_core.views.graph import RunGraph
 
 P = TypeVar("P")
 
 
-class AsyncMesh(AsyncSteering, AsyncQueueing):
+class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
     """
     The runtime, embedded in a host with an event loop.
 
@@ -65,6 +73,8 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         workflows: Workflow classes, specs, and modules whose workflows are taken.
         actions: Further actions, by key.
         ports: Clock, chance and waiting, for tests.
+        policy: Who sees views that went through `redact` in which scope: a scope for
+            everybody, a function of (actor, view), or a `VisibilityPolicy`; null: external.
 
     Raises:
         DefinitionError: A workflow is wrong; nothing was registered.
@@ -78,7 +88,9 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         ports: Ports | None = None,
+        policy: Policy | None = None,
     ) -> None:
+        self._decide = policy_of(policy)
         self._journal = journal
         self._ports = ports or Ports()
         #: Everything this mesh performs.
@@ -96,6 +108,7 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         migrate: bool = False,
+        policy: Policy | None = None,
     ) -> Self:
         """
         A mesh on the journal behind a URL, opened when the mesh is entered; see `Mesh.open`.
@@ -105,7 +118,7 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
             DefinitionError: A workflow is wrong.
         """
         where = at_url(url_or_default(url), migrate=migrate)
-        return cls(where, workflows=workflows, actions=actions)
+        return cls(where, workflows=workflows, actions=actions, policy=policy)
 
     @classmethod
     def from_engine(
@@ -115,9 +128,12 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         workflows: Iterable[Registrable] = (),
         actions: ActionRegistry | None = None,
         migrate: bool = False,
+        policy: Policy | None = None,
     ) -> Self:
         """See `Mesh.from_engine`."""
-        return cls.open(url_of(engine), workflows=workflows, actions=actions, migrate=migrate)
+        return cls.open(
+            url_of(engine), workflows=workflows, actions=actions, migrate=migrate, policy=policy
+        )
 
     async def __aenter__(self) -> Self:
         """
@@ -344,6 +360,20 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
         run_id, instant = run_id_of(run), checks.instant("now", now)
         return await self.engine.aside(explain, self.engine.door.threads, run_id, now=instant)
 
+    async def graph(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> "RunGraph":
+        """See `Mesh.graph`."""
+        from squidmesh.graphing import graph  # few ask for it, and it is large
+
+        run_id, threads = run_id_of(run), self.engine.door.threads
+        return await self.engine.aside(graph, threads, run_id, history=history, at=at, now=now)
+
     async def runs(
         self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
     ) -> Page[Run]:
@@ -367,6 +397,17 @@ class AsyncMesh(AsyncSteering, AsyncQueueing):
 
         for entry in await self.engine.aside(read):
             yield entry
+
+    async def watch(self, run: RunRef, *, after: int = 0) -> AsyncIterator[Watched]:
+        """See `Mesh.watch`; an iterator to be used with `async for`."""
+        async with aclosing(watch(self.engine.door, run_id_of(run), after=after)) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def diff(self, a: Version, b: Version) -> RunDiff:
+        """See `Mesh.diff`."""
+        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
+        return await self.engine.aside(comparing.compare, self.engine.door.threads, before, after)
 
     async def wait_for(
         self,

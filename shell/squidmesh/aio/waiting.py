@@ -14,7 +14,7 @@ from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run
 
 
-class _Moved:
+class Moved:
     """An event of this loop that any thread may set."""
 
     def __init__(self) -> None:
@@ -23,12 +23,14 @@ class _Moved:
         self._event = asyncio.Event()
 
     def set(self) -> None:
+        """Wake who waits for it."""
         if threading.get_ident() == self._thread:
             self._event.set()
         else:
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float) -> None:
+        """Wait until it is set, at most so long, and take that as seen."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -53,7 +55,7 @@ async def wait_for(
         threads.memory, run_id, status=status, timeout=timeout, monotonic=threads.ports.monotonic
     )
     reply: Known | None = None
-    with threads.watchers.watching(run_id, _Moved()) as moved:
+    with threads.watchers.watching(run_id, Moved()) as moved:
         while True:
             try:
                 request = asked.send(reply)

@@ -7,8 +7,9 @@ from squidmesh.snapshot import Snapshot
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.state.run import Receipt
-from squidmesh_core.views.history import CommandView
+from squidmesh_core.views.history import AuditView, CommandView
 from squidmesh_core.views.inspection import AttemptView, Run
+from squidmesh_core.views.plain import plain
 from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
 
 Document = dict[str, object]
@@ -66,6 +67,9 @@ def snapshot_document(snapshot: Snapshot, *, history: bool) -> Document:
                 "status": step.status,
                 "visits": step.visits,
                 "after": list(step.after),
+                "waits_for": list(step.waits_for),
+                "recovery": plain(step.recovery),
+                "undo": step.undo,
             }
             for step in snapshot.steps
         ],
@@ -83,6 +87,10 @@ def snapshot_document(snapshot: Snapshot, *, history: bool) -> Document:
         "awaited": [_awaited_document(awaited, mask) for awaited in snapshot.awaited],
         "compensation": _compensation_document(snapshot.compensation, mask),
         "commands": [command_document(command, mask) for command in snapshot.command_history],
+        "audit": [_audit_document(one, mask) for one in snapshot.audit],
+        "deadlines": [one.to_dict() for one in snapshot.deadlines],
+        "children": list(snapshot.children),
+        "dynamic": list(snapshot.dynamic),
         "anomalies": [
             {
                 "reason": anomaly.reason,
@@ -214,6 +222,15 @@ def command_document(command: CommandView | Receipt, mask: Mask) -> Document:
         "comment": command.comment and mask.text(command.comment),
         "idempotency_key": command.idempotency_key,
         "metadata": mask.value(command.metadata),
+    }
+
+
+def _audit_document(event: AuditView, mask: Mask) -> Document:
+    """Something that somebody decided."""
+    return {
+        **event.to_dict(),
+        "actor": mask.value(event.actor),
+        "comment": event.comment and mask.text(event.comment),
     }
 
 

@@ -6,6 +6,7 @@ Nothing here moves the run; a worker does, in this process or in another.
 
 from typing import TYPE_CHECKING
 
+from squidmesh.cli.bars import Bars
 from squidmesh.cli.documents import mask_of, snapshot_document
 from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.lines import entry_cells
@@ -24,9 +25,18 @@ if TYPE_CHECKING:
 _TICK = "100ms"
 
 
-def follow(mesh: Mesh, run_id: RunId, screen: Screen, *, timeout: str | None = None) -> int:
+def follow(
+    mesh: Mesh, run_id: RunId, screen: Screen, *, timeout: str | None = None, bars: bool = False
+) -> int:
     """
     Show a run until it is over; the exit code that its end stands for.
+
+    Args:
+        mesh: Where it is.
+        run_id: The run.
+        screen: Where it is shown.
+        timeout: How long at most; null: for ever.
+        bars: On a terminal, also a bar for each attempt.
 
     Raises:
         ConfigError: The time-out is no duration.
@@ -47,7 +57,7 @@ def follow(mesh: Mesh, run_id: RunId, screen: Screen, *, timeout: str | None = N
                 seen = _print_since(mesh, run_id, seen, screen)
             snapshot = mesh.inspect(run_id)
         case "human":
-            snapshot = _watch(mesh, run_id, screen, patience)
+            snapshot = _watch(mesh, run_id, screen, patience, Bars(run_id) if bars else None)
     return DONE if snapshot.status == "completed" else RUN_FAILED
 
 
@@ -76,11 +86,20 @@ class _Patience:
         return True
 
 
-def _watch(mesh: Mesh, run_id: RunId, screen: Screen, patience: _Patience) -> Snapshot:
+def _watch(
+    mesh: Mesh, run_id: RunId, screen: Screen, patience: _Patience, bars: Bars | None
+) -> Snapshot:
+    from rich.console import Group
     from rich.live import Live
 
     def picture() -> "RenderableType":
-        return run_panel(mesh.inspect(run_id), screen)
+        snapshot = mesh.inspect(run_id)
+        panel = run_panel(snapshot, screen)
+        if bars is None:
+            return panel
+        if snapshot.at_revision > bars.revision:
+            bars.take(mesh.journal(run_id, after=bars.revision))
+        return Group(panel, "", bars.table(mesh.door.journal.now()))
 
     with Live(picture(), console=screen.console, refresh_per_second=12) as live:
         over = False

@@ -12,10 +12,12 @@ from squidmesh.cli.waits import Waits
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.views.history import AuditView
 from squidmesh_core.views.inspection import AttemptView
+from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.reason import Reason
 from squidmesh_core.views.steps import StepView
-from squidmesh_core.views.words import span
+from squidmesh_core.views.words import actor_name, span
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -100,6 +102,16 @@ def history_table(snapshot: Snapshot) -> "Table":
     return table
 
 
+def audit_line(done: AuditView, screen: Screen, mask: Mask) -> str:
+    """What somebody decided, or a route did for them, and where that led."""
+    what = done.event.replace("_", " ")
+    where = f" at {done.node}" if done.node else ""
+    by = "" if done.actor is None else f" by {mask.text(actor_name(done.actor))}"
+    led = f" → {done.target}" if done.target else ""
+    note = f": {one_line(mask.text(done.comment), 60)}" if done.comment else ""
+    return f"{what}{where}{by} {screen.at(done.at)}{led}{note}"
+
+
 def context_text(snapshot: Snapshot) -> "Text":
     """The payload and the outputs so far."""
     from rich.text import Text
@@ -125,13 +137,14 @@ def _facts(snapshot: Snapshot, screen: Screen) -> "Text":
     from rich.text import Text
 
     run = snapshot.run
-    end = run.ended_at or datetime.now(UTC)
-    lasted = span((end - run.created_at).total_seconds())
-    facts = [
-        f"started {screen.when(run.created_at).human}",
-        f"took {lasted}" if run.ended_at else f"for {lasted}",
-        _REASONS[snapshot.reason],
-    ]
+    facts: list[str] = []
+    if run.created_at != HIDDEN_AT:
+        end = run.ended_at or datetime.now(UTC)
+        lasted = span((end - run.created_at).total_seconds())
+        facts.append(f"started {screen.when(run.created_at).human}")
+        facts.append(f"took {lasted}" if run.ended_at else f"for {lasted}")
+    if snapshot.reason in _REASONS:  # it may be hidden
+        facts.append(_REASONS[snapshot.reason])
     if run.key is not None:
         facts.insert(0, f"key {printable(run.key)}")
     if run.pruned_at is not None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from keyword import iskeyword
 from typing import Final
 
 import click
@@ -29,7 +30,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "runs": "List runs, newest first.",
     "show": "Show one run: status, steps, attempts, context.",
     "explain": "Say why a run is where it is, and what may be done about it.",
+    "graph": "Draw one run, in the terminal or as SVG, Mermaid, DOT or JSON.",
     "journal": "List the entries of one run.",
+    "watch": "Follow one run, live, until it is over.",
+    "diff": "Say what differs between two runs, or between two revisions of one.",
     "approvals": "List who is waited for, and for what.",
     "approve": "Say yes at an approval.",
     "reject": "Say no at an approval.",
@@ -47,9 +51,14 @@ COMMANDS: Final[Mapping[str, str]] = {
     "workers": "List the workers on this journal.",
     "verify": "Read every stored append again, and say what does not fit.",
     "prune": "Remove finished runs for good, by age or by name.",
+    "bundle": "Write one run into a file that can be handed on.",
+    "load": "Take in the run of a bundle.",
+    "export": "Write all journals into a file.",
+    "import": "Take in the journals of an export.",
     "doctor": "Say how this installation, the journal and the work in it stand.",
     "check": "Report everything that is wrong with the workflows.",
     "migrate": "Bring a journal's tables up to date.",
+    "help": "Say what an error code means, and what to do about it.",
 }
 
 
@@ -64,7 +73,8 @@ class Commands(click.Group):
         """The command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"squidmesh.cli.commands.{cmd_name.replace('-', '_')}").command
+        module = cmd_name.replace("-", "_") + ("_" if iskeyword(cmd_name) else "")
+        command = import_module(f"squidmesh.cli.commands.{module}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature

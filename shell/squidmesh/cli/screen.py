@@ -21,6 +21,7 @@ from attrs import frozen
 
 from squidmesh.cli.text import instant, iso, json_safe, printable
 from squidmesh.config import TimeStyle
+from squidmesh_core.views.plain import HIDDEN_AT
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -136,7 +137,7 @@ class Screen:
 
     def when(self, at: datetime | None, now: datetime | None = None) -> Cell:
         """An instant, in the style that was asked for or that suits the reader."""
-        if at is None:
+        if at is None or at == HIDDEN_AT:
             return Cell.of("")
         style = self._time or ("relative" if self.form == "human" else "iso")
         text = instant(at, style, now or datetime.now(UTC))
@@ -168,7 +169,7 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _instant(value: object) -> str:
+def _instant(value: object) -> str | None:
     if isinstance(value, datetime):
-        return iso(value)
+        return None if value == HIDDEN_AT else iso(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

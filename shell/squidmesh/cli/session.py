@@ -11,6 +11,7 @@ from squidmesh.cli.screen import Screen
 from squidmesh.config import Config
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import RunId, is_run_id
+from squidmesh_core.values.scope import Scope
 
 if TYPE_CHECKING:
     from squidmesh.catalogue import Registrable
@@ -27,6 +28,8 @@ class Session:
 
     config: Config
     screen: Screen
+    #: As whom its reader sees things; null: as whoever can read the database.
+    role: Scope | None = None
 
     @contextmanager
     def mesh(

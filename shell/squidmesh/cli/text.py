@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from squidmesh.config import TimeStyle
+from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.words import span
 
 #: What can move the cursor, recolour, reorder or cut a line.
@@ -62,8 +63,8 @@ def instant(at: datetime, style: TimeStyle, now: datetime) -> str:
 
 
 def iso(at: datetime) -> str:
-    """An instant as documents have it: ISO 8601 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """An instant as documents have it: ISO 8601 in UTC; nothing for one that is hidden."""
+    return "" if at == HIDDEN_AT else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -57,7 +57,8 @@ class Waits:
 
     def _gate(self, gate: GateView) -> "Iterator[Text]":
         what = "a decision on" if gate.kind == "approval" else "somebody to go on at"
-        yield _line(f"waiting for {what} '{gate.node}': {gate.question}", "magenta")
+        asks = f": {gate.question}" if gate.question else ""
+        yield _line(f"waiting for {what} '{gate.node}'{asks}", "magenta")
         yield self._times(gate.opened_at, gate.deadline, gate.times_out_at)
         name = self._named(gate)
         if gate.kind == "pause":
@@ -136,7 +137,8 @@ class Waits:
     def _times(
         self, since: datetime, due: Due | None, times_out: datetime | None, also: str = ""
     ) -> "Text":
-        parts = [f"since {self._screen.when(since).human}"]
+        began = self._screen.when(since).human
+        parts = [f"since {began}"] if began else []
         if due is not None:
             late = "overdue, was due" if due.status in {"overdue", "escalated"} else "due"
             parts.append(f"{late} {self._screen.when(due.due_at).human}")

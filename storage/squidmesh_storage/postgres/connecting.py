@@ -44,6 +44,9 @@ _SETTINGS: Final = (
     # All that we ask for has an index, whatever is known or not yet known of a table.
     "set_config('enable_seqscan', 'off', {local}), set_config('enable_sort', 'off', {local}), "
     "set_config('jit', 'off', {local}), "
+    # Which leaves one plan for whatever values: making it anew took longer than the rest
+    # of an append.
+    "set_config('plan_cache_mode', 'force_generic_plan', {local}), "
     "set_config('default_transaction_isolation', 'read committed', {local}), "
     "set_config('synchronous_commit', case current_setting('synchronous_commit')"
     " when 'off' then 'on' else current_setting('synchronous_commit') end, {local})"

@@ -20,7 +20,7 @@ _LONGEST: Final = 63
 _LONGEST_PREFIX: Final = 30
 #: Asked for all the time, and planned alike whatever the values.
 _KEPT: Final = re.compile(
-    r"step|part_.*|due|expired|promote|instant|lanes|next_due|standing|lock.*"
+    r"step|part_.*|due|expired|promote|instant|lanes|next_due|standing|lock.*|load"
 )
 
 

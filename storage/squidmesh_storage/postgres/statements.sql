@@ -54,7 +54,9 @@ batch as materialized (
 
 -- part_locked: The rows of attempts that will change, locked in order before any journal is touched.
 named as materialized (
-    select *
+    -- Ordered by a number, and not by what an index is ordered by: with sorting made dear,
+    -- the index would be walked from end to end for the sake of its order.
+    select n.*, row_number() over (order by n.run_id, n.attempt_key collate "C") as place
     from unnest(
         %(named_run)s::uuid[], %(named_key)s::text[], %(needed)s::boolean[],
         %(leaves_waiting)s::boolean[], %(leaves_held)s::boolean[]
@@ -64,14 +66,14 @@ locked_waiting as materialized (
     select w.run_id, w.attempt_key, n.needed, n.leaves_waiting
     from named as n
     join squidmesh.waiting as w on w.run_id = n.run_id and w.attempt_key = n.attempt_key
-    order by w.run_id, w.attempt_key
+    order by n.place
     for update of w
 ),
 locked_held as materialized (
     select h.run_id, h.attempt_key, n.needed, n.leaves_held
     from named as n
     join squidmesh.held as h on h.run_id = n.run_id and h.attempt_key = n.attempt_key
-    order by h.run_id, h.attempt_key
+    order by n.place
     for update of h
 );
 
@@ -276,16 +278,22 @@ from written;
 
 -- lock: Lock the rows of attempts in order, before a statement that changes them.
 select 1
-from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+from (
+    select *, row_number() over (order by run_id, attempt_key collate "C") as place  -- as above
+    from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+) as n
 join squidmesh.waiting as w on w.run_id = n.run_id and w.attempt_key = n.attempt_key
-order by w.run_id, w.attempt_key
+order by n.place
 for update of w;
 
 -- lock_held: The same of claimed ones.
 select 1
-from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+from (
+    select *, row_number() over (order by run_id, attempt_key collate "C") as place  -- as above
+    from unnest(%(named_run)s::uuid[], %(named_key)s::text[]) as n (run_id, attempt_key)
+) as n
 join squidmesh.held as h on h.run_id = n.run_id and h.attempt_key = n.attempt_key
-order by h.run_id, h.attempt_key
+order by n.place
 for update of h;
 
 -- lock_run: Lock the unclaimed attempts of a run.

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
@@ -189,11 +190,26 @@ async def everything_is_kept_in_order(mesh: Speaker, run: Run) -> None:
     assert (run.revision, "run_terminal") == (len(kinds), kinds[-1])
     assert (True, None) == ((await mesh.verify(checker=True)).clean, (await mesh.health()).problem)
     assert 1 == await mesh.reindex(run)
+    assert "completed" == (await mesh.graph(run)).nodes[0].status
     spec, actions = Order.spec, ActionRegistry()
     actions.add_workflow(Order)
     await mesh.start_spec(spec, "placed", {"sku": "pan"}, actions=actions)
     pruned = await mesh.prune(run=run)
     assert 1 == pruned.runs
+
+
+async def runs_are_watched_and_filed(mesh: Speaker, run: Run, folder: Path) -> None:
+    """Told entry by entry, compared, written into files, and found again there."""
+    told = await mesh.watch(run)
+    assert run.revision == told[-1].revision
+    assert "completed" == told[-1].snapshot().status
+    assert "terminal" == (await mesh.explain(run)).reason
+    assert not await mesh.diff(run, run)
+    assert "running" == (await mesh.diff((run, 3), run)).facts[0].before
+    file = await mesh.bundle(run, folder / "one.sqm")
+    assert (run.id, True) == ((loaded := await mesh.load(file)).id, loaded.duplicate)
+    assert 0 < await mesh.export(folder / "all.jsonl")
+    assert 0 == await mesh.restore(folder / "all.jsonl")
 
 
 async def queues_are_set_up(mesh: Speaker) -> None:
@@ -205,16 +221,17 @@ async def queues_are_set_up(mesh: Speaker) -> None:
     assert () == await mesh.workers()
 
 
-async def test_every_verb_says_the_same(stage: Stage, kind: Kind) -> None:
+async def test_every_verb_says_the_same(stage: Stage, kind: Kind, tmp_path: Path) -> None:
     """The whole story, on each mesh and on each adapter; no verb is left out."""
     async with spoken_to(stage, kind) as mesh:
         run = await an_order_is_shipped(mesh)
         await orders_end_otherwise(mesh)
         await an_executor_of_ones_own(mesh)
         await finished_runs_are_repeated(mesh, run)
+        await runs_are_watched_and_filed(mesh, run, tmp_path)
         await queues_are_set_up(mesh)
         await everything_is_kept_in_order(mesh, run)
 
         verbs = {name for name in dir(Mesh) if inspect.isfunction(getattr(Mesh, name))}
-        others = {"open", "close", "using", "worker"}
+        others = {"open", "close", "redact", "using", "worker"}
         assert {name for name in verbs if not name.startswith("_")} - others == mesh.used

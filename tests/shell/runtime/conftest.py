@@ -12,6 +12,8 @@ from support.stage import Stage, stage_on
 _ON_A_SERVER: Final = frozenset(
     {
         "test_cancelling",
+        "test_filing",
+        "test_explaining",
         "test_pruning",
         "test_queues",
         "test_reading",

@@ -63,15 +63,21 @@ def test_the_past_is_shown_as_it_was(stage: Stage) -> None:
     )
     assert by_revision == by_instant
     assert "attempt_visible" == mesh.inspect(run, at=3).reason
-    assert mesh.inspect(run) == mesh.inspect(run, at=99, now=stage.clock.now)
+    head = mesh.inspect(run).at_revision
+    assert mesh.inspect(run) == mesh.inspect(run, at=head, now=stage.clock.now)
+    assert mesh.inspect(run).context == mesh.inspect(run, at=stage.clock.now).context
 
 
 @pytest.mark.parametrize(
     "at",
-    [0, -1, True, "3", EPOCH - timedelta(seconds=1), datetime(2026, 1, 1)],  # noqa: DTZ001  # the mistake under test
+    [
+        *(0, -1, True, "3", 4),
+        *(EPOCH - timedelta(seconds=1), EPOCH + timedelta(seconds=1)),
+        datetime(2026, 1, 1),  # noqa: DTZ001  # the mistake under test
+    ],
 )
 def test_an_impossible_past_is_refused(stage: Stage, at: Any) -> None:
-    """Before the start there is nothing to show."""
+    """Before the start there is nothing to show, and what is still to come nobody knows."""
     run = started(stage)
 
     with pytest.raises(ConfigError) as caught:

@@ -86,6 +86,16 @@ def asked_to_go_on() -> Explained:
     return explained(run)
 
 
+def decision_before_another() -> Explained:
+    """A pause that an approval follows."""
+    return explained(begun(pause("count"), approval("review"), step("ship")))
+
+
+def decision_before_a_message() -> Explained:
+    """An approval after which a message is waited for."""
+    return explained(begun(approval("review"), receive("settled"), step("ship")))
+
+
 def two_decisions() -> Explained:
     """Two approvals open at once."""
     run = begun(
@@ -253,6 +263,8 @@ STATES: Final[tuple[Callable[[], Explained], ...]] = (
     decision_whose_time_is_over,
     decision_whose_no_fails_the_run,
     asked_to_go_on,
+    decision_before_another,
+    decision_before_a_message,
     two_decisions,
     decision_beside_work,
     held,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from attrs import evolve
+
 from squidmesh_core.definition.spec import Field, ManualTrigger, Node, Spec, Transition
 from squidmesh_core.views.explanation import (
     Explanation,
@@ -62,8 +64,6 @@ def worker(
 
 def secret(*nodes: Node) -> Spec:
     """A row of nodes that is started with a card, which nobody may see."""
-    from attrs import evolve
-
     fields = (Field(name="order_id", type="string"), Field(name="card", type="string"))
     spec = row(*nodes)
     return evolve(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from attrs import evolve
+
 from squidmesh_core.protocol.commands import Claim, Heartbeat
 from squidmesh_core.values import AllOf, Compare, DeadlinePolicy, Exponential, RetryPolicy
 from support.explained.stages import ORDER, Explained, around, begun, explained, secret, worker
@@ -83,8 +85,6 @@ def chosen_as_the_fallback() -> Explained:
 def chosen_by_a_secret() -> Explained:
     """A route that hung on a value which the definition calls sensitive."""
     known = Compare(path=("card",), operator="equals", operand="card-4711")
-    from attrs import evolve
-
     spec = secret(step("pick"), step("ship"))
     spec = evolve(spec, transitions=(route("pick", "ship", when=known), route("pick", "complete")))
     run = Told(spec)

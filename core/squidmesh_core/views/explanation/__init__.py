@@ -6,9 +6,14 @@ Explanation: why is this run here, what supports that, and what may I do now?
     standing       how each attempt stands: at work, ready, held back, and by what
     reasons        the first reason that fits
     sentences      one plain sentence
+    why            what supports the sentence, a line each
     causes         how the run came here, and the values that decided it
-    why            what supports the sentence: leases, timers, limits, joins, deadlines
-    ended          the same for a run that is over
+    attempts       leases, retries, timers, limits and who could work, in words
+    gates          people and messages, in words
+    undoing        what is undone, and what is left
+    ended          runs that are over
+    unreadable     runs whose journal this process cannot read
+    details        the same as data
     wishes         everything that anybody could ask of a run, as commands
     actions        those that would be followed, and those that would be refused, asked of
                    the deciders themselves

@@ -148,6 +148,7 @@ def _replayed(case: Case, source: Source, ask: ReplayRequest) -> Start | Refusal
 
 def _replay_action(case: Case, source: Source, ask: ReplayRequest, name: ActionName) -> Action:
     run_id, from_step = case.state.run_id, ask.from_step
+    plan = plan_replay(source, ask, case.spec)
     call = option = ""
     if from_step is not None:
         call, option = f', from_step="{from_step}"', f" --from-step {from_step}"
@@ -158,16 +159,14 @@ def _replay_action(case: Case, source: Source, ask: ReplayRequest, name: ActionN
         label=f"do it again from {str(from_step)!r} on" if from_step else "do it again",
         node=from_step,
         safe=not ask.allow_irreversible,
-        effect=_joined(_repeats(plan_replay(source, ask, case.spec))),
+        effect=_joined(_repeats(plan)) if isinstance(plan, ReplayPlan) else plan.message,
         call=f'mesh.replay("{run_id}"{call})',
         command=f"squidmesh replay {run_id}{option}",
     )
 
 
-def _repeats(plan: ReplayPlan | Refusal) -> Iterator[str]:
+def _repeats(plan: ReplayPlan) -> Iterator[str]:
     """What a replay would take over, and do once more."""
-    if isinstance(plan, Refusal):
-        return
     yield f"a new run begins at {str(plan.from_step)!r}" if plan.from_step else "a new run begins"
     if plan.reused:
         yield f"taken over: {quoted(plan.reused)}"

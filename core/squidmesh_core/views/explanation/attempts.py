@@ -1,6 +1,6 @@
 """Attempts in words: what each is, how it stands, and what holds it back."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from squidmesh_core.decide.claim import MOST_DELIVERIES
 from squidmesh_core.definition.spec import LogNode, WaitNode
@@ -15,7 +15,7 @@ from squidmesh_core.views.explanation.surroundings import Line
 from squidmesh_core.views.words import clipped, failure_text, listed, quoted, somebody
 
 #: Holders of a full queue that are named.
-_MOST_HOLDERS = 5
+_MOST_HOLDERS: Final = 5
 
 
 def name_of(case: Case, attempt: Attempt) -> str:
@@ -71,8 +71,6 @@ def last_failure(case: Case, attempt: Attempt) -> Failure | None:
 
 def _later(case: Case, standing: Standing, name: str) -> str:
     attempt, when = standing.attempt, case.when(standing.attempt.intent.visible_at)
-    if standing.is_timeout:
-        return f"{name} comes at {when}"
     failure = last_failure(case, attempt)
     if attempt.status == "retry_scheduled" and failure is not None:
         return f"{name} failed with {failure_text(failure)}; it is tried again at {when}"
@@ -87,11 +85,9 @@ def _later(case: Case, standing: Standing, name: str) -> str:
 def _at_work(case: Case, standing: Standing, name: str) -> str:
     attempt = standing.attempt
     claim, lease_until = attempt.claim, attempt.lease_until
-    if claim is None or lease_until is None:
-        return f"{name} is at work"  # no journal folds to this
-    owner, since = somebody(claim.owner), case.when(claim.at)
-    lease = f"the lease lasts until {case.when(lease_until)}"
-    return f"{name} is at work on {owner} since {since}; {lease}{_progress(attempt)}"
+    by = f" on {somebody(claim.owner)} since {case.when(claim.at)}" if claim else ""
+    lease = f"; the lease lasts until {case.when(lease_until)}" if lease_until else ""
+    return f"{name} is at work{by}{lease}{_progress(attempt)}"
 
 
 def _progress(attempt: Attempt) -> str:
@@ -127,7 +123,8 @@ def _ready(case: Case, standing: Standing, name: str) -> str:
     since = case.when(standing.attempt.intent.visible_at)
     node = case.spec.nodes.get(standing.attempt.intent.step)
     if standing.is_timeout:
-        ready, then = f"{name} came at {since}", "; any worker ends the waiting"
+        ends = "the waiting" if standing.attempt.intent.step else "the run"
+        ready, then = f"{name} came at {since}", f"; any worker ends {ends}"
     elif isinstance(node, WaitNode):
         ready, then = f"{name} is over since {since}", "; any worker goes on from there"
     elif isinstance(node, LogNode):
@@ -153,17 +150,13 @@ def _place(standing: Standing) -> str:
 def obstacle_text(case: Case, standing: Standing) -> str:
     """What keeps a worker from taking an attempt."""
     queue = standing.attempt.intent.queue
-    match standing.obstacle:
-        case "held":
-            return "the run is held"
-        case "queue_paused":
-            return _paused(case, queue)
-        case "queue_full" if standing.refusal is not None:
-            return _full(case, queue, standing.refusal)
-        case "no_capable_worker":
-            return unserved_text(case, standing.attempt)
-        case _:
-            return "nothing holds it back"
+    if standing.obstacle == "held":
+        return "the run is held"
+    if standing.refusal is None:
+        return unserved_text(case, standing.attempt)
+    if standing.refusal.kind == "paused":
+        return _paused(case, queue)
+    return _full(case, queue, standing.refusal)
 
 
 def unserved_text(case: Case, attempt: Attempt) -> str:
@@ -183,10 +176,9 @@ def unserved_text(case: Case, attempt: Attempt) -> str:
 
 def _paused(case: Case, queue: str) -> str:
     paused = case.surroundings.lines[queue].settings.paused
-    if paused is None:
-        return f"queue {queue!r} is paused"  # only its settings refuse so
-    note = f": {clipped(paused.note)}" if paused.note else ""
-    return f"queue {queue!r} is paused by {somebody(paused.by)} since {case.when(paused.at)}{note}"
+    by = f" by {somebody(paused.by)} since {case.when(paused.at)}" if paused else ""
+    note = f": {clipped(paused.note)}" if paused and paused.note else ""
+    return f"queue {queue!r} is paused{by}{note}"
 
 
 def _full(case: Case, queue: str, refusal: Refusal) -> str:

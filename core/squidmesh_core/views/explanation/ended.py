@@ -31,10 +31,10 @@ def outcome_text(case: Case) -> str:
 
 def ended_lines(case: Case) -> Iterator[str]:
     """What supports the outcome."""
-    terminal, begun = _terminal(case), case.state.started
-    if begun is not None:
-        took = span((terminal.at - begun.at).total_seconds())
-        yield f"it was started at {case.when(begun.at)} and took {took}"
+    terminal = _terminal(case)
+    began = case.state.started.at if case.state.started else terminal.at
+    took = span((terminal.at - began).total_seconds())
+    yield f"it was started at {case.when(began)} and took {took}"
     undone = undone_text(case)
     if undone is not None:
         yield undone

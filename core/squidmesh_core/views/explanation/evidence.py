@@ -48,22 +48,21 @@ def _pointers(case: Case) -> Iterator[Pointer]:
     if state.pruned is not None:
         yield _at(state.pruned, "what is left of the run")
         return
-    if state.started is not None:
-        yield _at(state.started, "the run exists")
     applied = last_routed(case)
-    if applied is not None:
-        yield _at(applied, f"the last route: from {str(applied.step)!r}")
-    if state.saga.started is not None:
-        yield _at(state.saga.started, "nothing goes forward any more")
+    for entry, says in (
+        (state.started, "the run exists"),
+        (applied, f"the last route: from {str(applied.step) if applied else None!r}"),
+        (state.saga.started, "nothing goes forward any more"),
+        (state.gates.hold, "the run is held"),
+        (state.terminal, "the end"),
+    ):
+        if entry is not None:
+            yield _at(entry, says)
     yield from _attempts(case)
-    if state.gates.hold is not None:
-        yield _at(state.gates.hold, "the run is held")
     for gate in state.gates.open.values():
         yield _at(gate, f"{str(gate.step)!r} is open")
-    for entry in state.mail.awaited.values():
-        yield _at(entry, f"{str(entry.step)!r} waits for a message")
-    if state.terminal is not None:
-        yield _at(state.terminal, "the end")
+    for awaited in state.mail.awaited.values():
+        yield _at(awaited, f"{str(awaited.step)!r} waits for a message")
 
 
 def _attempts(case: Case) -> Iterator[Pointer]:

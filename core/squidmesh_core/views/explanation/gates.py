@@ -1,6 +1,7 @@
 """Who is waited for, until when, and what they may say."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from squidmesh_core.definition.spec import ApprovalNode, Field, Node, PauseNode, ReceiveNode
 from squidmesh_core.ids import VisitKey, timeout_key
@@ -59,6 +60,7 @@ def due_text(case: Case, deadline: Deadline | None) -> str:
         case "escalated":
             to = f" to {clipped(deadline.policy.target)}" if deadline.policy.target else ""
             return f"overdue and escalated{to}, was due at {at}"
+    assert_never(due.status)
 
 
 def step_deadline_lines(case: Case) -> Iterator[str]:
@@ -77,9 +79,7 @@ def run_time_out_line(case: Case) -> Iterator[str]:
 
 
 def _asks(node: Node | None) -> str:
-    if not isinstance(node, PauseNode | ApprovalNode):
-        return ""
-    return f": {clipped(node.question)}"
+    return f": {clipped(node.question)}" if isinstance(node, PauseNode | ApprovalNode) else ""
 
 
 def _warned(case: Case, name: str, deadline: Deadline | None) -> Iterator[str]:

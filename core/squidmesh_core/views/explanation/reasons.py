@@ -6,7 +6,7 @@ The order is that of `Reason` in specs/protocol.md §7: what the journal alone t
 """
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 from attrs import frozen
 
@@ -70,13 +70,14 @@ def finding_of(case: Case) -> Finding:
             return Finding(reason=told, node=entry.step, since=entry.at)
         case "idle" | "run_started":
             return Finding(reason=told, since=case.state.at)
+    assert_never(told)
 
 
 def _over(case: Case) -> Finding:
-    terminal = case.state.terminal
-    if terminal is None:
-        raise ValueError(f"run {case.state.run_id} is not over")
-    return Finding(reason="terminal", node=terminal.step or None, since=terminal.at)
+    end = case.state.terminal
+    return Finding(
+        reason="terminal", node=(end.step or None) if end else None, since=end.at if end else None
+    )
 
 
 def _undoing(case: Case) -> Finding:

@@ -48,11 +48,6 @@ class Standing:
     capable: tuple[WorkerAt, ...] | None = None
 
     @property
-    def claimable(self) -> bool:
-        """Whether a worker would get it now."""
-        return self.kind in {"expired", "ready"} and self.obstacle is None
-
-    @property
     def is_timeout(self) -> bool:
         """Whether it is the timer of a time-out."""
         return is_timeout(self.attempt.key)

@@ -27,8 +27,6 @@ def undoing_text(case: Case) -> str:
 def undoing_lines(case: Case) -> Iterator[str]:
     """How far the undoing of each step is."""
     view = compensation_view(case.state, case.spec)
-    if view is None:
-        return
     words = {
         "compensated": "undone",
         "failed": "not undone, its callback failed for good",
@@ -36,8 +34,8 @@ def undoing_lines(case: Case) -> Iterator[str]:
         "pending": "to be undone",
         "effect_unknown": "not undone, nobody knows whether it took effect",
     }
-    parts = [f"{str(step.node)!r} is {words[step.status]}" for step in view.steps]
-    if parts and case.state.terminal is None:
+    parts = [f"{str(step.node)!r} is {words[step.status]}" for step in (view.steps if view else ())]
+    if parts:
         yield f"in this order: {', '.join(parts)}"
 
 

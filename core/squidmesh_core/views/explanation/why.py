@@ -24,7 +24,7 @@ from squidmesh_core.views.explanation.gates import (
     step_deadline_lines,
 )
 from squidmesh_core.views.explanation.reasons import Finding
-from squidmesh_core.views.explanation.sentences import hold_text, joining_text
+from squidmesh_core.views.explanation.sentences import joining_text
 from squidmesh_core.views.explanation.standing import Standing
 from squidmesh_core.views.explanation.undoing import undoing_lines
 from squidmesh_core.views.reason import half_joined
@@ -64,12 +64,14 @@ def _came(case: Case, finding: Finding) -> Iterator[str]:
 def _goes_on(case: Case, finding: Finding) -> Iterator[str]:
     """What is at work, waited for and due."""
     yield from undoing_lines(case)
-    if case.state.gates.hold is not None and finding.reason != "manual_intervention_required":
-        yield hold_text(case)
     for standing in case.standings:
         yield from _of_attempt(case, standing, told=_tells(finding, standing))
-    yield from gate_lines(case, told=_tells_all(case, finding))
-    yield from awaited_lines(case, told=_tells_all(case, finding))
+    gates, awaited = case.state.gates, case.state.mail.awaited
+    asked = finding.reason == "manual_intervention_required" and gates.hold is None
+    # The sentence says of one gate, or of one message, what is asked and until when.
+    yield from gate_lines(case, told=asked and len(gates.open) == 1)
+    message = finding.reason == "waiting_for_message"
+    yield from awaited_lines(case, told=message and len(awaited) == 1)
     yield from kept_lines(case)
     for node in half_joined(case.state, case.spec):
         if finding.node != node.name or finding.reason != "waiting_for_join":
@@ -81,14 +83,6 @@ def _goes_on(case: Case, finding: Finding) -> Iterator[str]:
 def _tells(finding: Finding, standing: Standing) -> bool:
     """Whether the sentence has said how this attempt stands."""
     return standing is finding.standing and finding.reason != "compensating"
-
-
-def _tells_all(case: Case, finding: Finding) -> bool:
-    """Whether the sentence has said what is asked, and until when."""
-    gates, awaited = case.state.gates, case.state.mail.awaited
-    if finding.reason == "manual_intervention_required":
-        return gates.hold is None and len(gates.open) == 1
-    return finding.reason == "waiting_for_message" and len(awaited) == 1
 
 
 def _of_attempt(case: Case, standing: Standing, *, told: bool) -> Iterator[str]:

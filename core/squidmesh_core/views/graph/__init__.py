@@ -6,6 +6,7 @@ The graph of a run: its definition, and how far the run is on it, as data and as
     layout     where boxes and lines go           for the pictures that have to know
     words      what boxes and lines say
     svg, mermaid, dot, ascii                      one drawing each
+    figures, strokes, style                       what the picture is made of
     schema     the JSON Schema of `to_dict`
 
 It is drawn from the stored definition, so code that is gone changes nothing,

@@ -13,6 +13,7 @@ below the one that led there; the rail between them stands for the edge that joi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 from attrs import frozen
@@ -58,7 +59,7 @@ _STROKES: Final[Mapping[EdgeStatus, _Stroke]] = {
 def to_ascii(graph: RunGraph, width: int) -> str:
     """The lines, each at most so wide."""
     width = max(width, _LEAST_WIDTH)
-    lines = [words.heading(graph), f"run {graph.run_id} · revision {graph.revision}", ""]
+    lines = [words.heading(graph), words.subtitle(graph), ""]
     lines += _lines(graph, width)
     return "".join(f"{_cut(line, width)}\n" for line in lines)
 
@@ -142,10 +143,5 @@ def _branch(edge: GraphEdge, source: GraphNode, *, last: bool, back: bool) -> tu
 def _cut(line: str, width: int) -> str:
     if words.columns(line) <= width:
         return line
-    shown, room = "", width - 1
-    for char in line:
-        room -= words.columns(char)
-        if room < 0:
-            break
-        shown += char
-    return f"{shown}…"
+    ends = accumulate(words.columns(char) for char in line)
+    return f"{''.join(char for char, end in zip(line, ends, strict=True) if end < width)}…"

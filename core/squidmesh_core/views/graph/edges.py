@@ -4,8 +4,8 @@ The edges of a run: its routes or dependencies, and whether it went them.
 A route is `selected` when a persisted decision names it, `pending` while its
 node is at work or can still be reached, and `skipped` once that is over.  So a
 rejected approval selects its error route, and a whole branch that was not
-taken is skipped.  A dependency is `selected` once its node completed, and
-`blocked` when it failed for good.
+taken is skipped.  A dependency is `selected` once its node completed, also
+while the run is undone, and `blocked` when it failed for good.
 """
 
 from collections import Counter, deque

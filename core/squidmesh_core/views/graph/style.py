@@ -71,7 +71,7 @@ _RULES: Final = """\
 .sqm .selected.astray .way{stroke:var(--sqm-failed)}
 .sqm .selected.astray .tip{fill:var(--sqm-failed)}
 .sqm .label rect{fill:var(--sqm-ground);stroke:var(--sqm-pale)}
-.sqm .label text{font-size:11px}
+.sqm .label text{font-size:11px;text-anchor:middle}
 .sqm .label .values{fill:var(--sqm-running);font-style:italic}
 .sqm .label.selected rect{stroke:var(--sqm-ink)}
 .sqm .label.selected.astray rect{stroke:var(--sqm-failed)}

@@ -68,6 +68,12 @@ def heading(graph: RunGraph) -> str:
     return visible(f"{clipped(graph.workflow, 2 * _NAME)}{version} · {graph.status}")
 
 
+def subtitle(graph: RunGraph) -> str:
+    """Which run it is, and, for those who may know, at which revision."""
+    at = f" · revision {graph.revision}" if graph.revision else ""
+    return f"run {graph.run_id}{at}"
+
+
 def out_of_reach(graph: RunGraph) -> frozenset[str]:
     """Ids of the nodes that the run neither entered nor will enter."""
     forward = not graph.terminal and graph.status != "compensating"

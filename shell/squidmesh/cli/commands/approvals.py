@@ -9,11 +9,13 @@ import click
 from squidmesh.cli.documents import gate_document, run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import iso, short_ids
 from squidmesh.inbox import OpenGate
 from squidmesh_core.plan.deadline import Due
+from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.words import span
 
 T = TypeVar("T")
@@ -26,11 +28,12 @@ _HEADINGS: Final = ("run", "workflow", "node", "kind", "age", "due", "times out"
 @click.option("--cursor", help="Go on where the last page ended.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @common
+@seen_as
 def command(session: Session, /, *, cursor: str | None, limit: int) -> int:
     """List every gate and hold that waits for a person, the newest run first."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        page = mesh.approvals(cursor=cursor, limit=limit)
+        page = shown(session, mesh.approvals(cursor=cursor, limit=limit))
     if screen.form == "json":
         waiting = [
             {"run": run_document(one.run), "gate": gate_document(one.gate)} for one in page.items
@@ -58,7 +61,8 @@ def _only(wanted: Sequence[int], members: Sequence[T]) -> list[T]:
 
 def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:
     gate = one.gate
-    age = span((datetime.now(UTC) - gate.opened_at).total_seconds())
+    known = gate.opened_at != HIDDEN_AT
+    age = span((datetime.now(UTC) - gate.opened_at).total_seconds()) if known else ""
     return (
         Cell(human=short, plain=one.run.id),
         Cell.of(one.run.workflow),

@@ -12,6 +12,7 @@ from squidmesh.cli.documents import plain_mapping
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.options import common
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import printable
@@ -28,6 +29,7 @@ _LENGTHS: Final = (13, 18, 23, 28)
 @click.command("explain")
 @click.argument("run")
 @common
+@seen_as
 def command(session: Session, /, *, run: str) -> int:
     """
     Say why RUN is where it is, and what may be done about it now.
@@ -39,8 +41,8 @@ def command(session: Session, /, *, run: str) -> int:
     with session.mesh(must_exist=True) as mesh:
         run_id = find_run(mesh, run)
         zone = _local() if config.time == "local" else UTC
-        found = explain(mesh.door, run_id, zone=zone)
-        hide = _mask(mesh, run_id)
+        found = shown(session, explain(mesh.door, run_id, zone=zone))
+        hide = None if session.role == "auditor" else _mask(mesh, run_id)
         short = _shortest(mesh, run_id)
     found = _with_application(found, config.app)
     match screen.form:

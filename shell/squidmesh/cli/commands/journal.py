@@ -1,16 +1,13 @@
 """`squidmesh journal`: the entries of one run, in order."""
 
-from datetime import datetime
-
 import click
 
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE
-from squidmesh.cli.lines import masked, node_of, summary
 from squidmesh.cli.options import common
-from squidmesh.cli.screen import Cell
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.text import one_line
+from squidmesh.cli.tailing import entry_document, entry_row, tail
 
 
 @click.command("journal")
@@ -22,45 +19,27 @@ from squidmesh.cli.text import one_line
     metavar="N",
     help="Only what came after revision N.",
 )
+@click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until the run is over.")
 @common
-def command(session: Session, /, *, run: str, after: int) -> int:
-    """List the entries of RUN: everything that ever happened to it."""
+@seen_as
+def command(session: Session, /, *, run: str, after: int, follow: bool) -> int:
+    """
+    List the entries of RUN: everything that ever happened to it.
+
+    With --follow and --json, each entry is a document on a line of its own.
+    """
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
         run_id = find_run(mesh, run)
-        mask = mask_of(mesh.inspect(run_id))
-        entries = tuple(mesh.journal(run_id, after=after))
+        if follow:
+            tail(session, mesh, run_id, after=after)
+            return DONE
+        mask = mask_of(shown(session, mesh.inspect(run_id)))
+        entries = shown(session, tuple(mesh.journal(run_id, after=after)))
     if screen.form == "json":
-        documents = [
-            {
-                "revision": entry.revision,
-                "type": entry.type,
-                "at": entry.at,
-                "data": masked(entry, mask, run_id),
-            }
-            for entry in entries
-        ]
+        documents = [entry_document(entry, mask, run_id) for entry in entries]
         screen.document("journal/1", run=run_id, entries=documents)
         return DONE
-    rows = []
-    for entry in entries:
-        heart = summary(entry, mask, run_id)
-        rows.append(
-            (
-                Cell.of(str(entry.revision), "dim"),
-                _when(entry.at, entries[0].at, session),
-                Cell.of(entry.type),
-                Cell.of(node_of(entry.data, run_id), "bold"),
-                Cell(human=one_line(heart, 200), plain=heart),
-            )
-        )
+    rows = [entry_row(entry, mask, run_id, entries[0].at, session) for entry in entries]
     screen.table(("rev", "at", "entry", "node", "what"), rows)
     return DONE
-
-
-def _when(at: datetime, begin: datetime, session: Session) -> Cell:
-    """People compare entries with each other: unless told otherwise, count from the first."""
-    shown = session.screen.when(at)
-    if session.config.time is not None:
-        return shown
-    return Cell(human=f"+{(at - begin).total_seconds():.3f} s", plain=shown.plain)

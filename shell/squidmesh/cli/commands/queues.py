@@ -5,11 +5,13 @@ import click
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.queueing import QUEUE_HEADINGS, print_table, queue_document, queue_row
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session
 
 
 @click.command("queues")
 @common
+@seen_as
 def command(session: Session, /) -> int:
     """
     List the queues: how much waits, what limits them, and who serves them.
@@ -18,7 +20,7 @@ def command(session: Session, /) -> int:
     """
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        queues = mesh.queues()
+        queues = shown(session, mesh.queues())
     if screen.form == "json":
         screen.document("queues/1", queues=[queue_document(one) for one in queues])
     else:

@@ -9,8 +9,9 @@ from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.listing import Masks
 from squidmesh.cli.options import common
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen, status_cell
-from squidmesh.cli.session import Session
+from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import iso, one_line, short_ids
 from squidmesh.duration import parse_duration
 from squidmesh.reading import RunFilters
@@ -60,15 +61,20 @@ def moment(
 @click.option("--cursor", help="Go on where the last page ended.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @common
+@seen_as
 def command(
     session: Session, /, *, cursor: str | None, limit: int, **filters: Unpack[RunFilters]
 ) -> int:
     """List runs, newest first."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        page = mesh.runs(cursor=cursor, limit=limit, **filters)
+        parent = filters.get("parent")
+        if parent is not None:
+            filters["parent"] = find_run(mesh, parent)
+        page = shown(session, mesh.runs(cursor=cursor, limit=limit, **filters))
         masks = Masks(mesh)
-        masked = {run.id: masks.of(run) for run in page.items}
+        unmasked = session.role == "auditor"
+        masked = {run.id: None if unmasked else masks.of(run) for run in page.items}
     if screen.form == "json":
         documents = [run_document(run, masked[run.id]) for run in page.items]
         screen.document("runs/1", runs=documents, next=page.next)

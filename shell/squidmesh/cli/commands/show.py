@@ -8,11 +8,13 @@ from squidmesh.cli.documents import failure_document, mask_of, snapshot_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.masking import Mask
 from squidmesh.cli.options import common
-from squidmesh.cli.panels import context_text, history_table, run_panel
+from squidmesh.cli.panels import audit_line, context_text, history_table, run_panel
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Screen, json_text
 from squidmesh.cli.session import Session, find_run
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
+from squidmesh_core.views.words import actor_name
 
 #: Attempts that are not a try at a step.
 _WORDS: Final = {"compensation": "undo"}
@@ -23,18 +25,21 @@ _WORDS: Final = {"compensation": "undo"}
 @click.option("--history", is_flag=True, help="Also what each attempt took in and gave out.")
 @click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
 @common
+@seen_as
 def command(session: Session, /, *, run: str, history: bool, at: int | None) -> int:
     """Show one run; RUN is an id, or any beginning of one that no other has."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        snapshot = mesh.inspect(find_run(mesh, run), history=history, at=at)
+        snapshot = shown(session, mesh.inspect(find_run(mesh, run), history=history, at=at))
     match screen.form:
         case "json":
             screen.document("run/1", **snapshot_document(snapshot, history=history))
         case "plain":
             _print_plain(snapshot, screen, history=history)
         case "human":
-            screen.render(run_panel(snapshot, screen))
+            screen.render(run_panel(snapshot, screen, commands=session.role != "external"))
+            for done in snapshot.audit if history else ():
+                screen.line(audit_line(done, screen, mask_of(snapshot)), "dim")
             if history:
                 screen.line()
                 screen.render(history_table(snapshot))
@@ -66,6 +71,7 @@ def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
     for step in snapshot.steps:
         screen.fields("step", step.name, step.status)
     _print_waits(snapshot, screen, mask)
+    _print_records(snapshot, screen, mask)
     for attempt in snapshot.attempts:
         word = "timeout" if is_timeout(attempt.key) else _WORDS.get(attempt.kind, "attempt")
         cells = [word, attempt.node, str(attempt.number), attempt.status]
@@ -76,6 +82,17 @@ def _print_plain(snapshot: Snapshot, screen: Screen, *, history: bool) -> None:
             cells += [took, gave, failed]
         screen.fields(*cells)
     screen.fields("context", json_text(mask.context(snapshot.context)))
+
+
+def _print_records(snapshot: Snapshot, screen: Screen, mask: Mask) -> None:
+    """What people did to the run, and what is late or soon will be."""
+    for done in snapshot.audit:
+        by = "" if done.actor is None else mask.text(actor_name(done.actor))
+        note = mask.text(done.comment or "")
+        when = screen.when(done.at).plain
+        screen.fields("audit", done.event, done.node or "", when, by, done.target or "", note)
+    for due in snapshot.deadlines:
+        screen.fields("deadline", due.node, due.status, screen.when(due.due_at).plain)
 
 
 def _print_waits(snapshot: Snapshot, screen: Screen, mask: Mask) -> None:

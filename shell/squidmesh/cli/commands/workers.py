@@ -5,11 +5,13 @@ import click
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.queueing import WORKER_HEADINGS, print_table, worker_document, worker_row
+from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session
 
 
 @click.command("workers")
 @common
+@seen_as
 def command(session: Session, /) -> int:
     """
     List the workers: their slots, their queues, and their last sign of life.
@@ -18,7 +20,7 @@ def command(session: Session, /) -> int:
     """
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        workers = mesh.workers()
+        workers = shown(session, mesh.workers())
     if screen.form == "json":
         screen.document("workers/1", workers=[worker_document(one) for one in workers])
     else:

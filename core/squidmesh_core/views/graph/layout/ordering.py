@@ -24,6 +24,8 @@ def in_order(ranks: Ranks) -> list[list[int]]:
         down = sweep % 2 == 0
         neighbours = ranks.above if down else ranks.below
         for i in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
+            if len(rows[i]) == 1:
+                continue
             rows[i] = _sorted(rows[i], rows[i - 1 if down else i + 1], neighbours)
         crossings = _crossings(rows, ranks.below)
         if crossings < fewest:
@@ -62,7 +64,11 @@ def _sorted(row: list[int], beside: list[int], neighbours: Sequence[Sequence[int
 
 def _crossings(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) -> int:
     """How many pairs of joins cross (Barth, Jünger and Mutzel, 2002)."""
-    return sum(_between(upper, lower, below) for upper, lower in pairwise(rows))
+    return sum(
+        _between(upper, lower, below)
+        for upper, lower in pairwise(rows)
+        if len(upper) > 1 and len(lower) > 1
+    )
 
 
 def _between(upper: Sequence[int], lower: Sequence[int], below: Sequence[Sequence[int]]) -> int:

@@ -15,8 +15,8 @@ from squidmesh_core.views.graph.layout.records import Spacing
 from squidmesh_core.views.graph.layout.straightening import straightened
 
 #: Passes down and up; then some that heed both sides.
-_PASSES: Final = 6
-_LAST: Final = 4
+_PASSES: Final = 4
+_LAST: Final = 2
 #: How much straighter a trunk should be than a line between two boxes is.
 _TRUNK: Final = 8
 
@@ -41,7 +41,8 @@ def placed(ranks: Ranks, rows: Sequence[Sequence[int]], spacing: Spacing) -> lis
         (centres[i] - stop.width / 2 for i, stop in enumerate(ranks.stops)),
         default=0.0,
     )
-    return [float(round(centre - left)) for centre in centres]
+    # Halves, so that what is an even number wide begins and ends at whole numbers.
+    return [round(2 * (centre - left)) / 2 for centre in centres]
 
 
 def _wishes(

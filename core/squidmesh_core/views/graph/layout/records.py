@@ -17,6 +17,10 @@ class Box:
     #: Room to the right of it, for a line that comes back to the same box.
     margin: float = 0
 
+    def turned(self) -> "Box":
+        """The box on its side."""
+        return Box(self.id, self.height, self.width)
+
 
 @frozen
 class Line:
@@ -27,6 +31,10 @@ class Line:
     target: str
     #: Width and height of the label.
     label: tuple[float, float] | None = None
+
+    def turned(self) -> "Line":
+        """The line with its label on its side."""
+        return Line(self.id, self.source, self.target, self.label and self.label[::-1])
 
 
 @frozen(kw_only=True)
@@ -42,6 +50,10 @@ class Spacing:
     #: Between two lines at the edge of a box.
     ports: float
 
+    def turned(self) -> "Spacing":
+        """For a drawing on its side, where boxes are lower than they are wide."""
+        return Spacing(boxes=self.boxes / 2, bends=self.bends, rows=2 * self.rows, ports=self.ports)
+
 
 @frozen
 class Placed:
@@ -52,14 +64,18 @@ class Placed:
     width: float
     height: float
 
+    def turned(self) -> "Placed":
+        """The same with left and top exchanged."""
+        return Placed(self.y, self.x, self.height, self.width)
+
 
 @frozen(kw_only=True)
 class Way:
     """
-    The way of a line: through these points, vertically at each of them.
+    The way of a line: through these points, at each of them in the drawing's direction.
 
-    Points come in pairs, the lower and the upper edge of what is passed, so that
-    a line runs straight past it and bends between rows only.
+    Points are the edges of the rows that are passed, so that a line runs straight
+    past what stands there, and bends between rows only.
     """
 
     points: tuple[Point, ...]
@@ -67,6 +83,14 @@ class Way:
     label: Point | None = None
     #: Whether it ends at its target; else it joins a line that does.
     arrives: bool = True
+
+    def turned(self) -> "Way":
+        """The same with left and top exchanged."""
+        return Way(
+            points=tuple(point[::-1] for point in self.points),
+            label=self.label and self.label[::-1],
+            arrives=self.arrives,
+        )
 
 
 @frozen(kw_only=True)
@@ -78,3 +102,15 @@ class Drawing:
     boxes: Mapping[str, Placed]
     #: By line, those from a box to itself left out: they stand in its margin.
     ways: Mapping[str, Way]
+    #: Whether it goes from left to right; else from top to bottom.
+    sideways: bool = False
+
+    def turned(self) -> "Drawing":
+        """The same from left to right."""
+        return Drawing(
+            width=self.height,
+            height=self.width,
+            boxes={name: box.turned() for name, box in self.boxes.items()},
+            ways={name: way.turned() for name, way in self.ways.items()},
+            sideways=True,
+        )

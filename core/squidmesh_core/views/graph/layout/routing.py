@@ -5,7 +5,7 @@ Where lines share a trunk only the first of them is drawn along it; those after
 it end where they join.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Chain, Ranks
@@ -13,10 +13,12 @@ from squidmesh_core.views.graph.layout.records import Drawing, Placed, Point, Sp
 
 #: Lines leave and reach a box in this part of its width, about the middle.
 _EDGE: Final = 0.7
+#: Lines that would be so many times closer than they should be meet in one point.
+_BUNDLE: Final = 4
 
 
 def drawing(
-    ranks: Ranks, centres: Sequence[float], spacing: Spacing, first: Iterable[str]
+    ranks: Ranks, centres: Sequence[float], spacing: Spacing, first: Sequence[str]
 ) -> Drawing:
     """Where everything is, once the centres of all stops are known; lines in the order given."""
     heights = [0.0] * ranks.rows
@@ -105,6 +107,8 @@ def _ports(
             middle = next(straight, (len(others) - 1) / 2)
             farthest = max(middle, len(others) - 1 - middle, 1)
             apart = min(spacing.ports, box.width * _EDGE / 2 / farthest)
+            if apart * _BUNDLE < spacing.ports:
+                apart = 0.0  # so many that nobody tells them apart: one bundle reads better
             for i, other in enumerate(others):
                 shifts[stop, other] = (i - middle) * apart
     return shifts

@@ -22,7 +22,7 @@ def straightened(
 ) -> list[float]:
     """The centres, chain by chain in one column where nothing is in the way; order is kept."""
     columns = _Columns(ranks, rows, centres, gaps)
-    chains = sorted(_chains(ranks), key=len, reverse=True)
+    chains = sorted(_chains(ranks, centres), key=len, reverse=True)
     for turn in range(_TURNS):
         for chain in chains:
             for run, low, high in columns.runs(chain):
@@ -37,10 +37,10 @@ def _joined(ranks: Ranks, run: Sequence[int]) -> Sequence[int]:
     return [other for other in ends if other not in own] or run
 
 
-def _chains(ranks: Ranks) -> list[list[int]]:
+def _chains(ranks: Ranks, centres: Sequence[float]) -> list[list[int]]:
     """Stops that come first to each other's mind, one below the other."""
-    below = [_first(ranks, stop, ends) for stop, ends in enumerate(ranks.below)]
-    above = [_first(ranks, stop, ends) for stop, ends in enumerate(ranks.above)]
+    below = [_first(ranks, stop, ends, centres) for stop, ends in enumerate(ranks.below)]
+    above = [_first(ranks, stop, ends, centres) for stop, ends in enumerate(ranks.above)]
     chains = []
     for stop, upper in enumerate(above):
         if upper is not None and below[upper] == stop:
@@ -53,11 +53,13 @@ def _chains(ranks: Ranks) -> list[list[int]]:
     return chains
 
 
-def _first(ranks: Ranks, stop: int, joined: Sequence[int]) -> int | None:
-    """A trunk goes on as a trunk; else the line that was named first."""
+def _first(ranks: Ranks, stop: int, joined: Sequence[int], centres: Sequence[float]) -> int | None:
+    """A trunk goes on as a trunk; of a fan of boxes it is the middle one, else the first named."""
     if ranks.stops[stop].bend:
         bends = (other for other in joined if ranks.stops[other].bend)
         return next(bends, joined[0])
+    if len(joined) > 2 and max(joined) < len(ranks.boxes):
+        return sorted(joined, key=centres.__getitem__)[len(joined) // 2]
     return joined[0] if joined else None
 
 
@@ -83,7 +85,7 @@ class _Columns:
         low, high = float("-inf"), float("inf")
         for stop in chain:
             left, right = self._room(stop)
-            if max(low, left) > min(high, right):
+            if run and max(low, left) > min(high, right):
                 yield run, low, high
                 run, low, high = [], float("-inf"), float("inf")
             run.append(stop)

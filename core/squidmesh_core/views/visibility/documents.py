@@ -1,0 +1,152 @@
+"""
+Redaction of plain data: views as `to_dict` writes them, journal entries, and anything else.
+
+A map with exactly the members of a view is that view, and is redacted by its table, so
+that redacting and writing may come in either order.  Of any other map, only what stands
+under a name that views show is kept: nobody has said who may see the rest.
+"""
+
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Final, Union, get_args, get_origin
+
+import attrs
+
+from squidmesh_core.protocol.entries import Decided
+from squidmesh_core.protocol.wire import NAMES, WIRE_TYPES
+from squidmesh_core.values.redaction import REDACTED, is_sensitive
+from squidmesh_core.values.scope import Scope
+from squidmesh_core.views.graph.records import ENDS, GraphEdge
+from squidmesh_core.views.plain import member_names, plain, plain_name
+from squidmesh_core.views.visibility.hiding import hidden
+from squidmesh_core.views.visibility.records import how, loose
+from squidmesh_core.views.visibility.rules import Tables
+
+#: Names that are others in plain data.
+_RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Decided: NAMES[Decided], GraphEdge: ENDS}
+_ENTRY_CLASSES: Final[Mapping[str, type]] = {name: cls for cls, name in WIRE_TYPES.items()}
+_ATOMS: Final = (str, int, float, bool, NoneType)
+
+
+class Documents:
+    """Redaction of plain data for one scope below auditor."""
+
+    def __init__(self, tables: Tables, scope: Scope) -> None:
+        self._tables = tables
+        self._scope: Final[Scope] = scope
+        self._shapes = _shapes(tables)
+        shown, unseen = _names(tables, scope)
+        self._names: Final = shown - unseen
+        self._unseen: Final = unseen
+
+    def any(self, value: object) -> object:
+        """A value about which nothing is known but what is in it."""
+        match value:
+            case None:
+                return None
+            case Mapping():
+                return self._mapping(value)
+            case list() | tuple():
+                return [self.any(member) for member in value]
+            case _:
+                return REDACTED
+
+    def entry(self, kind: str, data: Mapping[str, object]) -> dict[str, object]:
+        """The members of a journal entry, by its wire type; of one that nobody knows, none."""
+        cls = _ENTRY_CLASSES.get(kind)
+        return {} if cls is None else self._record(data, cls)
+
+    def _mapping(self, members: Mapping[str, object]) -> dict[str, object]:
+        cls = self._shapes.get(frozenset(members))
+        if cls is not None:
+            return self._record(members, cls)
+        shown: dict[str, object] = {}
+        for name, member in members.items():
+            if name in self._names and not is_sensitive(name):
+                shown[name] = self._listed(member)
+            elif name not in self._unseen and self._is_view(member):
+                shown[name] = self.any(member)
+        return shown
+
+    def _listed(self, member: object) -> object:
+        """What stands under a name that views show."""
+        if isinstance(member, list | tuple):
+            return [self._listed(one) for one in member]
+        return member if isinstance(member, _ATOMS) else self.any(member)
+
+    def _is_view(self, member: object) -> bool:
+        if isinstance(member, list | tuple):
+            return bool(member) and all(self._is_view(one) for one in member)
+        return isinstance(member, Mapping) and frozenset(member) in self._shapes
+
+    def _record(self, members: Mapping[str, object], cls: type) -> dict[str, object]:
+        """
+        What was a record, by its table; members that it lacks stay away.
+
+        Of an entry hidden ones stay away too: it never has all of them.
+        """
+        table, names = self._tables[cls], _RENAMED.get(cls, {})
+        shown: dict[str, object] = {}
+        for field in attrs.fields(cls):
+            own = names.get(field.name, field.name)
+            name = own if own in members else plain_name(own, is_span=True)
+            if name not in members:
+                continue
+            edit, seen = how(table.get(field.name, "auditor"), self._scope)
+            if seen:
+                shown[name] = self._inside(members[name], field.type)
+            elif edit is not None:
+                shown[name] = edit(members.get)
+            elif cls not in WIRE_TYPES:
+                shown[name] = _hidden(field.type)
+        return shown
+
+    def _inside(self, member: object, hint: object) -> object:
+        """What a member holds, of a type that the record's class declares."""
+        if isinstance(member, _ATOMS):
+            return member
+        cls = _record_class(hint)
+        if isinstance(member, list | tuple):
+            return [self._inside(one, hint) for one in member]
+        if not isinstance(member, Mapping):
+            return REDACTED
+        return loose(member) if cls is None else self._record(member, cls)
+
+
+def _hidden(hint: object) -> object:
+    return plain(hidden(hint)())
+
+
+def _record_class(hint: object) -> type | None:
+    """The record class that a type annotation names, alone, in a row, or beside null."""
+    if isinstance(hint, type) and attrs.has(hint):
+        return hint
+    if get_origin(hint) in {Union, UnionType, tuple}:
+        found = (_record_class(argument) for argument in get_args(hint))
+        return next((cls for cls in found if cls is not None), None)
+    return None
+
+
+def _shapes(tables: Tables) -> Mapping[frozenset[str], type]:
+    """The names of a view's members in plain data → the view."""
+    found: dict[frozenset[str], type] = {}
+    for cls in tables:
+        if cls in WIRE_TYPES:
+            continue  # what is written of an entry differs from entry to entry
+        names, shown = _RENAMED.get(cls, {}), member_names(cls)
+        spans = {f.name for f in attrs.fields(cls) if "timedelta" in str(f.type)}
+        shape = frozenset(plain_name(names.get(n, n), is_span=n in spans) for n in shown)
+        found[shape] = cls
+    return found
+
+
+def _names(tables: Tables, scope: Scope) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that a scope sees in some table, and those that some table hides from it."""
+    shown: set[str] = set()
+    unseen: set[str] = set()
+    for cls, table in tables.items():
+        for field in attrs.fields(cls):
+            _, seen = how(table.get(field.name, "auditor"), scope)
+            name = _RENAMED.get(cls, {}).get(field.name, field.name)
+            (shown if seen else unseen).add(name)
+    return frozenset(shown), frozenset(unseen)

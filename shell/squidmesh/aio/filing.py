@@ -1,0 +1,40 @@
+"""`AsyncFiling`: the verbs of `squidmesh.filing` as coroutines; `AsyncMesh` has them all."""
+
+from pathlib import Path
+
+from squidmesh.aio.engine import AsyncEngine
+from squidmesh.asking import RunRef
+from squidmesh.files import FilePath
+from squidmesh.filing import Filing
+from squidmesh_core.views.inspection import Run
+
+
+class AsyncFiling:
+    """The verbs for files."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What this mesh runs on while it is entered."""
+        raise NotImplementedError
+
+    async def bundle(self, run: RunRef, path: FilePath) -> Path:
+        """See `Mesh.bundle`."""
+        return await self.engine.aside(self._by_threads().bundle, run, path)
+
+    async def load(self, path: FilePath) -> Run:
+        """See `Mesh.load`."""
+        return await self.engine.aside(self._by_threads().load, path)
+
+    async def export(self, path: FilePath) -> int:
+        """See `Mesh.export`."""
+        return await self.engine.aside(self._by_threads().export, path)
+
+    async def restore(self, path: FilePath) -> int:
+        """See `Mesh.restore`."""
+        return await self.engine.aside(self._by_threads().restore, path)
+
+    def _by_threads(self) -> Filing:
+        """The same verbs for threads: seldom used, so that one costs nothing."""
+        blocking = Filing()
+        blocking.engine = self.engine.engine
+        return blocking
