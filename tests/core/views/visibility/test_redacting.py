@@ -3,7 +3,7 @@
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final
+from typing import Any, Final, cast
 
 import attrs
 import pytest
@@ -13,6 +13,7 @@ from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.protocol.wire import WIRE_TYPES
 from squidmesh_core.values.redaction import REDACTED
 from squidmesh_core.values.scope import SCOPES, Scope
+from squidmesh_core.views.explanation import RefusedAction, explain
 from squidmesh_core.views.graph import graph
 from squidmesh_core.views.inspection import Snapshot, run_of, snapshot
 from squidmesh_core.views.plain import View
@@ -22,7 +23,7 @@ from squidmesh_core.views.visibility.records import copy_of
 from squidmesh_core.views.visibility.rules import table
 from support.canaries import LONGEST, Planted
 from support.scenario import Scenario
-from support.workflows import chain, step
+from support.workflows import chain, diamond, step
 
 BELOW_AUDITOR: Final[tuple[Scope, ...]] = ("external", "operator")
 RECORDS: Final = sorted(CORE.tables, key=lambda cls: cls.__name__)
@@ -191,3 +192,47 @@ def test_what_is_no_view_is_refused() -> None:
 def test_an_entry_that_nobody_knows_shows_nothing() -> None:
     """A newer release may have written it."""
     assert {} == CORE.entry_data("run_teleported", {"step": "a"}, "operator")
+
+
+# --- odd places
+
+
+def test_a_member_of_a_type_that_tells_nothing_is_a_mistake_of_ours() -> None:
+    """What could not be hidden is refused where the table is written, not shown."""
+
+    @attrs.frozen(kw_only=True)
+    class Odd(View):
+        place: complex
+
+    with pytest.raises(TypeError, match="tells nothing"):
+        Redaction({Odd: table()}).redact(Odd(place=1j), "external")
+
+
+def test_what_is_no_plain_data_is_hidden_though_it_may_be_seen() -> None:
+    """A document is judged as it came; what JSON has not cannot be looked into."""
+    document = {**planted(10).run.to_dict(), "status": {"a set"}}
+
+    assert REDACTED == redact(document, "external")["status"]
+
+
+def test_a_refusal_that_may_quote_somebody_is_not_told() -> None:
+    """Only its code is the runtime's own."""
+    refused = RefusedAction(name="approve", code="invalid_form", message="'feedbeef' is no number")
+
+    assert ("invalid_form", REDACTED) == (
+        redact(refused, "operator").code,
+        redact(refused, "operator").message,
+    )
+
+
+def test_what_a_join_waits_for_is_told_by_node() -> None:
+    """Nodes and how far they are: nobody's words."""
+    run = Scenario(diamond())
+    run.start()
+    run.complete(run.claim("pick"), {})
+    run.complete(run.claim("pack"), {})
+    told = explain(run.state, run.spec, run.now)
+    seen = redact(told, "operator")
+
+    assert told.details["joins"] == seen.details["joins"]
+    assert [{"bill": "pending"}] == [one["waits_for"] for one in cast("Any", told.details["joins"])]
