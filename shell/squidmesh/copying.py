@@ -15,9 +15,9 @@ from pathlib import Path
 
 from attrs import evolve
 
-from squidmesh.cli.masking import Mask
 from squidmesh.door import Door
 from squidmesh.files import FilePath, opened, write_file
+from squidmesh.masking import Mask
 from squidmesh.redacting import redacted
 from squidmesh.reindex import every_run
 from squidmesh.storing import PAGE, Kept, store

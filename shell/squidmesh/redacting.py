@@ -14,7 +14,7 @@ from typing import TypeVar, assert_never, cast
 
 from attrs import evolve
 
-from squidmesh.cli.masking import Mask
+from squidmesh.masking import Mask
 from squidmesh_core.ids import AttemptKey, NodeName, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link, origin
 from squidmesh_core.protocol.codec import encode, entries_of

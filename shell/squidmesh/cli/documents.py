@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from squidmesh.cli.masking import Mask
+from squidmesh.masking import Mask
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Failure

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import json_text
+from squidmesh.masking import Mask
 from squidmesh.reading import JournalEntry
 from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
 from squidmesh_core.views.words import actor_name

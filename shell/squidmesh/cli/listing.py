@@ -1,7 +1,7 @@
 """What is sensitive in listed runs: asked only of those that have an error to show."""
 
 from squidmesh.cli.documents import mask_of
-from squidmesh.cli.masking import MASK, Mask
+from squidmesh.masking import MASK, Mask
 from squidmesh.mesh import Mesh
 from squidmesh.recall import UNREADABLE
 from squidmesh_core import canonical

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from squidmesh.cli.documents import mask_of, taken_in
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.text import one_line, printable
 from squidmesh.cli.waits import Waits
+from squidmesh.masking import Mask
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.protocol.entries import Failure

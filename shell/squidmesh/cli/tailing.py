@@ -6,11 +6,11 @@ from typing import Final
 
 from squidmesh.cli.documents import Document, mask_of
 from squidmesh.cli.lines import masked, node_of, summary
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.roles import shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import one_line, printable
+from squidmesh.masking import Mask
 from squidmesh.mesh import Mesh
 from squidmesh.reading import JournalEntry
 from squidmesh_core.ids import RunId

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.screen import STYLES, Screen, Style
 from squidmesh.cli.text import printable
+from squidmesh.masking import Mask
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.definition.spec import ApprovalNode, Field, ReceiveNode
 from squidmesh_core.ids import NodeName

@@ -2,7 +2,7 @@
 
 import json
 
-from squidmesh.cli.masking import MASK, Mask
+from squidmesh.masking import MASK, Mask
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import NodeName
 

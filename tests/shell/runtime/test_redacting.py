@@ -6,7 +6,7 @@ import pytest
 from attrs import fields
 from hypothesis import given
 
-from squidmesh.cli.masking import MASK, Mask
+from squidmesh.masking import MASK, Mask
 from squidmesh.redacting import redacted
 from squidmesh_core.canonical import decode
 from squidmesh_core.definition.spec import Field, ManualTrigger, Spec

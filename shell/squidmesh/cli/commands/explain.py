@@ -10,13 +10,13 @@ from attrs import evolve
 
 from squidmesh.cli.documents import plain_mapping
 from squidmesh.cli.exits import DONE
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import printable
 from squidmesh.explaining import explain
+from squidmesh.masking import Mask
 from squidmesh.mesh import Mesh
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId

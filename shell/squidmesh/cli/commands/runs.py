@@ -20,7 +20,7 @@ from squidmesh_core.views.inspection import Run
 from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
-    from squidmesh.cli.masking import Mask
+    from squidmesh.masking import Mask
 
 
 def moment(

@@ -6,12 +6,12 @@ import click
 
 from squidmesh.cli.documents import failure_document, mask_of, snapshot_document, taken_in
 from squidmesh.cli.exits import DONE
-from squidmesh.cli.masking import Mask
 from squidmesh.cli.options import common
 from squidmesh.cli.panels import audit_line, context_text, history_table, run_panel
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Screen, json_text
 from squidmesh.cli.session import Session, find_run
+from squidmesh.masking import Mask
 from squidmesh.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.views.words import actor_name

@@ -1,5 +1,5 @@
 """
-Masking: what a definition calls sensitive is in no output of the command line.
+Masking: what a definition calls sensitive is in no output of the command line, and in no bundle.
 
 A sensitive field is masked where it stands, whatever its type.  Its value, if it
 is a text, is masked wherever else it turns up too: in an error's message, in an
