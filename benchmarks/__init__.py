@@ -2,8 +2,9 @@
 What squidmesh costs, measured.
 
     __main__.py          the command
-    groups.py            the groups of rows: rounds, medians, ratios
+    groups.py            the groups of rows;  rounds.py, who takes turns, and what is told
     probe.py             one measurement, in a process of its own
+    postgres/            the same on PostgreSQL: begin at its own page
     five_steps.py        the workflow that is measured
     clients.py           who starts runs and waits for them
     throughput.py        steps per second;  throughput_dbos.py, the same of DBOS

@@ -32,12 +32,13 @@ def costs(url: str, engine: str, mode: str, concurrency: int, runs: int) -> dict
     traced: Traced = Counter()
     trace(traced)
     before = settled(url)
+    traced.clear()
     _carried(url, engine, mode, concurrency, runs)
-    after, count = settled(url), _steps(runs)
-    statements = {"statements_per_step": traced["statements"] / count} if traced else {}
+    statements, count = traced["statements"], _steps(runs)
+    after = settled(url)
     return {
         "commits_per_step": (after.commits - before.commits) / count,
-        **statements,
+        **({"statements_per_step": statements / count} if engine == "squidmesh" else {}),
         "rows_per_step": (after.rows - before.rows) / count,
         "wal_bytes_per_step": (after.wal - before.wal) / count,
     }

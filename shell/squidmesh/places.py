@@ -14,9 +14,11 @@ class Places:
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
-        #: Guards all below.
-        self._lock = threading.Lock()
+        #: Guards all below; told when the loop gives back what it took.
+        self._lock = threading.Condition(threading.Lock())
         self._free = 0
+        #: Whether the loop has taken slots and looks for work to fill them with.
+        self._looking = False
         #: Whether the loop waits for a slot: none is free, or limits hold work back.
         self._starved = False
         #: Slots that were let go, ever.
@@ -33,9 +35,18 @@ class Places:
             self._starved = self._free == 0
             return self._free
 
-    def reserve(self) -> bool:
-        """Take one for a start, if there is one."""
+    def reserve(self, patience: float = 0.0) -> bool:
+        """
+        Take one for a start, if there is one.
+
+        Args:
+            patience: Seconds to wait while the loop has them all and looks for work: it
+                looks whenever a slot is let go, which is also when a client begins its
+                next run, and mostly finds nothing.
+        """
         with self._lock:
+            if patience and self._free == 0 and self._looking:
+                self._lock.wait_for(lambda: self._free > 0 or not self._looking, patience)
             if self._free == 0:
                 return False
             self._free -= 1
@@ -47,12 +58,15 @@ class Places:
             taken = min(limit, self._free)
             self._free -= taken
             self._starved = taken == 0  # starts took them since the loop looked
+            self._looking = taken > 0
             return taken, self._let_go
 
     def give_back(self, count: int) -> None:
         """These were taken and not needed."""
         with self._lock:
             self._free += count
+            self._looking = False
+            self._lock.notify_all()
 
     def let_go(self) -> None:
         """Free a slot whose work is done; the loop hears of it only if it waits for one."""

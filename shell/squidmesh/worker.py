@@ -30,6 +30,9 @@ from squidmesh_storage.api import Wakeups
 LOG: Final = logging.getLogger("squidmesh.worker")
 #: Seconds until a worker tries again after the storage said no.
 AFTER_ERROR: Final = 1.0
+#: Seconds that a start waits for a slot that the worker has taken to look for work: about
+#: what the look takes, and less than a start that finds no slot would cost.
+PATIENCE: Final = 0.01
 #: Seconds between looks at whether a signal came.
 GLANCE: Final = 0.2
 
@@ -160,7 +163,7 @@ class Worker:
         lanes.look()
         if queue in lanes.settings:
             return None  # whether it may start now is asked for in a claim transaction
-        return self._crew.offer() if self._places.reserve() else None
+        return self._crew.offer() if self._places.reserve(PATIENCE) else None
 
     def fill(self, claim: Claim | None) -> None:
         """Begin the claim that a reserved slot got, or give the slot back."""

@@ -1,0 +1,50 @@
+"""Waiting for a run: when its journal is looked at."""
+
+import pytest
+
+from squidmesh import Mesh, Workflow, manual, step
+from squidmesh.waiting import FIRST_LOOK, FIRST_LOOK_ELSEWHERE, AwaitMove, waiting
+from squidmesh_core.ids import RunId
+
+
+def nothing() -> None:
+    """As little as a step can do."""
+
+
+class One(Workflow):
+    """One step."""
+
+    go = manual()
+
+    only = step(nothing)
+
+
+def first_wait(mesh: Mesh, run_id: str) -> float:
+    """Seconds of the first wait for a run."""
+    asked = waiting(
+        mesh.door.memory, RunId(run_id), status=None, timeout=None, monotonic=lambda: 0.0
+    )
+    request = next(asked)
+    assert isinstance(request, AwaitMove)
+    return request.seconds
+
+
+@pytest.fixture
+def mesh() -> Mesh:
+    """A mesh without a worker."""
+    return Mesh.open("memory://", workflows=[One])
+
+
+def test_a_run_that_nobody_has_claimed_is_looked_at_soon(mesh: Mesh) -> None:
+    """Another process will perform it, and says nothing when it has."""
+    run = mesh.start(One.go)
+
+    assert FIRST_LOOK_ELSEWHERE == first_wait(mesh, run.id)
+
+
+def test_a_run_that_somebody_holds_is_looked_at_later(mesh: Mesh) -> None:
+    """Mostly this process does, and then tells us of each move."""
+    run = mesh.start(One.go)
+    assert mesh.claim(owner="somebody") is not None
+
+    assert FIRST_LOOK == first_wait(mesh, run.id)
