@@ -12,13 +12,15 @@ acknowledged to `acknowledged`: what is written there must never be gone.
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from chaos.operation import SPEC, actions_with
 from squidmesh import Mesh, Worker
+from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import (
     Batch,
     Choice,
@@ -77,9 +79,18 @@ class TellingJournal(PostgresJournal):
         os.close(descriptor)
 
 
+def _patiently(connect: Callable[[], TellingJournal]) -> TellingJournal:
+    for _ in range(50):
+        try:
+            return connect()
+        except StorageUnavailable:
+            threading.Event().wait(0.1)
+    return connect()
+
+
 def open_mesh(url: str, folder: Path) -> Mesh:
-    """A mesh that tells what was acknowledged."""
-    journal = TellingJournal(url)
+    """A mesh that tells what was acknowledged; a server that is away just now is waited for."""
+    journal = _patiently(lambda: TellingJournal(url))
     journal.acknowledged = folder / ACKNOWLEDGED
     return Mesh(journal, workflows=[SPEC], actions=actions_with(folder / LEDGER))
 
