@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-SPECS: Final = Path(__file__).parent
+from keeping import SPECS, write_or_check
+
 FOLDER: Final = SPECS / "explanations"
 #: Columns of a terminal that nobody made wider.
 WIDTH: Final = 100
@@ -33,23 +34,7 @@ def told() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write or check; the exit code."""
-    files = told()
-    stray = [path for path in FOLDER.glob("*.txt") if path not in files]
-    changed = [
-        path
-        for path, text in files.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if arguments == ["--check"]:
-        for path in sorted(stray + changed):
-            print(f"{path.relative_to(SPECS)} is not what `explain` says", file=sys.stderr)
-        return 1 if stray or changed else 0
-    FOLDER.mkdir(exist_ok=True)
-    for path in changed:
-        path.write_text(files[path], encoding="utf-8")
-    for path in stray:
-        path.unlink()
-    return 0
+    return write_or_check(told(), arguments, otherwise="is not what `explain` says")
 
 
 if __name__ == "__main__":

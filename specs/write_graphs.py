@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from keeping import SPECS, write_or_check
+
 from squidmesh_core.views.graph import RunGraph, graph
 
-SPECS: Final = Path(__file__).parent
 FOLDER: Final = SPECS / "graphs"
 #: End of a file's name → the drawing in it.
 DRAWINGS: Final[Mapping[str, Callable[[RunGraph], str]]] = {
@@ -61,23 +62,7 @@ def drawn() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write or check; the exit code."""
-    files = drawn()
-    stray = [path for path in FOLDER.glob("*") if path not in files]
-    changed = [
-        path
-        for path, text in files.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if arguments == ["--check"]:
-        for path in sorted(stray + changed):
-            print(f"{path.relative_to(SPECS)} is not what `graph` draws", file=sys.stderr)
-        return 1 if stray or changed else 0
-    FOLDER.mkdir(exist_ok=True)
-    for path in changed:
-        path.write_text(files[path], encoding="utf-8")
-    for path in stray:
-        path.unlink()
-    return 0
+    return write_or_check(drawn(), arguments, otherwise="is not what `graph` draws")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
 
 A mesh is a value: several can live in one process, on one journal or many.
 Its verbs may be called from any thread.
+
+Long, because it is the public surface and a verb is mostly its docstring.  Families
+of verbs stand in their own modules (`Steering`, `Queueing`, `Filing`, `Redacting`);
+what is left here starts, works and reads.
 """
 
 import os
@@ -106,7 +110,7 @@ class Mesh(Steering, Queueing, Redacting, Filing):
         A mesh on the journal behind a URL; `SQUIDMESH_URL` where none is given.
 
         Args:
-            url: `sqlite:///FILE`, `sqlite:///:memory:` or `memory://`.
+            url: `sqlite:///FILE`, `sqlite:///:memory:`, `postgresql://…` or `memory://`.
             workflows: See `Mesh`.
             actions: See `Mesh`.
             migrate: Bring an older schema up to date first.

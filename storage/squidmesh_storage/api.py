@@ -5,6 +5,9 @@ Each promise below is repeated as a test in `squidmesh_storage.conformance`,
 which any adapter's author can run.  An adapter decides nothing about
 workflows: entries and rows come ready-made from the core, and only the
 revision, the `append_id` and the clock are its own business.
+
+One file, so that whoever writes an adapter reads all that it owes in one place:
+first the records that go in and out, then the verbs.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

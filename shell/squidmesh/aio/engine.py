@@ -27,6 +27,15 @@ T = TypeVar("T")
 ASIDE: Final = 8
 
 
+class Verbs(Protocol):
+    """Some of the verbs of `Mesh`, which block."""
+
+    engine: Engine
+
+
+V = TypeVar("V", bound=Verbs)
+
+
 class AsyncSlotKeeper(Protocol):
     """Whoever has slots that a start may fill at once: a worker on the same loop."""
 
@@ -80,6 +89,12 @@ class AsyncEngine:
     async def aside(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
         """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
         return await self.door.aside(call, *args, **options)
+
+    def blocking(self, verbs: type[V]) -> V:
+        """Verbs for `aside`, on the runtime of threads: seldom used, so that one costs nothing."""
+        made = verbs()
+        made.engine = self.engine
+        return made
 
     # -- starts, and the workers whose slots they fill
 

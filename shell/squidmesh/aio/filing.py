@@ -19,22 +19,16 @@ class AsyncFiling:
 
     async def bundle(self, run: RunRef, path: FilePath) -> Path:
         """See `Mesh.bundle`."""
-        return await self.engine.aside(self._by_threads().bundle, run, path)
+        return await self.engine.aside(self.engine.blocking(Filing).bundle, run, path)
 
     async def load(self, path: FilePath) -> Run:
         """See `Mesh.load`."""
-        return await self.engine.aside(self._by_threads().load, path)
+        return await self.engine.aside(self.engine.blocking(Filing).load, path)
 
     async def export(self, path: FilePath) -> int:
         """See `Mesh.export`."""
-        return await self.engine.aside(self._by_threads().export, path)
+        return await self.engine.aside(self.engine.blocking(Filing).export, path)
 
     async def restore(self, path: FilePath) -> int:
         """See `Mesh.restore`."""
-        return await self.engine.aside(self._by_threads().restore, path)
-
-    def _by_threads(self) -> Filing:
-        """The same verbs for threads: seldom used, so that one costs nothing."""
-        blocking = Filing()
-        blocking.engine = self.engine.engine
-        return blocking
+        return await self.engine.aside(self.engine.blocking(Filing).restore, path)

@@ -19,26 +19,20 @@ class AsyncQueueing:
 
     async def queues(self) -> tuple[Queue, ...]:
         """See `Mesh.queues`."""
-        return await self.engine.aside(self._on_threads().queues)
+        return await self.engine.aside(self.engine.blocking(Queueing).queues)
 
     async def workers(self) -> tuple[WorkerInfo, ...]:
         """See `Mesh.workers`."""
-        return await self.engine.aside(self._on_threads().workers)
+        return await self.engine.aside(self.engine.blocking(Queueing).workers)
 
     async def set_queue(self, name: str, **limits: Unpack[QueueLimits]) -> Queue:
         """See `Mesh.set_queue`."""
-        return await self.engine.aside(self._on_threads().set_queue, name, **limits)
+        return await self.engine.aside(self.engine.blocking(Queueing).set_queue, name, **limits)
 
     async def pause_queue(self, name: str, **options: Unpack[QueueCommand]) -> Queue:
         """See `Mesh.pause_queue`."""
-        return await self.engine.aside(self._on_threads().pause_queue, name, **options)
+        return await self.engine.aside(self.engine.blocking(Queueing).pause_queue, name, **options)
 
     async def resume_queue(self, name: str, **options: Unpack[QueueCommand]) -> Queue:
         """See `Mesh.resume_queue`."""
-        return await self.engine.aside(self._on_threads().resume_queue, name, **options)
-
-    def _on_threads(self) -> Queueing:
-        """The same verbs for threads: seldom used, so that one costs nothing."""
-        blocking = Queueing()
-        blocking.engine = self.engine.engine
-        return blocking
+        return await self.engine.aside(self.engine.blocking(Queueing).resume_queue, name, **options)

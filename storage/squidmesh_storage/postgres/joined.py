@@ -9,7 +9,7 @@ done in it.  A failed statement fails the transaction; the host rolls it back.
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Final, NoReturn, TypeVar
@@ -152,8 +152,8 @@ class JoinedPostgresJournal(PostgresJournal):
     def _send(self, connection: AnyConnection, calls: Round) -> Sequence[Rows]:
         if not isinstance(connection, Connection):
             raise TypeError(f"{type(connection).__qualname__} belongs to an event loop")
-        with connection.pipeline() if len(calls) > 1 else nullcontext():
-            cursors = [_executed(connection, call) for call in calls]
+        # One by one: a pooler may stand before the host's database, and pipelines stall there.
+        cursors = [_executed(connection, call) for call in calls]
         return [cursor.fetchall() if cursor and cursor.description else () for cursor in cursors]
 
     def _carried_out(self, connection: AnyConnection, script: Script[T]) -> T:
@@ -342,8 +342,7 @@ def _executed(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow] 
 
 
 async def _sent_async(connection: AsyncConnection[TupleRow], calls: Round) -> Sequence[Rows]:
-    async with connection.pipeline() if len(calls) > 1 else nullcontext():
-        cursors = [await _executed_async(connection, call) for call in calls]
+    cursors = [await _executed_async(connection, call) for call in calls]
     return [await cursor.fetchall() if cursor and cursor.description else () for cursor in cursors]
 
 
