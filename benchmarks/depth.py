@@ -9,8 +9,8 @@ from typing import Final
 
 from benchmarks.five_steps import FiveSteps, Job
 from squidmesh import Context, Mesh, Workflow, manual, step
-from squidmesh.door import Door
-from squidmesh.handle import batch_of
+from squidmesh.door.door import Door
+from squidmesh.door.handle import batch_of
 from squidmesh.starting import prepare
 from squidmesh_core.decide import Decision, decide
 from squidmesh_core.definition.spec import Spec

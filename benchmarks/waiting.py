@@ -22,8 +22,8 @@ from benchmarks.five_steps import FiveSteps, Job, add_one
 from benchmarks.samples import spread
 from benchmarks.tracing import Traced, size_of, trace
 from squidmesh import Mesh, Workflow, approval, complete, manual, receive, step, wait
-from squidmesh.paging import Page
 from squidmesh.ports import Ports
+from squidmesh.views.paging import Page
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run
 from squidmesh_storage.api import Wakeups

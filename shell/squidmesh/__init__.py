@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from squidmesh.authoring.steps import Step, step
     from squidmesh.authoring.triggers import CronTrigger, Trigger, cron, manual
     from squidmesh.authoring.workflow import Workflow
-    from squidmesh.claim import Claim
     from squidmesh.context import ChildHandle, Context, TxContext, UndoContext, Work
-    from squidmesh.health import Health
-    from squidmesh.inbox import OpenGate
     from squidmesh.mesh import Mesh
-    from squidmesh.paging import Page
     from squidmesh.people import Actor
-    from squidmesh.pruned import Pruned
-    from squidmesh.queues import Queue
-    from squidmesh.reading import JournalEntry
-    from squidmesh.registry import WorkerInfo
+    from squidmesh.queues.queue import Queue
     from squidmesh.results import Defer, Fail, Retry
-    from squidmesh.snapshot import Snapshot
-    from squidmesh.stream import Watched
-    from squidmesh.verifying import Report, Verified
-    from squidmesh.worker import Worker
+    from squidmesh.upkeep.pruned import Pruned
+    from squidmesh.upkeep.verifying import Report, Verified
+    from squidmesh.views.health import Health
+    from squidmesh.views.inbox import OpenGate
+    from squidmesh.views.paging import Page
+    from squidmesh.views.reading import JournalEntry
+    from squidmesh.views.snapshot import Snapshot
+    from squidmesh.views.stream import Watched
+    from squidmesh.workers.claim import Claim
+    from squidmesh.workers.registry import WorkerInfo
+    from squidmesh.workers.worker import Worker
     from squidmesh_core.decide.replay import ReplayPlan
     from squidmesh_core.definition.problem import Problem
     from squidmesh_core.definition.spec import Spec
@@ -74,21 +74,21 @@ _HOMES: Final = {
     "squidmesh.authoring.triggers": "CronTrigger Trigger cron manual",
     "squidmesh.authoring.workflow": "Workflow",
     "squidmesh.context": "ChildHandle Context TxContext UndoContext Work",
-    "squidmesh.claim": "Claim",
+    "squidmesh.workers.claim": "Claim",
     "squidmesh.mesh": "Mesh",
-    "squidmesh.health": "Health",
-    "squidmesh.inbox": "OpenGate",
-    "squidmesh.paging": "Page",
+    "squidmesh.views.health": "Health",
+    "squidmesh.views.inbox": "OpenGate",
+    "squidmesh.views.paging": "Page",
     "squidmesh.people": "Actor",
-    "squidmesh.pruned": "Pruned",
-    "squidmesh.queues": "Queue",
-    "squidmesh.reading": "JournalEntry",
-    "squidmesh.registry": "WorkerInfo",
+    "squidmesh.upkeep.pruned": "Pruned",
+    "squidmesh.queues.queue": "Queue",
+    "squidmesh.views.reading": "JournalEntry",
+    "squidmesh.workers.registry": "WorkerInfo",
     "squidmesh.results": "Defer Fail Retry",
-    "squidmesh.snapshot": "Snapshot",
-    "squidmesh.stream": "Watched",
-    "squidmesh.verifying": "Report Verified",
-    "squidmesh.worker": "Worker",
+    "squidmesh.views.snapshot": "Snapshot",
+    "squidmesh.views.stream": "Watched",
+    "squidmesh.upkeep.verifying": "Report Verified",
+    "squidmesh.workers.worker": "Worker",
     "squidmesh_core.decide.replay": "ReplayPlan",
     "squidmesh_core.definition.problem": "Problem",
     "squidmesh_core.definition.spec": "Spec",

@@ -15,19 +15,19 @@ from attrs import evolve
 
 from squidmesh import checks, starting
 from squidmesh.actions import ActionRegistry
-from squidmesh.carry import Crew
-from squidmesh.claim import Claim, claim_in
-from squidmesh.door import Door
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled
 from squidmesh.duration import Duration, duration_ms
-from squidmesh.eventloop import EventLoop
-from squidmesh.handle import Handled
-from squidmesh.heartbeat import Heartbeats
-from squidmesh.lanes import SETTINGS, Lanes
-from squidmesh.line import StepSignals
 from squidmesh.ports import Ports
 from squidmesh.starting import Request
-from squidmesh.taking import Taken, take
-from squidmesh.timelimits import TimeLimits
+from squidmesh.workers.carry import Crew
+from squidmesh.workers.claim import Claim, claim_in
+from squidmesh.workers.eventloop import EventLoop
+from squidmesh.workers.heartbeat import Heartbeats
+from squidmesh.workers.lanes import SETTINGS, Lanes
+from squidmesh.workers.line import StepSignals
+from squidmesh.workers.taking import Taken, take
+from squidmesh.workers.timelimits import TimeLimits
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Journal
 

@@ -15,38 +15,40 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, comparing, executing, pruning, reading, starting, stream
+from squidmesh import checks, starting
 from squidmesh.actions import ActionRegistry
-from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
-from squidmesh.carry import Crew, carry
 from squidmesh.catalogue import Catalogue, Registrable, runnable
-from squidmesh.claim import Claim
-from squidmesh.comparing import Version
-from squidmesh.door import Door
+from squidmesh.door.door import Door
+from squidmesh.door.outcomes import answered
+from squidmesh.door.reindex import reindex
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
-from squidmesh.filing import Filing
-from squidmesh.health import Health, health
-from squidmesh.inbox import OpenGate, approvals
+from squidmesh.files.verbs import Filing
 from squidmesh.opening import migrate as migrate_schema
 from squidmesh.opening import open_journal
-from squidmesh.outcomes import answered
-from squidmesh.paging import Page
-from squidmesh.perform import Outcome, deferred, failed, succeeded
-from squidmesh.policy import Policy, Redacting, policy_of
 from squidmesh.ports import Ports
-from squidmesh.pruned import Pruned
-from squidmesh.queueing import Queueing
-from squidmesh.reading import JournalEntry, RunFilters, run_id_of
-from squidmesh.reindex import reindex
-from squidmesh.snapshot import Snapshot
+from squidmesh.queues.verbs import Queueing
 from squidmesh.starting import StartOptions
-from squidmesh.steering import Steering
-from squidmesh.stream import Watched
-from squidmesh.verifying import Report, verify
-from squidmesh.waiting import wait_for
-from squidmesh.worker import Worker
+from squidmesh.steering.verbs import Steering
+from squidmesh.upkeep import pruning
+from squidmesh.upkeep.pruned import Pruned
+from squidmesh.upkeep.verifying import Report, verify
+from squidmesh.views import comparing, reading, stream
+from squidmesh.views.comparing import Version
+from squidmesh.views.health import Health, health
+from squidmesh.views.inbox import OpenGate, approvals
+from squidmesh.views.paging import Page
+from squidmesh.views.policy import Policy, Redacting, policy_of
+from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.snapshot import RunRef, Snapshot
+from squidmesh.views.stream import Watched
+from squidmesh.views.waiting import wait_for
+from squidmesh.workers import executing
+from squidmesh.workers.carry import Crew, carry
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
+from squidmesh.workers.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.protocol.rows import RunStatus
@@ -461,7 +463,7 @@ class Mesh(Steering, Queueing, Redacting, Filing):
             ConfigError: `now` is no instant.
             StorageError: The storage failed.
         """
-        from squidmesh.explaining import explain  # few ask for it, and it is large
+        from squidmesh.views.explaining import explain  # few ask for it, and it is large
 
         return explain(self.door, run_id_of(run), now=checks.instant("now", now))
 
@@ -488,7 +490,7 @@ class Mesh(Steering, Queueing, Redacting, Filing):
             ConfigError: An option is wrong.
             StorageError: Its journal is unreadable.
         """
-        from squidmesh.graphing import graph  # few ask for it, and it is large
+        from squidmesh.views.graphing import graph  # few ask for it, and it is large
 
         return graph(self.door, run_id_of(run), history=history, at=at, now=now)
 

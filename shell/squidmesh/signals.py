@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict, TypeVar, Unpack, cast
 
-from squidmesh.answering import form_of, message_of
 from squidmesh.authoring.gates import Approval, Pause, Receive
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.people import By, plain_actor
+from squidmesh.steering.answering import form_of, message_of
 from squidmesh_core.protocol import signals as making
 from squidmesh_core.protocol.cloudevents import from_cloudevent, to_cloudevent
 from squidmesh_core.protocol.requests import DefinitionChoice

@@ -8,9 +8,9 @@ from typing import TypedDict
 from attrs import evolve, frozen
 
 from squidmesh import checks
-from squidmesh.door import Door
-from squidmesh.handle import Handled
-from squidmesh.mint import Mint
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled
+from squidmesh.door.mint import Mint
 from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
 from squidmesh_core.definition.payload import resolve_payload

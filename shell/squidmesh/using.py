@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from squidmesh import starting
 from squidmesh.actions import ActionRegistry
-from squidmesh.door import Door
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled, handle_once
+from squidmesh.door.known import Forgetful, Known
+from squidmesh.door.requests import Trip
 from squidmesh.engine import Engine
-from squidmesh.handle import Handled, handle_once
-from squidmesh.known import Forgetful, Known
 from squidmesh.mesh import Mesh
-from squidmesh.requests import Trip
 from squidmesh.starting import Request
 from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import Spec

@@ -11,9 +11,9 @@ from datetime import datetime
 import pytest
 from attrs import evolve
 
-from squidmesh import handle as handle_module
-from squidmesh import taking
-from squidmesh.requests import Trip, find, write
+from squidmesh.door import handle as handle_module
+from squidmesh.door.requests import Trip, find, write
+from squidmesh.workers import taking
 from squidmesh_core.decide import advance, claim_row
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.definition.spec import Node

@@ -18,14 +18,14 @@ from attrs import Factory, frozen
 from explore.recorded import Asked, Look, Recorded, Reply, Write
 from explore.shelf import Shelf
 from squidmesh.actions import ActionRegistry
-from squidmesh.carry import Crew, settle_all
-from squidmesh.claim import Claim
-from squidmesh.door import Door
-from squidmesh.handle import Handled
-from squidmesh.loop import Begin, Perform, Settle, SlotRequest, Take, slot_loop, worker_loop
-from squidmesh.perform import Deferred, Failed, Outcome, Succeeded
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled
 from squidmesh.ports import Ports
-from squidmesh.taking import Taken, take
+from squidmesh.workers.carry import Crew, settle_all
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.loop import Begin, Perform, Settle, SlotRequest, Take, slot_loop, worker_loop
+from squidmesh.workers.perform import Deferred, Failed, Outcome, Succeeded
+from squidmesh.workers.taking import Taken, take
 from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command, Heartbeat

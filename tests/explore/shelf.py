@@ -14,8 +14,8 @@ from attrs import define, evolve, field
 
 from explore.search import Broken
 from explore.witness import Witness
-from squidmesh.handle import batch_of
-from squidmesh.known import Known
+from squidmesh.door.handle import batch_of
+from squidmesh.door.known import Known
 from squidmesh_core.checker import check_run
 from squidmesh_core.decide import Decision, decide
 from squidmesh_core.definition.spec import Spec

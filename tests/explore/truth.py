@@ -1,7 +1,7 @@
 """Whether what a process was told of a command is so."""
 
 from explore.shelf import Story
-from squidmesh.handle import Handled
+from squidmesh.door.handle import Handled
 from squidmesh_core.decide import Already, Decision, Refusal
 from squidmesh_core.errors import OutcomeUnknown, StorageUnavailable
 from squidmesh_core.protocol.commands import (

@@ -16,20 +16,21 @@ from hypothesis.stateful import (
     rule,
 )
 
-from squidmesh import ActionRegistry, Context, Refused, taking
-from squidmesh import door as door_module
-from squidmesh import handle as handle_module
-from squidmesh import requests as requests_module
-from squidmesh.carry import Crew, act
-from squidmesh.door import Door
-from squidmesh.handle import Handled
-from squidmesh.known import Known, Memory
-from squidmesh.loop import SlotLoop, SlotRequest, slot_loop
-from squidmesh.outcomes import answered
+from squidmesh import ActionRegistry, Context, Refused
+from squidmesh.door import door as door_module
+from squidmesh.door import handle as handle_module
+from squidmesh.door import requests as requests_module
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled
+from squidmesh.door.known import Known, Memory
+from squidmesh.door.outcomes import answered
+from squidmesh.door.requests import Reply, Request, Trip, Write
 from squidmesh.ports import SITES, Ports
-from squidmesh.requests import Reply, Request, Trip, Write
 from squidmesh.starting import prepare, start
-from squidmesh.taking import take
+from squidmesh.workers import taking
+from squidmesh.workers.carry import Crew, act
+from squidmesh.workers.loop import SlotLoop, SlotRequest, slot_loop
+from squidmesh.workers.taking import take
 from squidmesh_core.checker import check_run
 from squidmesh_core.decide import Already, Decision, Refusal
 from squidmesh_core.errors import SquidmeshError, StorageError

@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from squidmesh import IdempotencyConflict, Mesh, Refused, Run, RunNotFound, pruning
-from squidmesh.claim import Claim
+from squidmesh import IdempotencyConflict, Mesh, Refused, Run, RunNotFound
 from squidmesh.ports import Ports, Site
 from squidmesh.starting import StartOptions
+from squidmesh.upkeep import pruning
+from squidmesh.workers.claim import Claim
 from squidmesh_core.checker import check_run
 from squidmesh_core.decide import Refusal
 from squidmesh_core.decide.prune import Removal, prune

@@ -16,10 +16,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from squidmesh import Fail, Mesh, Retry, TxContext, transactional
-from squidmesh import carry as carry_module
-from squidmesh.perform import Performed, Settled, perform
+from squidmesh import Fail, Mesh, Retry, TxContext
 from squidmesh.ports import Ports, Site
+from squidmesh.workers import carry as carry_module
+from squidmesh.workers import transactional
+from squidmesh.workers.perform import Performed, Settled, perform
 from squidmesh_core.errors import OutcomeUnknown
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.entries import AttemptCompleted

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from squidmesh import Context, Refused, Workflow, manual, step
-from squidmesh.line import StepSignals
+from squidmesh.workers.line import StepSignals
 from support.stage import LEASE, Stage, claimed
 
 #: The bank's own books: idempotency key → cents.

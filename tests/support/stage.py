@@ -16,8 +16,8 @@ import pytest
 
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.catalogue import Registrable
-from squidmesh.claim import Claim
 from squidmesh.ports import Ports
+from squidmesh.workers.claim import Claim
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.codec import decode
 from squidmesh_core.protocol.entries import Entry

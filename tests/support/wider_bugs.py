@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from squidmesh import handle as handle_module
-from squidmesh import recall
-from squidmesh.claim import Claim
-from squidmesh.known import Memory
-from squidmesh.requests import Trip
+from squidmesh.door import handle as handle_module
+from squidmesh.door import recall
+from squidmesh.door.known import Memory
+from squidmesh.door.requests import Trip
+from squidmesh.workers.claim import Claim
 from squidmesh_core import canonical
 from squidmesh_core.decide import advance, settle
 from squidmesh_core.definition.spec import Spec

@@ -1,5 +1,5 @@
 """
-Carrying a claim on an event loop: the `slot_loop` of `squidmesh.loop`, awaited.
+Carrying a claim on an event loop: the `slot_loop` of `squidmesh.workers.loop`, awaited.
 
 An async step is a task of the host's loop, so that what it does to its task, and
 what its lease does to it, ends with it; a sync step runs on a thread.
@@ -12,14 +12,14 @@ from typing import assert_never
 
 from attrs import frozen
 
-from squidmesh import carry as on_threads
 from squidmesh.aio.door import AsyncDoor
-from squidmesh.carry import Call, Crew, call_of, command_for, following, perform_call
-from squidmesh.claim import Claim
-from squidmesh.eventloop import caught
-from squidmesh.handle import Handled
-from squidmesh.loop import Perform, Settle, SlotRequest, slot_loop
-from squidmesh.perform import Deferred, Outcome, Performed, Settled, performing
+from squidmesh.door.handle import Handled
+from squidmesh.workers import carry as on_threads
+from squidmesh.workers.carry import Call, Crew, call_of, command_for, following, perform_call
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.eventloop import caught
+from squidmesh.workers.loop import Perform, Settle, SlotRequest, slot_loop
+from squidmesh.workers.perform import Deferred, Outcome, Performed, Settled, performing
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command

@@ -1,4 +1,4 @@
-"""The one door, driven by an event loop: the trips of `squidmesh.handle`, awaited."""
+"""The one door, driven by an event loop: the trips of `squidmesh.door.handle`, awaited."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from typing import ParamSpec, TypeVar
 
 from squidmesh.aio.committer import Committer
 from squidmesh.aio.turns import Turns
-from squidmesh.door import Door
-from squidmesh.handle import Handled
-from squidmesh.known import Known
-from squidmesh.recall import catch_up, recall
-from squidmesh.requests import Load, ReadClock, Reply, Request, Trip, Write, answer
+from squidmesh.door.door import Door
+from squidmesh.door.handle import Handled
+from squidmesh.door.known import Known
+from squidmesh.door.recall import catch_up, recall
+from squidmesh.door.requests import Load, ReadClock, Reply, Request, Trip, Write, answer
 from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command

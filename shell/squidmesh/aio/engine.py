@@ -10,13 +10,13 @@ from attrs import evolve
 
 from squidmesh.aio.carry import Hands
 from squidmesh.aio.door import AsyncDoor
-from squidmesh.carry import Crew
-from squidmesh.claim import Claim, claim_in
+from squidmesh.door.handle import Handled
 from squidmesh.engine import Engine
-from squidmesh.eventloop import run_on
-from squidmesh.handle import Handled
 from squidmesh.starting import Request
-from squidmesh.taking import Taken
+from squidmesh.workers.carry import Crew
+from squidmesh.workers.claim import Claim, claim_in
+from squidmesh.workers.eventloop import run_on
+from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.aio import AsyncJournal
 

@@ -1,11 +1,11 @@
-"""`AsyncFiling`: the verbs of `squidmesh.filing` as coroutines; `AsyncMesh` has them all."""
+"""`AsyncFiling`: the verbs of `squidmesh.files.verbs` as coroutines; `AsyncMesh` has them all."""
 
 from pathlib import Path
 
 from squidmesh.aio.engine import AsyncEngine
-from squidmesh.asking import RunRef
-from squidmesh.files import FilePath
-from squidmesh.filing import Filing
+from squidmesh.files.lines import FilePath
+from squidmesh.files.verbs import Filing
+from squidmesh.views.snapshot import RunRef
 from squidmesh_core.views.inspection import Run
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from squidmesh import checks, comparing, executing, pruning, reading
+from squidmesh import checks
 from squidmesh.actions import ActionRegistry
 from squidmesh.aio.carry import carry
 from squidmesh.aio.door import AsyncDoor
@@ -23,29 +23,31 @@ from squidmesh.aio.steering import AsyncSteering
 from squidmesh.aio.stream import watch
 from squidmesh.aio.waiting import wait_for
 from squidmesh.aio.worker import AsyncWorker
-from squidmesh.asking import RunRef
 from squidmesh.authoring.triggers import Trigger, payload_of
-from squidmesh.carry import Crew
 from squidmesh.catalogue import Catalogue, Registrable, runnable
-from squidmesh.claim import Claim
-from squidmesh.comparing import Version
+from squidmesh.door.outcomes import answered
+from squidmesh.door.reindex import reindex
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
-from squidmesh.health import Health, health
-from squidmesh.inbox import OpenGate, approvals
 from squidmesh.mesh import url_or_default
-from squidmesh.outcomes import answered
-from squidmesh.paging import Page
-from squidmesh.perform import Outcome, deferred, failed, succeeded
-from squidmesh.policy import Policy, Redacting, policy_of
 from squidmesh.ports import Ports
-from squidmesh.pruned import Pruned
-from squidmesh.reading import JournalEntry, RunFilters, run_id_of
-from squidmesh.reindex import reindex
-from squidmesh.snapshot import Snapshot
 from squidmesh.starting import StartOptions
-from squidmesh.stream import Watched
-from squidmesh.verifying import Report, verify
+from squidmesh.upkeep import pruning
+from squidmesh.upkeep.pruned import Pruned
+from squidmesh.upkeep.verifying import Report, verify
+from squidmesh.views import comparing, reading
+from squidmesh.views.comparing import Version
+from squidmesh.views.health import Health, health
+from squidmesh.views.inbox import OpenGate, approvals
+from squidmesh.views.paging import Page
+from squidmesh.views.policy import Policy, Redacting, policy_of
+from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.snapshot import RunRef, Snapshot
+from squidmesh.views.stream import Watched
+from squidmesh.workers import executing
+from squidmesh.workers.carry import Crew
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.diff import RunDiff
@@ -355,7 +357,7 @@ class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
 
     async def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
         """See `Mesh.explain`."""
-        from squidmesh.explaining import explain  # few ask for it, and it is large
+        from squidmesh.views.explaining import explain  # few ask for it, and it is large
 
         run_id, instant = run_id_of(run), checks.instant("now", now)
         return await self.engine.aside(explain, self.engine.door.threads, run_id, now=instant)
@@ -369,7 +371,7 @@ class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
         now: datetime | None = None,
     ) -> "RunGraph":
         """See `Mesh.graph`."""
-        from squidmesh.graphing import graph  # few ask for it, and it is large
+        from squidmesh.views.graphing import graph  # few ask for it, and it is large
 
         run_id, threads = run_id_of(run), self.engine.door.threads
         return await self.engine.aside(graph, threads, run_id, history=history, at=at, now=now)

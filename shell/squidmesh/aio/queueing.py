@@ -1,12 +1,12 @@
-"""`AsyncQueueing`: the verbs of `squidmesh.queueing` as coroutines; `AsyncMesh` has them all."""
+"""`AsyncQueueing`: the verbs of `squidmesh.queues.verbs` as coroutines; `AsyncMesh` has them all."""
 
 from typing import Unpack
 
 from squidmesh.aio.engine import AsyncEngine
-from squidmesh.queueing import Queueing
-from squidmesh.queuelimits import QueueCommand, QueueLimits
-from squidmesh.queues import Queue
-from squidmesh.registry import WorkerInfo
+from squidmesh.queues.limits import QueueCommand, QueueLimits
+from squidmesh.queues.queue import Queue
+from squidmesh.queues.verbs import Queueing
+from squidmesh.workers.registry import WorkerInfo
 
 
 class AsyncQueueing:

@@ -1,18 +1,20 @@
-"""`AsyncSteering`: the verbs of `squidmesh.steering` as coroutines; `AsyncMesh` has them all."""
+"""`AsyncSteering`: the verbs of `squidmesh.steering.verbs` as coroutines; `AsyncMesh` has them all."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeVar, Unpack, overload
 
-from squidmesh import asking, checks, replaying, starting
+from squidmesh import checks, starting
 from squidmesh.aio.engine import AsyncEngine
-from squidmesh.asking import Asked, RunRef
 from squidmesh.authoring.gates import Approval, Pause, Receive
 from squidmesh.authoring.nodes import BaseNode
-from squidmesh.delivering import deliver
-from squidmesh.outcomes import answered
+from squidmesh.door.outcomes import answered
 from squidmesh.people import By, CommandOptions
 from squidmesh.starting import StartOptions
+from squidmesh.steering import asking, replaying
+from squidmesh.steering.asking import Asked
+from squidmesh.steering.delivering import deliver
+from squidmesh.views.snapshot import RunRef
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.commands import Receipted

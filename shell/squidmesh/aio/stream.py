@@ -1,10 +1,10 @@
-"""Watching a run on an event loop: `squidmesh.stream`, awaited."""
+"""Watching a run on an event loop: `squidmesh.views.stream`, awaited."""
 
 from collections.abc import AsyncGenerator
 
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.aio.waiting import Moved
-from squidmesh.stream import Stream, Watched
+from squidmesh.views.stream import Stream, Watched
 from squidmesh_core.ids import RunId
 
 
@@ -13,7 +13,7 @@ async def watch(door: AsyncDoor, run_id: RunId, *, after: int = 0) -> AsyncGener
     The entries of a run as they are committed, until it is over.
 
     Raises:
-        SquidmeshError: What `squidmesh.stream.watch` raises.
+        SquidmeshError: What `squidmesh.views.stream.watch` raises.
     """
     threads, stream = door.threads, Stream(run_id, after)
     with threads.watchers.watching(run_id, Moved()) as moved:

@@ -1,4 +1,4 @@
-"""Waiting for a run on an event loop: the policy of `squidmesh.waiting`, awaited."""
+"""Waiting for a run on an event loop: the policy of `squidmesh.views.waiting`, awaited."""
 
 import asyncio
 import threading
@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import assert_never
 
 from squidmesh.aio.door import AsyncDoor
+from squidmesh.door.known import Known
 from squidmesh.duration import Duration
-from squidmesh.known import Known
-from squidmesh.waiting import AwaitMove, ReadRun, waiting
+from squidmesh.views.waiting import AwaitMove, ReadRun, waiting
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run

@@ -1,5 +1,5 @@
 """
-A worker on the host's event loop: the `worker_loop` of `squidmesh.loop`, awaited.
+A worker on the host's event loop: the `worker_loop` of `squidmesh.workers.loop`, awaited.
 
 Each claim is carried by a task.  Async steps run on the host's loop, sync steps on
 threads of the worker, as many at once as it has slots.
@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Protocol, Self, assert_never
 
-from squidmesh import worker as on_threads
 from squidmesh.aio.carry import Hands, carry, hand_back
 from squidmesh.aio.engine import AsyncEngine
 from squidmesh.checks import integer
 from squidmesh.checks import queues as queue_names
-from squidmesh.claim import Claim
 from squidmesh.duration import Duration
 from squidmesh.engine import lease_of
-from squidmesh.loop import Begin, Rest, Take, worker_loop
-from squidmesh.places import Places
-from squidmesh.registry import Presence
-from squidmesh.taking import Taken
+from squidmesh.workers import worker as on_threads
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.loop import Begin, Rest, Take, worker_loop
+from squidmesh.workers.places import Places
+from squidmesh.workers.registry import Presence
+from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.aio import AsyncWakeups
 

@@ -18,9 +18,9 @@ from squidmesh.cli.panels import run_panel
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.telling import Told
-from squidmesh.outcomes import refusal
+from squidmesh.door.outcomes import refusal
 from squidmesh.people import CommandOptions, said
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.decide import Answer, Decision, Refusal, decide
 from squidmesh_core.protocol.commands import Receipted, Verb
 from squidmesh_core.protocol.requests import Operation

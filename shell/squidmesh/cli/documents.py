@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from squidmesh.masking import Mask
-from squidmesh.snapshot import Snapshot
+from squidmesh.files.masking import Mask
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.state.run import Receipt

@@ -14,7 +14,7 @@ from squidmesh.cli.panels import run_panel
 from squidmesh.cli.screen import Screen
 from squidmesh.duration import duration_ms
 from squidmesh.mesh import Mesh
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.errors import WaitTimeout
 from squidmesh_core.ids import RunId
 

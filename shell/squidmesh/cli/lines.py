@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from squidmesh.cli.screen import json_text
-from squidmesh.masking import Mask
-from squidmesh.reading import JournalEntry
+from squidmesh.files.masking import Mask
+from squidmesh.views.reading import JournalEntry
 from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
 from squidmesh_core.views.words import actor_name
 

@@ -1,9 +1,9 @@
 """What is sensitive in listed runs: asked only of those that have an error to show."""
 
 from squidmesh.cli.documents import mask_of
-from squidmesh.masking import MASK, Mask
+from squidmesh.door.recall import UNREADABLE
+from squidmesh.files.masking import MASK, Mask
 from squidmesh.mesh import Mesh
-from squidmesh.recall import UNREADABLE
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import DefinitionError, StorageError

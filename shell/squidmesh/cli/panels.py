@@ -8,8 +8,8 @@ from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.text import one_line, printable
 from squidmesh.cli.waits import Waits
-from squidmesh.masking import Mask
-from squidmesh.snapshot import Snapshot
+from squidmesh.files.masking import Mask
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.views.history import AuditView

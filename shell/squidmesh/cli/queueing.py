@@ -10,9 +10,9 @@ import click
 from squidmesh.cli.documents import Document
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.mesh import Mesh
-from squidmesh.queuehistory import QueueChange
-from squidmesh.queues import Queue
-from squidmesh.registry import WorkerInfo
+from squidmesh.queues.history import QueueChange
+from squidmesh.queues.queue import Queue
+from squidmesh.workers.registry import WorkerInfo
 from squidmesh_core.plan.admission import Paused, Refusal
 from squidmesh_core.views.words import actor_name, span
 

@@ -6,11 +6,11 @@ from typing import Literal, Unpack, cast
 from attrs import frozen
 
 from squidmesh import checks
-from squidmesh.answering import form_of
 from squidmesh.cli.commanding import Manner, steer
 from squidmesh.cli.payloads import read_payload
 from squidmesh.cli.session import Session
-from squidmesh.snapshot import Snapshot
+from squidmesh.steering.answering import form_of
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.definition.spec import ApprovalNode, Field
 from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.commands import Receipted

@@ -13,7 +13,7 @@ import click
 from attrs import evolve
 
 from squidmesh.cli.session import Session
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.values.scope import SCOPES, Scope
 
 P = ParamSpec("P")
@@ -45,6 +45,6 @@ def shown(session: Session, view: T) -> T:
         return cast("T", evolve(view, spec=evolve(view.spec, sensitive=())))
     if session.role is None:
         return view
-    from squidmesh.visibility import SHELL  # it knows every view
+    from squidmesh.views.visibility import SHELL  # it knows every view
 
     return SHELL.redact(view, session.role)

@@ -10,9 +10,9 @@ from squidmesh.cli.roles import shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import one_line, printable
-from squidmesh.masking import Mask
+from squidmesh.files.masking import Mask
 from squidmesh.mesh import Mesh
-from squidmesh.reading import JournalEntry
+from squidmesh.views.reading import JournalEntry
 from squidmesh_core.ids import RunId
 from squidmesh_core.views.plain import HIDDEN_AT
 

@@ -8,7 +8,7 @@ from squidmesh.cli.documents import command_document, mask_of, run_document
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.words import DONE_WORDS
 from squidmesh.mesh import Mesh
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.protocol.commands import Verb
 from squidmesh_core.state.run import Receipt
 from squidmesh_core.views.history import CommandView

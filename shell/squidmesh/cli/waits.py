@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from squidmesh.cli.screen import STYLES, Screen, Style
 from squidmesh.cli.text import printable
-from squidmesh.masking import Mask
-from squidmesh.snapshot import Snapshot
+from squidmesh.files.masking import Mask
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.definition.spec import ApprovalNode, Field, ReceiveNode
 from squidmesh_core.ids import NodeName
 from squidmesh_core.plan.deadline import Due

@@ -9,7 +9,7 @@ from attrs import frozen
 from squidmesh.demo.ledger import Kind, Line
 from squidmesh.demo.workflow import OrderFulfilment
 from squidmesh.mesh import Mesh
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.protocol.entries import Failure
 
 How = Literal["shipped", "apologised", "failed", "cancelled", "unfinished"]

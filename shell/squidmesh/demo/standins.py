@@ -17,9 +17,9 @@ from attrs import frozen
 from squidmesh.demo.bank import Bank
 from squidmesh.demo.ledger import Ledger
 from squidmesh.demo.workflow import CERTAIN, OrderFulfilment, ReviewForm
-from squidmesh.inbox import OpenGate
 from squidmesh.mesh import Mesh
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.inbox import OpenGate
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.errors import Refused
 
 #: Seconds between two looks at what is waited for.

@@ -18,11 +18,11 @@ from squidmesh import (
     StorageError,
     WaitTimeout,
     Workflow,
-    asking,
     manual,
     step,
 )
 from squidmesh.ports import Ports
+from squidmesh.steering import asking
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
@@ -160,8 +160,8 @@ async def test_who_waits_is_woken_by_each_move_of_its_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, by_thread: bool
 ) -> None:
     """By other tasks, and by threads beside the loop; nobody has to look again."""
-    monkeypatch.setattr("squidmesh.waiting.FIRST_LOOK", 3600.0)
-    monkeypatch.setattr("squidmesh.waiting.FIRST_LOOK_ELSEWHERE", 3600.0)
+    monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK", 3600.0)
+    monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK_ELSEWHERE", 3600.0)
     async with async_mesh(stage, a=one, b=one) as mesh:
         run = await begin(mesh)
         waiting = asyncio.create_task(mesh.wait_for(run, status="paused", timeout="20s"))
@@ -219,7 +219,7 @@ async def test_workers_hear_of_a_transaction_when_its_block_is_left(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver does not tell of its commit: the host does, by leaving the block after it."""
-    for rest in ("squidmesh.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
+    for rest in ("squidmesh.workers.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
         monkeypatch.setattr(rest, 3600.0)
     async with AsyncMesh.open(f"sqlite:///{shop}", workflows=[Single]) as mesh, mesh.worker():
         with closing(sqlite3.connect(shop)) as db:

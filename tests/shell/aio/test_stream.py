@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from squidmesh import RunNotFound
-from squidmesh.stream import Watched
+from squidmesh.views.stream import Watched
 from support.aio import async_mesh
 from support.stage import Stage, does
 from support.workflows import chain, step

@@ -11,7 +11,7 @@ from squidmesh import AsyncMesh, Mesh
 PLAIN = {"open", "redact", "using", "worker"}
 #: What the two return that is each one's own.
 OWN = {
-    "squidmesh.aio.worker.AsyncWorker": "squidmesh.worker.Worker",
+    "squidmesh.aio.worker.AsyncWorker": "squidmesh.workers.worker.Worker",
     "AsyncIterator": "Iterator",
     "AsyncMesh": "Mesh",
 }

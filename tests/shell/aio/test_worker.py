@@ -137,8 +137,8 @@ async def test_a_worker_is_known_while_it_works(stage: Stage) -> None:
 
 async def test_a_worker_gives_signs_of_life(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while there is nothing to do."""
-    monkeypatch.setattr("squidmesh.registry.REFRESH", 0.0)
-    monkeypatch.setattr("squidmesh.loop.SHORTEST_REST", 0.001)
+    monkeypatch.setattr("squidmesh.workers.registry.REFRESH", 0.0)
+    monkeypatch.setattr("squidmesh.workers.loop.SHORTEST_REST", 0.001)
     async with async_mesh(stage) as mesh, mesh.worker():
         later = stage.clock.advance(60)
         async with asyncio.timeout(PATIENCE):
@@ -150,7 +150,7 @@ async def test_limits_of_a_queue_hold_on_a_loop_too(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Starts leave such runs to claims, and who lets go of a slot wakes the loop."""
-    for rest in ("squidmesh.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
+    for rest in ("squidmesh.workers.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
         monkeypatch.setattr(rest, 3600.0)
     running, most = 0, 0
 
@@ -342,9 +342,9 @@ async def test_a_worker_outlives_a_storage_that_is_away(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says so, tries again, and works on; no step is performed twice."""
-    monkeypatch.setattr("squidmesh.worker.AFTER_ERROR", 0.0)
-    monkeypatch.setattr("squidmesh.carry.BETWEEN_TRIES", 0.0)
-    monkeypatch.setattr("squidmesh.loop.SHORTEST_REST", 0.001)
+    monkeypatch.setattr("squidmesh.workers.worker.AFTER_ERROR", 0.0)
+    monkeypatch.setattr("squidmesh.workers.carry.BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr("squidmesh.workers.loop.SHORTEST_REST", 0.001)
     stage, performed = Stage(None), 0
 
     async def a() -> int:

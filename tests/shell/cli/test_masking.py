@@ -2,7 +2,7 @@
 
 import json
 
-from squidmesh.masking import MASK, Mask
+from squidmesh.files.masking import MASK, Mask
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import NodeName
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from squidmesh.processes import (
+from squidmesh.workers.processes import (
     LONG_ENOUGH,
     LONGEST_PAUSE,
     SHORTEST_PAUSE,
@@ -159,7 +159,7 @@ def test_a_second_signal_ends_them_all_at_once() -> None:
     """Also those that do not drain; nobody is left who holds the output open."""
     stubborn = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     program = (
-        "import sys, time; from squidmesh.processes import Supervisor;"
+        "import sys, time; from squidmesh.workers.processes import Supervisor;"
         f"Supervisor((sys.executable, '-c', {stubborn!r}), 1, time.monotonic, print).run()"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from squidmesh import Mesh
-from squidmesh.registry import WorkerInfo
+from squidmesh.workers.registry import WorkerInfo
 from squidmesh_core.canonical import encode
 from squidmesh_core.plan.admission import (
     LaneState,

@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 from attrs import evolve
 
-from squidmesh import handle as handle_module
-from squidmesh.door import Door
-from squidmesh.handle import MOST_RESENDS, MOST_TRIES, Handled
+from squidmesh.door import handle as handle_module
+from squidmesh.door.door import Door
+from squidmesh.door.handle import MOST_RESENDS, MOST_TRIES, Handled
 from squidmesh.ports import Ports, Site
 from squidmesh_core import decide as core
 from squidmesh_core.decide import Already, Answer, Decision, Refusal

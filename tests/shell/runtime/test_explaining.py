@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from squidmesh import AsyncMesh, ConfigError, Mesh, Run, RunNotFound, Spec
-from squidmesh.registry import SILENT_AFTER, Presence
+from squidmesh.workers.registry import SILENT_AFTER, Presence
 from squidmesh_core.errors import StorageError, StorageUnavailable
 from squidmesh_core.ids import Revision, RunId
 from squidmesh_core.views.explanation import Explanation

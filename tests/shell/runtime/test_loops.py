@@ -4,8 +4,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from squidmesh.claim import Claim
-from squidmesh.loop import (
+from squidmesh.workers.claim import Claim
+from squidmesh.workers.loop import (
     LONGEST_STRAND,
     Begin,
     Perform,
@@ -16,8 +16,8 @@ from squidmesh.loop import (
     slot_loop,
     worker_loop,
 )
-from squidmesh.perform import Succeeded
-from squidmesh.taking import Taken
+from squidmesh.workers.perform import Succeeded
+from squidmesh.workers.taking import Taken
 from support.stage import Stage, begin, claimed
 from support.workflows import chain, step
 

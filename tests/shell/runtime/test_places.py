@@ -2,7 +2,7 @@
 
 import threading
 
-from squidmesh.places import Places
+from squidmesh.workers.places import Places
 
 
 def places(count: int) -> Places:

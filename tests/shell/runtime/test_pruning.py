@@ -16,13 +16,13 @@ from squidmesh import (
     Run,
     SquidmeshError,
     StorageUnavailable,
-    pruned,
 )
-from squidmesh.heartbeat import Heartbeats
-from squidmesh.line import StepSignals
 from squidmesh.ports import Ports
-from squidmesh.pruning import PAGE
 from squidmesh.starting import StartOptions
+from squidmesh.upkeep import pruned
+from squidmesh.upkeep.pruning import PAGE
+from squidmesh.workers.heartbeat import Heartbeats
+from squidmesh.workers.line import StepSignals
 from squidmesh_core.definition.spec import Field, ManualTrigger
 from squidmesh_core.ids import BEGINNING, Revision, RunId, retry_run_id
 from squidmesh_core.protocol.chain import AppendRecord

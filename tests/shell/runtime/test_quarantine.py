@@ -7,8 +7,9 @@ from datetime import datetime
 import pytest
 from attrs import evolve
 
-from squidmesh import Mesh, Run, StorageError, taking
-from squidmesh.claim import Claim
+from squidmesh import Mesh, Run, StorageError
+from squidmesh.workers import taking
+from squidmesh.workers.claim import Claim
 from squidmesh_core import canonical
 from squidmesh_core.decide import claim_row
 from squidmesh_core.ids import Revision, RunId

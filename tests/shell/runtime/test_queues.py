@@ -6,7 +6,7 @@ import pytest
 
 from squidmesh import ConfigError, Mesh, Run, Spec
 from squidmesh.ports import Ports
-from squidmesh.queuelimits import QueueLimits
+from squidmesh.queues.limits import QueueLimits
 from squidmesh_storage.api import Record, Wakeups
 from support.stage import Stage, claimed, does
 from support.workflows import chain, log, step, wait

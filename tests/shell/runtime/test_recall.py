@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Mesh, Run, StorageError
-from squidmesh import recall as recall_module
+from squidmesh.door import recall as recall_module
 from squidmesh_core import canonical
 from squidmesh_core.ids import AppendId, Fingerprint, Revision
 from squidmesh_core.protocol.chain import AppendRecord, link

@@ -6,8 +6,8 @@ import pytest
 from attrs import fields
 from hypothesis import given
 
-from squidmesh.masking import MASK, Mask
-from squidmesh.redacting import redacted
+from squidmesh.files.masking import MASK, Mask
+from squidmesh.files.redacting import redacted
 from squidmesh_core.canonical import decode
 from squidmesh_core.definition.spec import Field, ManualTrigger, Spec
 from squidmesh_core.ids import (

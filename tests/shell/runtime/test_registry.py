@@ -9,7 +9,7 @@ import pytest
 
 from squidmesh import Mesh
 from squidmesh.ports import Ports
-from squidmesh.registry import REFRESH, SILENT_AFTER, SWEPT_AFTER, Presence
+from squidmesh.workers.registry import REFRESH, SILENT_AFTER, SWEPT_AFTER, Presence
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from support.stage import Stage, begin, does

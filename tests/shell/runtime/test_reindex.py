@@ -7,10 +7,10 @@ from attrs import evolve
 from hypothesis import given
 
 from squidmesh import RunNotFound
-from squidmesh.door import Door
-from squidmesh.handle import batch_of
+from squidmesh.door.door import Door
+from squidmesh.door.handle import batch_of
+from squidmesh.door.reindex import reindex
 from squidmesh.ports import Ports
-from squidmesh.reindex import reindex
 from squidmesh_core.ids import AppendId, Fingerprint
 from squidmesh_core.protocol.chain import origin
 from squidmesh_core.protocol.entries import Entry, RunStarted

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from squidmesh import ActionRegistry, Mesh, Run, Spec
-from squidmesh.carry import Crew, perform_claim, settle_all
-from squidmesh.loop import Settle
 from squidmesh.ports import Ports
-from squidmesh.slots import IN_A_ROW
-from squidmesh.taking import take
+from squidmesh.workers.carry import Crew, perform_claim, settle_all
+from squidmesh.workers.loop import Settle
+from squidmesh.workers.slots import IN_A_ROW
+from squidmesh.workers.taking import take
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal

@@ -19,8 +19,8 @@ from squidmesh import (
     receive,
     step,
 )
-from squidmesh.heartbeat import BEATS
 from squidmesh.ports import Ports
+from squidmesh.workers.heartbeat import BEATS
 from support.stage import Stage
 
 SEEN: list[Any] = []

@@ -9,9 +9,9 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Context, Fail, Mesh, Run
-from squidmesh.line import StepSignals
 from squidmesh.ports import Ports, Site
-from squidmesh.timelimits import TimeLimits
+from squidmesh.workers.line import StepSignals
+from squidmesh.workers.timelimits import TimeLimits
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import RetryPolicy
 from support.stage import Stage, begin

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from squidmesh import Mesh, Run, RunNotFound, StorageError, verifying
-from squidmesh import recall as recall_module
-from squidmesh.requests import drive
+from squidmesh import Mesh, Run, RunNotFound, StorageError
+from squidmesh.door import recall as recall_module
+from squidmesh.door.requests import drive
+from squidmesh.upkeep import verifying
 from squidmesh_core import canonical
 from squidmesh_core.ids import AttemptKey, Revision, RunId
 from squidmesh_core.protocol.converter import to_json

@@ -7,8 +7,8 @@ import pytest
 
 from squidmesh import Actor, AsyncMesh, ConfigError, Mesh, Snapshot
 from squidmesh.people import By
-from squidmesh.policy import Policy
-from squidmesh.visibility import SHELL
+from squidmesh.views.policy import Policy
+from squidmesh.views.visibility import SHELL
 from squidmesh_core.values.redaction import REDACTED
 from squidmesh_core.values.scope import SCOPES, Scope
 from squidmesh_core.views.visibility import HIDDEN_AT

@@ -3,7 +3,7 @@
 import pytest
 
 from squidmesh import Mesh, Workflow, manual, step
-from squidmesh.waiting import FIRST_LOOK, FIRST_LOOK_ELSEWHERE, AwaitMove, waiting
+from squidmesh.views.waiting import FIRST_LOOK, FIRST_LOOK_ELSEWHERE, AwaitMove, waiting
 from squidmesh_core.ids import RunId
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from squidmesh import Context, Mesh, StorageError, Worker
-from squidmesh.heartbeat import Heartbeats
-from squidmesh.line import StepSignals
 from squidmesh.ports import Ports, Site
+from squidmesh.workers.heartbeat import Heartbeats
+from squidmesh.workers.line import StepSignals
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Journal, Wakeups
 from squidmesh_storage.memory import MemoryJournal
@@ -122,8 +122,8 @@ def test_a_worker_outlives_a_storage_that_is_away(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says so, tries again, and works on."""
-    monkeypatch.setattr("squidmesh.worker.AFTER_ERROR", 0.0)
-    monkeypatch.setattr("squidmesh.loop.SHORTEST_REST", 0.001)
+    monkeypatch.setattr("squidmesh.workers.worker.AFTER_ERROR", 0.0)
+    monkeypatch.setattr("squidmesh.workers.loop.SHORTEST_REST", 0.001)
     stage = Stage(None)
     mesh = stage.mesh(journal=Away())
     run = begin(mesh, SPEC, a=lambda: 1, b=lambda: 2)

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import pytest
 
 from squidmesh import Mesh, TxContext
-from squidmesh.carry import carry
 from squidmesh.ports import Ports, Site
+from squidmesh.workers.carry import carry
 from squidmesh_core.errors import OutcomeUnknown, StorageUnavailable
 from squidmesh_core.protocol.entries import AttemptClaimed, AttemptCompleted, AttemptFailed
 from squidmesh_storage.api import Joined, Journal

@@ -13,7 +13,7 @@ from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import iso, short_ids
-from squidmesh.inbox import OpenGate
+from squidmesh.views.inbox import OpenGate
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.words import span

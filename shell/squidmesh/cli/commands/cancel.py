@@ -7,7 +7,7 @@ import click
 from squidmesh.cli.commanding import Manner, manner_options, steer
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.commands import Receipted
 from squidmesh_core.protocol.requests import Operation

@@ -14,7 +14,7 @@ from squidmesh.cli.screen import Cell, Screen, json_text
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import one_line
 from squidmesh.mesh import Mesh
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.views.diff import RunDiff, Side, StepDiff, ValueDiff, diff
 
 #: Characters of a value.

@@ -13,7 +13,7 @@ from squidmesh.cli.exits import DONE, STORAGE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
-from squidmesh.health import Health
+from squidmesh.views.health import Health
 from squidmesh_core.views.words import span
 
 #: Milliseconds between two clocks that nobody has to care about.

@@ -15,9 +15,9 @@ from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import printable
-from squidmesh.explaining import explain
-from squidmesh.masking import Mask
+from squidmesh.files.masking import Mask
 from squidmesh.mesh import Mesh
+from squidmesh.views.explaining import explain
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.views.explanation import Explanation

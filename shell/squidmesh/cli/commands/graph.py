@@ -13,7 +13,7 @@ from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.session import Session, find_run
-from squidmesh.masking import Mask
+from squidmesh.files.masking import Mask
 from squidmesh_core.views.graph import GraphEdge, RunGraph
 from squidmesh_core.views.graph.ascii import SIGNS
 

@@ -11,7 +11,7 @@ from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import short_ids
-from squidmesh.pruned import Pruned
+from squidmesh.upkeep.pruned import Pruned
 from squidmesh_core.plan.retention import Kept
 
 #: Why a run stayed.

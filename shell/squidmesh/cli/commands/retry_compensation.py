@@ -10,7 +10,7 @@ from squidmesh.cli.commanding import Who, ask, command_options, receipted, who_o
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session, find_run
-from squidmesh.snapshot import Snapshot
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.views.words import LEFT
 
 

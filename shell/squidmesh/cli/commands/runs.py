@@ -14,13 +14,13 @@ from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import iso, one_line, short_ids
 from squidmesh.duration import parse_duration
-from squidmesh.reading import RunFilters
+from squidmesh.views.reading import RunFilters
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.inspection import Run
 from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
-    from squidmesh.masking import Mask
+    from squidmesh.files.masking import Mask
 
 
 def moment(

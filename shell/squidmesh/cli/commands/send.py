@@ -5,12 +5,12 @@ from typing import Unpack
 import click
 
 from squidmesh import checks
-from squidmesh.answering import message_of
 from squidmesh.cli.commanding import Who, steer, who_options
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import options_for, read_payload
 from squidmesh.cli.session import Session
-from squidmesh.snapshot import Snapshot
+from squidmesh.steering.answering import message_of
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.definition.spec import ReceiveNode
 from squidmesh_core.ids import NodeName
 from squidmesh_core.protocol import requests

@@ -6,7 +6,7 @@ from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.queueing import limits_text, queue_document, word_options
 from squidmesh.cli.session import Session
-from squidmesh.queuelimits import QueueLimits
+from squidmesh.queues.limits import QueueLimits
 
 
 def _number(ctx: click.Context, param: click.Parameter, text: str | None) -> int | str | None:

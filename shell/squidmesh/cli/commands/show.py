@@ -11,8 +11,8 @@ from squidmesh.cli.panels import audit_line, context_text, history_table, run_pa
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Screen, json_text
 from squidmesh.cli.session import Session, find_run
-from squidmesh.masking import Mask
-from squidmesh.snapshot import Snapshot
+from squidmesh.files.masking import Mask
+from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.views.words import actor_name
 

@@ -10,7 +10,7 @@ from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import one_line, short_ids
-from squidmesh.verifying import Report, Verdict, Verified
+from squidmesh.upkeep.verifying import Report, Verdict, Verified
 
 #: Verdict → its words, its colour, and what to do about it.
 _SAID: Final[dict[Verdict, tuple[str, str, str]]] = {

@@ -13,8 +13,8 @@ from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import printable
 from squidmesh.cli.working import require_workflows
-from squidmesh.processes import Supervisor, drain_with_supervisor
-from squidmesh.worker import Worker
+from squidmesh.workers.processes import Supervisor, drain_with_supervisor
+from squidmesh.workers.worker import Worker
 
 
 @click.command("work")

@@ -1,0 +1,177 @@
+"""
+The door with its surroundings: the journal, the ports, what is known, who waits.
+
+`Door.handle` drives `handle.handle` on the calling thread, then tells what
+became visible: log lines of log nodes, and whoever waits for a run.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from squidmesh.door.handle import Handled, handle
+from squidmesh.door.known import Known, Memory
+from squidmesh.door.mint import Mint
+from squidmesh.door.recall import catch_up, recall
+from squidmesh.door.requests import Trip, drive, drive_all
+from squidmesh.door.watching import Watchers
+from squidmesh.ports import Ports
+from squidmesh_core.definition.form import spec_to_text
+from squidmesh_core.definition.spec import LogNode, Spec
+from squidmesh_core.errors import SquidmeshError
+from squidmesh_core.ids import Fingerprint, RunId
+from squidmesh_core.protocol.chain import origin
+from squidmesh_core.protocol.commands import Command
+from squidmesh_core.protocol.entries import AttemptCompleted, Entry
+from squidmesh_core.protocol.rows import Head, RowChanges
+from squidmesh_core.state.run import RunState
+from squidmesh_storage.api import Journal, Quarantine
+
+LOG: Final = logging.getLogger("squidmesh.workflow")
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Door:
+    """Where every command of one mesh goes through."""
+
+    def __init__(self, journal: Journal, ports: Ports) -> None:
+        self.journal = journal
+        self.ports = ports
+        self.mint = Mint(ports)
+        self.memory = Memory()
+        self.watchers = Watchers()
+        self._defined: set[str] = set()
+
+    def handle(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: datetime | None = None,
+    ) -> Handled:
+        """
+        Carry out one command; see `handle.handle`.
+
+        Raises:
+            SquidmeshError: What `handle.handle` raises.
+        """
+        trip = self.trip(run_id, command, begin=begin, now=now)
+        handled = drive(trip, self.journal, self.ports)
+        self.announce(handled)
+        return handled
+
+    def handle_all(
+        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+    ) -> list[Handled | Exception]:
+        """Carry out commands on different runs; what they append travels together."""
+        trips = [self.trip(run_id, command, now=now) for run_id, command in commands]
+        handled = drive_all(trips, self.journal, self.ports)
+        for one in handled:
+            if isinstance(one, Handled):
+                self.announce(one)
+        return handled
+
+    def trip(
+        self,
+        run_id: RunId,
+        command: Command,
+        *,
+        begin: Known | None = None,
+        now: datetime | None = None,
+    ) -> Trip[Handled]:
+        """The way of one command through this door, for whoever drives it."""
+        return handle(
+            self.memory, run_id, command, append_ids=self.mint.append_id, begin=begin, now=now
+        )
+
+    def announce(self, handled: Handled) -> None:
+        """Tell what became visible with a command that is durable now."""
+        if handled.entries:
+            self._announce(handled.state, handled.entries, handled.rows)
+
+    def beginning(self, run_id: RunId, spec: Spec) -> Known:
+        """A run that is about to start."""
+        return Known(state=RunState(run_id=run_id), hash=origin(run_id), spec=spec)
+
+    def fresh(self, run_id: RunId) -> Known:
+        """
+        The run as the journal has it now.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: Its journal is unreadable.
+        """
+        known = self.memory.get(run_id)
+        if known is None:
+            return drive(recall(self.memory, run_id), self.journal, self.ports)
+        return drive(catch_up(self.memory, known), self.journal, self.ports)
+
+    def at_head(self, run_id: RunId, head: Head) -> Known | None:
+        """What is known of a run, if that is all there is up to this head."""
+        known = self.memory.get(run_id)
+        return known if known is not None and known.hash == head.hash else None
+
+    def stop(self, run_id: RunId, bug: Exception) -> None:
+        """
+        Mark a run that trips over a bug of ours, so that the others go on.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        self.memory.forget(run_id)
+        try:
+            self.fresh(run_id)
+        except SquidmeshError:
+            return  # damage is what it tripped over; reading has told where, and marked it
+        except Exception as again:  # it trips over reading, too
+            bug = again
+        reason = f"{type(bug).__name__}: {bug}"
+        self.journal.quarantine(run_id, Quarantine(revision=None, reason=reason))
+
+    def remember(self, known: Known, entries: Sequence[Entry], rows: RowChanges) -> None:
+        """Keep a state whose append is durable, and tell what became visible."""
+        self.memory.put(known)
+        self._announce(known.state, entries, rows)
+
+    def define(self, spec: Spec) -> Fingerprint:
+        """
+        Store a definition before the first append that names it.
+
+        In a transaction of its own: a host's rollback must not take it away.
+        """
+        fingerprint = Fingerprint(spec.fingerprint)
+        if fingerprint not in self._defined:
+            self.ports.site("define.before")
+            self.journal.define(fingerprint, spec_to_text(spec))
+            self.ports.site("define.after")
+            self._defined.add(fingerprint)
+            self.memory.keep_spec(spec)
+        return fingerprint
+
+    def has_defined(self, spec: Spec) -> bool:
+        """Whether this process knows that the definition is stored."""
+        return spec.fingerprint in self._defined
+
+    def _announce(self, state: RunState, entries: Sequence[Entry], rows: RowChanges) -> None:
+        if rows.run is not None:
+            self.watchers.tell(state.run_id)
+        for entry in entries:
+            if isinstance(entry, AttemptCompleted):
+                self._log(state, entry)
+
+    def _log(self, state: RunState, entry: AttemptCompleted) -> None:
+        """Emit the line of a log node: after the commit, so at most once."""
+        attempt = state.attempt(entry.attempt_key)
+        if attempt is None or attempt.intent.action is not None:
+            return
+        known = self.memory.get(state.run_id)
+        node = known and known.spec.nodes.get(attempt.intent.step)
+        if isinstance(node, LogNode):
+            LOG.log(_LEVELS[node.level], "%s", node.message, extra={"run_id": state.run_id})

@@ -1,0 +1,1 @@
+"""Keeping journals: finished runs are pruned, stored ones verified."""

@@ -1,0 +1,254 @@
+"""
+Reading runs: inspection, lists, journals.
+
+None of it writes, but for the mark on a run that turns out to be damaged.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TypedDict, cast, get_args
+
+from attrs import fields_dict, frozen
+
+from squidmesh import checks
+from squidmesh.door.door import Door
+from squidmesh.door.outcomes import refusal
+from squidmesh.views.paging import Page, cursor_of, page_limit, read_cursor
+from squidmesh.views.snapshot import Snapshot
+from squidmesh_core.decide.prune import gone
+from squidmesh_core.definition.spec import Spec
+from squidmesh_core.errors import RunNotFound
+from squidmesh_core.ids import Revision, RunId, is_run_id
+from squidmesh_core.protocol.codec import CODEC_VERSION, decode, entry_to_json
+from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.state.fold import fold
+from squidmesh_core.state.run import RunState
+from squidmesh_core.views import inspection
+from squidmesh_core.views.inspection import Run, run_view
+from squidmesh_storage.api import Listed, RunFilter
+
+
+@frozen(kw_only=True)
+class JournalEntry:
+    """One entry as data."""
+
+    revision: Revision
+    #: Its wire type, such as `step_applied`.
+    type: str
+    at: datetime
+    #: Its other members, as the journal has them.
+    data: Mapping[str, object]
+
+
+class RunFilters(TypedDict, total=False):
+    """Which runs to list."""
+
+    workflow: str | None
+    version: str | None
+    status: RunStatus | None
+    queue: str | None
+    tag: str | None
+    parent: str | None
+    since: datetime | None
+    until: datetime | None
+    #: Part of the run id, key, workflow or error.
+    text: str | None
+
+
+def inspect(
+    door: Door,
+    run_id: RunId,
+    *,
+    history: bool = False,
+    at: int | datetime | None = None,
+    now: datetime | None = None,
+) -> Snapshot:
+    """
+    One run at one instant, or as it was at a revision or an earlier instant.
+
+    The past is judged at its own instant: leases of then are not expired now.
+
+    Raises:
+        RunNotFound: There is no such run.
+        Refused: Its past is asked for, and it was pruned.
+        ConfigError: An option is wrong, the run had not started by then, or has not come
+            so far.
+        StorageError: Its journal is unreadable.
+    """
+    state, spec, instant = as_of(door, run_id, at, now)
+    return snapshot_of(state, spec, instant, history=history)
+
+
+def snapshot_of(state: RunState, spec: Spec, now: datetime, *, history: bool) -> Snapshot:
+    """A run at an instant, as hosts see it."""
+    view = inspection.snapshot(state, spec, now, history=history)
+    members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
+    return Snapshot(**members, spec=spec)
+
+
+def as_of(
+    door: Door, run_id: RunId, at: int | datetime | None, now: datetime | None
+) -> tuple[RunState, Spec, datetime]:
+    """
+    A run as it is or was, its definition, and the instant that it is judged at.
+
+    Raises:
+        RunNotFound: There is no such run.
+        Refused: Its past is asked for, and it was pruned.
+        ConfigError: An option is wrong, the run had not started by then, or has not come
+            so far.
+        StorageError: Its journal is unreadable.
+    """
+    known = door.fresh(run_id)
+    instant = checks.instant("now", now)
+    if at is None:
+        return known.state, known.spec, instant or door.journal.now()
+    if known.state.pruned is not None:
+        raise refusal(gone(known.state))
+    _check_reached(door, known.state, at, instant)
+    state, then = _state_at(door, run_id, at)
+    return state, known.spec, instant or then
+
+
+def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEntry]:
+    """
+    The entries of a run, in order.
+
+    Raises:
+        RunNotFound: There is no such run.
+        ConfigError: `after` is no revision.
+        StorageError: Its journal is unreadable; while iterating, too.
+    """
+    least = checks.integer("after", after, least=0)
+    records = door.journal.load(run_id, whole=True).records
+    return (
+        as_data(entry, run_id)
+        for record in records
+        if record.last > least
+        for entry in decode(record.body, run_id=run_id, first=record.first)
+        if entry.revision > least
+    )
+
+
+def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Page[Run]:
+    """
+    Runs, newest first.
+
+    Raises:
+        ConfigError: A filter, the cursor or the limit is wrong.
+    """
+    limit = page_limit(limit)
+    where = _filter(filters)
+    page = door.journal.runs(where, None if cursor is None else read_cursor(where, cursor), limit)
+    items = tuple(_listed(door, listed) for listed in page.items)
+    return Page(items=items, next=None if page.next is None else cursor_of(where, *page.next))
+
+
+def run_id_of(ref: object) -> RunId:
+    """
+    The id of what a host named a run by: an id, a `Run` or a `Snapshot`.
+
+    Raises:
+        RunNotFound: `invalid_run_id`: it is none of these, or no UUID.
+    """
+    text = ref if isinstance(ref, str) else getattr(ref, "id", None)
+    if isinstance(text, str) and is_run_id(text.lower()):
+        return RunId(text.lower())
+    raise RunNotFound("expected a run id (a UUID), a Run or a Snapshot", "invalid_run_id", {})
+
+
+def run_status(status: object) -> RunStatus:
+    """
+    A status that runs can have.
+
+    Raises:
+        ConfigError: There is no such status.
+    """
+    for one in get_args(RunStatus):
+        if one == status:
+            return cast("RunStatus", one)
+    raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
+
+
+def as_listed(door: Door, run_id: RunId) -> Run | None:
+    """A run as lists have it, whatever became of its journal; null: none has it."""
+    row = door.journal.rows_of(run_id).run
+    if row is None:
+        return None
+    instant = RunFilter(since=row.created_at, until=row.created_at + timedelta(microseconds=1))
+    cursor = None
+    while True:
+        page = door.journal.runs(instant, cursor, 100)
+        found = next((one for one in page.items if one.row.run_id == run_id), None)
+        if found is not None or page.next is None:
+            return None if found is None else _listed(door, found)
+        cursor = page.next
+
+
+def _listed(door: Door, listed: Listed) -> Run:
+    mark, run_id = listed.quarantined, listed.row.run_id
+    where = "" if mark is None or mark.revision is None else f"revision {mark.revision}: "
+    return run_view(
+        listed.row,
+        listed.head,
+        quarantined=None if mark is None else f"{where}{mark.reason}",
+        newer=listed.codec > CODEC_VERSION or run_id in door.memory.left_alone,
+    )
+
+
+def as_data(entry: Entry, run_id: RunId) -> JournalEntry:
+    """An entry as hosts see it."""
+    data = entry_to_json(entry, run_id)
+    kind = cast("str", data.pop("type"))
+    data.pop("at", None)
+    return JournalEntry(revision=entry.revision, type=kind, at=entry.at, data=data)
+
+
+def _filter(filters: RunFilters) -> RunFilter:
+    if unknown := sorted(set(filters) - RunFilters.__optional_keys__):
+        raise checks.wrong(unknown[0], "there is no such filter")
+    status, parent = filters.get("status"), filters.get("parent")
+    return RunFilter(
+        workflow=checks.optional_text("workflow", filters.get("workflow")),
+        version=checks.optional_text("version", filters.get("version")),
+        status=None if status is None else run_status(status),
+        queue=checks.optional_text("queue", filters.get("queue")),
+        tag=checks.optional_text("tag", filters.get("tag")),
+        parent=None if parent is None else run_id_of(parent),
+        since=checks.instant("since", filters.get("since")),
+        until=checks.instant("until", filters.get("until")),
+        text=checks.optional_text("text", filters.get("text")),
+    )
+
+
+def _check_reached(door: Door, state: RunState, at: int | datetime, now: datetime | None) -> None:
+    """
+    See that a run has come as far as it is asked about.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    if not isinstance(at, datetime):
+        if type(at) is int and at > state.revision:
+            raise checks.wrong("at", f"the run has come to revision {state.revision} so far")
+        return
+    until, clock = checks.instant("at", at), now or door.journal.now()
+    if until is not None and until > max(clock, state.at or clock):
+        raise checks.wrong("at", "that instant is still to come")
+
+
+def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, datetime]:
+    """The run as it was, and the instant of that."""
+    until = checks.instant("at", at) if isinstance(at, datetime) else None
+    newest = checks.integer("at", at, least=1) if until is None else None
+    entries = (
+        entry
+        for record in door.journal.load(run_id, whole=True).records
+        for entry in decode(record.body, run_id=run_id, first=record.first)
+        if (until is None or entry.at <= until) and (newest is None or entry.revision <= newest)
+    )
+    state = fold(RunState(run_id=run_id), entries)
+    if state.started is None or state.at is None:
+        raise checks.wrong("at", "the run had not started by then")
+    return state, until or state.at
