@@ -179,6 +179,18 @@ class Engine:
             taken = evolve(taken, due_in=due_in)
         return taken
 
+    def take_one(self, crew: Crew) -> Claim | None:
+        """
+        Claim one attempt for a crew; what needs nobody is done on the way.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        while True:
+            taken = self.take(crew, 1)
+            if taken.claims or not taken.appends:
+                return taken.claims[0] if taken.claims else None
+
     def _beats(self, lease_ms: int) -> Heartbeats:
         with self._lock:
             beats = self._heartbeats.get(lease_ms)

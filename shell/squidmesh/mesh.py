@@ -4,16 +4,15 @@
 A mesh is a value: several can live in one process, on one journal or many.
 Its verbs may be called from any thread.
 
-Long, because it is the public surface and a verb is mostly its docstring.  Families
-of verbs stand in their own modules (`Steering`, `Queueing`, `Filing`, `Redacting`);
-what is left here starts, works and reads.
+Families of verbs stand in the rooms that do their work, each in a module `verbs`; here
+a mesh is made, starts runs, and works them.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from squidmesh import checks, starting
 from squidmesh.actions import ActionRegistry
@@ -21,7 +20,6 @@ from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.catalogue import Catalogue, Registrable, runnable
 from squidmesh.door.door import Door
 from squidmesh.door.outcomes import answered
-from squidmesh.door.reindex import reindex
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.files.verbs import Filing
@@ -31,40 +29,22 @@ from squidmesh.ports import Ports
 from squidmesh.queues.verbs import Queueing
 from squidmesh.starting import StartOptions
 from squidmesh.steering.verbs import Steering
-from squidmesh.upkeep import pruning
-from squidmesh.upkeep.pruned import Pruned
-from squidmesh.upkeep.verifying import Report, verify
-from squidmesh.views import comparing, reading, stream
-from squidmesh.views.comparing import Version
-from squidmesh.views.health import Health, health
-from squidmesh.views.inbox import OpenGate, approvals
-from squidmesh.views.paging import Page
+from squidmesh.upkeep.verbs import Upkeeping
 from squidmesh.views.policy import Policy, Redacting, policy_of
-from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
-from squidmesh.views.snapshot import RunRef, Snapshot
-from squidmesh.views.stream import Watched
-from squidmesh.views.waiting import wait_for
-from squidmesh.workers import executing
-from squidmesh.workers.carry import Crew, carry
-from squidmesh.workers.claim import Claim
-from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
+from squidmesh.views.verbs import Viewing
+from squidmesh.workers.carry import carry
+from squidmesh.workers.verbs import Executing
 from squidmesh.workers.worker import Worker
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.protocol.rows import RunStatus
-from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.api import Journal
 from squidmesh_storage.hosts import url_of
 
-if TYPE_CHECKING:
-    from squidmesh_core.views.explanation import Explanation
-    from squidmesh_core.views.graph import RunGraph
-
 P = TypeVar("P")
 
 
-class Mesh(Steering, Queueing, Redacting, Filing):
+class Mesh(Executing, Steering, Viewing, Queueing, Redacting, Filing, Upkeeping):
     """
     The runtime, embedded in a host.
 
@@ -292,7 +272,7 @@ class Mesh(Steering, Queueing, Redacting, Filing):
         beats = heartbeat is not False and now is None
         served = (checks.queue("queue", queue),)
         crew = self.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
-        claim = self._claim(crew)
+        claim = self.engine.take_one(crew)
         if claim is None:
             return None
         carry(crew, claim, lambda: True)
@@ -335,316 +315,6 @@ class Mesh(Steering, Queueing, Redacting, Filing):
     ) -> Worker:
         """A worker of this mesh, to be entered or run; see `Worker`."""
         return Worker(self, concurrency=concurrency, queues=queues, lease=lease)
-
-    # -- the worker protocol, for executors of one's own
-
-    def claim(
-        self,
-        *,
-        owner: str,
-        queue: str = "default",
-        lease: Duration = "60s",
-        now: datetime | None = None,
-    ) -> Claim | None:
-        """
-        Claim one visible attempt; null: nothing is claimable.
-
-        Raises:
-            ConfigError: An option is wrong.
-            StorageError: The storage failed.
-        """
-        checks.text("owner", owner)
-        served = (checks.queue("queue", queue),)
-        crew = self.engine.crew(served, lease, owner=owner, heartbeat=False, now=now)
-        return self._claim(crew)
-
-    def heartbeat(
-        self,
-        claim: Claim,
-        *,
-        progress: Mapping[str, object] | None = None,
-        now: datetime | None = None,
-    ) -> Claim:
-        """
-        Move the lease to a full length from now; it never gets shorter.
-
-        Raises:
-            Refused: `stale_claim`, `expired_claim`, `terminal_run`: stop working.
-            ConfigError: An option is wrong.
-        """
-        command = executing.heartbeat(claim, progress)
-        handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
-        return executing.renewed(claim, handled)
-
-    def complete(self, claim: Claim, output: object = None, *, now: datetime | None = None) -> Run:
-        """
-        The step succeeded: record its output, and move the run on.
-
-        The same again, by the same holder, is a success that writes nothing.
-
-        Raises:
-            Refused: `stale_claim`, `expired_claim`, `terminal_run`,
-                `conflicting_completion`: nothing was written.
-            StorageError: `not_storable`: the output cannot be stored.
-        """
-        return self._settle(claim, succeeded(output), now)
-
-    def fail(
-        self,
-        claim: Claim,
-        error: BaseException | str,
-        *,
-        retryable: bool = True,
-        retry_after: Duration | None = None,
-        now: datetime | None = None,
-    ) -> Run:
-        """
-        The step failed: the retry policy, the error route or the run's end follow.
-
-        Raises:
-            Refused: As for `complete`.
-        """
-        outcome = failed(error, retryable=retryable, after_ms=executing.delay_ms(retry_after))
-        return self._settle(claim, outcome, now)
-
-    def defer(
-        self,
-        claim: Claim,
-        reason: str,
-        *,
-        for_: Duration | None = None,
-        until: datetime | None = None,
-        now: datetime | None = None,
-    ) -> Run:
-        """
-        Same work, later; costs no attempt.
-
-        Raises:
-            Refused: As for `complete`.
-            TypeError: Neither or both of `for_` and `until` are given.
-        """
-        return self._settle(claim, deferred(reason, for_=for_, until=until), now)
-
-    # -- reading
-
-    def inspect(
-        self,
-        run: RunRef,
-        *,
-        history: bool = False,
-        at: int | datetime | None = None,
-        now: datetime | None = None,
-    ) -> Snapshot:
-        """
-        Everything about one run.
-
-        Args:
-            run: The run.
-            history: Also inputs, outputs and errors of every attempt.
-            at: As it was at a revision, or at an instant.
-            now: The instant that leases and deadlines are judged at.
-
-        Raises:
-            RunNotFound: There is no such run.
-            StorageError: Its journal is unreadable.
-        """
-        return reading.inspect(self.door, run_id_of(run), history=history, at=at, now=now)
-
-    def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
-        """
-        Why a run is where it is, what supports that, and what may be done about it now.
-
-        Args:
-            run: The run; one that cannot be read is explained as well.
-            now: The instant that leases, deadlines and limits are judged at.
-
-        Raises:
-            RunNotFound: There is no such run.
-            ConfigError: `now` is no instant.
-            StorageError: The storage failed.
-        """
-        from squidmesh.views.explaining import explain  # few ask for it, and it is large
-
-        return explain(self.door, run_id_of(run), now=checks.instant("now", now))
-
-    def graph(
-        self,
-        run: RunRef,
-        *,
-        history: bool = False,
-        at: int | datetime | None = None,
-        now: datetime | None = None,
-    ) -> "RunGraph":
-        """
-        The graph of a run: its nodes, and the routes that it took; in a notebook, a picture.
-
-        Args:
-            run: The run.
-            history: Also inputs, outputs and errors of every attempt.
-            at: As it was at a revision, or at an instant.
-            now: The instant that deadlines are judged at.
-
-        Raises:
-            RunNotFound: There is no such run.
-            Refused: It was pruned.
-            ConfigError: An option is wrong.
-            StorageError: Its journal is unreadable.
-        """
-        from squidmesh.views.graphing import graph  # few ask for it, and it is large
-
-        return graph(self.door, run_id_of(run), history=history, at=at, now=now)
-
-    def runs(
-        self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
-    ) -> Page[Run]:
-        """
-        Runs, newest first.
-
-        Raises:
-            ConfigError: A filter, the cursor or the limit is wrong.
-        """
-        return reading.runs(self.door, filters, cursor, limit)
-
-    def approvals(
-        self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None
-    ) -> Page[OpenGate]:
-        """
-        Who is waited for: every open gate and hold, the newest run first.
-
-        Raises:
-            ConfigError: The cursor or the limit is wrong.
-        """
-        return approvals(self.door, cursor, limit, checks.instant("now", now))
-
-    def journal(self, run: RunRef, *, after: int = 0) -> Iterator[JournalEntry]:
-        """
-        The entries of a run after a revision, in order.
-
-        Raises:
-            RunNotFound: There is no such run.
-        """
-        return reading.journal(self.door, run_id_of(run), after=after)
-
-    def watch(self, run: RunRef, *, after: int = 0) -> Iterator[Watched]:
-        """
-        The entries of a run after a revision, as they are committed, until it is over.
-
-        Each can give the `snapshot()` right after it.
-
-        Raises:
-            RunNotFound: There is no such run.
-            ConfigError: `after` is no revision.
-            StorageError: Its journal is unreadable; while iterating, too.
-        """
-        return stream.watch(self.door, run_id_of(run), after=after)
-
-    def diff(self, a: Version, b: Version) -> RunDiff:
-        """
-        What differs between two runs, or between one run at two revisions.
-
-        Args:
-            a: A run, or a pair of a run and a revision.
-            b: The same; what is told leads from `a` to `b`.
-
-        Raises:
-            RunNotFound: There is no such run.
-            ConfigError: A revision is beyond its run.
-            Refused: A past is asked for of a run that was pruned.
-            StorageError: A journal is unreadable.
-        """
-        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
-        return comparing.compare(self.door, before, after)
-
-    def wait_for(
-        self,
-        run: RunRef,
-        *,
-        status: RunStatus | None = None,
-        timeout: Duration | None = None,
-    ) -> Run:
-        """
-        Wait until a run is over, or has a status.
-
-        Raises:
-            RunNotFound: There is no such run.
-            WaitTimeout: It took longer than `timeout`; the run goes on.
-        """
-        return wait_for(self.door, run_id_of(run), status=status, timeout=timeout)
-
-    # -- upkeep
-
-    def reindex(self, run: RunRef | None = None) -> int:
-        """
-        Rebuild the index rows of one run, or of all; how many runs there were.
-
-        Raises:
-            RunNotFound: There is no such run.
-            StorageError: That run is unreadable, or the storage failed.
-        """
-        return reindex(self.door, None if run is None else run_id_of(run))
-
-    def verify(self, run: RunRef | None = None, *, checker: bool = False) -> Report:
-        """
-        Read every stored append of one run, or of all, again; see `Report`.
-
-        A damaged run is quarantined, the mark of one that can be read is lifted.
-
-        Args:
-            run: The run; null: all.
-            checker: Also hold each journal against the rules of specs/invariants.md.
-
-        Raises:
-            RunNotFound: There is no such run.
-            StorageError: The storage failed; damage is a finding and no error.
-        """
-        return verify(self.door, None if run is None else run_id_of(run), checker=checker)
-
-    def prune(
-        self,
-        older_than: Duration | None = None,
-        *,
-        run: RunRef | None = None,
-        plan: bool = False,
-    ) -> Pruned:
-        """
-        Remove finished runs for good; active ones are never touched.
-
-        What somebody may still ask for by its key or id leaves a tombstone: the same
-        start finds the pruned run, another one is refused.
-
-        Args:
-            older_than: Those that ended so long ago, but for those whose end lists
-                something that was not undone.
-            run: This one, whatever its age and its end.
-            plan: Only say what would be removed.
-
-        Raises:
-            RunNotFound: There is no such run.
-            Refused: That run is not over (`invalid_transition`), or was pruned
-                before (`terminal_run`).
-            ConfigError: Not exactly one of the two is given, or it is wrong.
-            StorageError: The storage failed, or that run is unreadable; every other
-                run is whole or gone.
-        """
-        checks.flag("plan", plan)
-        what = pruning.asked(older_than, None if run is None else run_id_of(run))
-        return pruning.pruned(self.door, what, plan=plan)
-
-    def health(self) -> Health:
-        """How the journal and the work in it stand; a storage that is away is a finding."""
-        return health(self.door, self.actions.performable(), self.door.ports.host_time())
-
-    def _claim(self, crew: Crew) -> Claim | None:
-        """One claim; what needs nobody is done on the way."""
-        while True:
-            taken = self.engine.take(crew, 1)
-            if taken.claims or not taken.appends:
-                return taken.claims[0] if taken.claims else None
-
-    def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
-        command = executing.settlement(claim, outcome, self.door.ports)
-        handled = self.door.handle(claim.run_id, command, now=checks.instant("now", now))
-        return answered(handled)
 
 
 def url_or_default(url: str | None) -> str:

@@ -157,3 +157,15 @@ class AsyncEngine:
             StorageError: The storage failed.
         """
         return await self.aside(self.engine.take, crew, limit)
+
+    async def take_one(self, crew: Crew) -> Claim | None:
+        """
+        Claim one attempt for a crew; what needs nobody is done on the way.
+
+        Raises:
+            StorageError: The storage failed.
+        """
+        while True:
+            taken = await self.take(crew, 1)
+            if taken.claims or not taken.appends:
+                return taken.claims[0] if taken.claims else None

@@ -5,64 +5,49 @@ A mesh may be made at import time: it opens its journal when it is entered, and
 again the next time it is.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from squidmesh import checks
 from squidmesh.actions import ActionRegistry
 from squidmesh.aio.carry import carry
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.executing import AsyncExecuting
 from squidmesh.aio.filing import AsyncFiling
 from squidmesh.aio.opening import OpenJournal, at_url
 from squidmesh.aio.queueing import AsyncQueueing
 from squidmesh.aio.steering import AsyncSteering
-from squidmesh.aio.stream import watch
-from squidmesh.aio.waiting import wait_for
+from squidmesh.aio.upkeeping import AsyncUpkeeping
+from squidmesh.aio.viewing import AsyncViewing
 from squidmesh.aio.worker import AsyncWorker
 from squidmesh.authoring.triggers import Trigger, payload_of
 from squidmesh.catalogue import Catalogue, Registrable, runnable
-from squidmesh.door.outcomes import answered
-from squidmesh.door.reindex import reindex
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.mesh import url_or_default
 from squidmesh.ports import Ports
 from squidmesh.starting import StartOptions
-from squidmesh.upkeep import pruning
-from squidmesh.upkeep.pruned import Pruned
-from squidmesh.upkeep.verifying import Report, verify
-from squidmesh.views import comparing, reading
-from squidmesh.views.comparing import Version
-from squidmesh.views.health import Health, health
-from squidmesh.views.inbox import OpenGate, approvals
-from squidmesh.views.paging import Page
 from squidmesh.views.policy import Policy, Redacting, policy_of
-from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
-from squidmesh.views.snapshot import RunRef, Snapshot
-from squidmesh.views.stream import Watched
-from squidmesh.workers import executing
-from squidmesh.workers.carry import Crew
-from squidmesh.workers.claim import Claim
-from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.protocol.rows import RunStatus
-from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.hosts import url_of
 
-if TYPE_CHECKING:
-    from squidmesh_core.views.explanation import Explanation
-    from squidmesh_core.views.graph import RunGraph
-
 P = TypeVar("P")
 
 
-class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
+class AsyncMesh(
+    AsyncExecuting,
+    AsyncSteering,
+    AsyncViewing,
+    AsyncQueueing,
+    Redacting,
+    AsyncFiling,
+    AsyncUpkeeping,
+):
     """
     The runtime, embedded in a host with an event loop.
 
@@ -244,7 +229,7 @@ class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
         beats = heartbeat is not False and now is None
         served = (checks.queue("queue", queue),)
         crew = engine.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
-        claim = await self._claim(crew)
+        claim = await self.engine.take_one(crew)
         if claim is None:
             return None
         await carry(engine.hands(crew), claim, lambda: True)
@@ -278,188 +263,3 @@ class AsyncMesh(AsyncSteering, AsyncQueueing, Redacting, AsyncFiling):
     ) -> AsyncWorker:
         """A worker of this mesh, to be entered or run on the same loop; see `AsyncWorker`."""
         return AsyncWorker(self, concurrency=concurrency, queues=queues, lease=lease)
-
-    # -- the worker protocol, for executors of one's own
-
-    async def claim(
-        self,
-        *,
-        owner: str,
-        queue: str = "default",
-        lease: Duration = "60s",
-        now: datetime | None = None,
-    ) -> Claim | None:
-        """See `Mesh.claim`."""
-        checks.text("owner", owner)
-        served = (checks.queue("queue", queue),)
-        crew = self.engine.engine.crew(served, lease, owner=owner, heartbeat=False, now=now)
-        return await self._claim(crew)
-
-    async def heartbeat(
-        self,
-        claim: Claim,
-        *,
-        progress: Mapping[str, object] | None = None,
-        now: datetime | None = None,
-    ) -> Claim:
-        """See `Mesh.heartbeat`."""
-        command = executing.heartbeat(claim, progress)
-        instant = checks.instant("now", now)
-        handled = await self.engine.door.handle(claim.run_id, command, now=instant)
-        return executing.renewed(claim, handled)
-
-    async def complete(
-        self, claim: Claim, output: object = None, *, now: datetime | None = None
-    ) -> Run:
-        """See `Mesh.complete`."""
-        return await self._settle(claim, succeeded(output), now)
-
-    async def fail(
-        self,
-        claim: Claim,
-        error: BaseException | str,
-        *,
-        retryable: bool = True,
-        retry_after: Duration | None = None,
-        now: datetime | None = None,
-    ) -> Run:
-        """See `Mesh.fail`."""
-        outcome = failed(error, retryable=retryable, after_ms=executing.delay_ms(retry_after))
-        return await self._settle(claim, outcome, now)
-
-    async def defer(
-        self,
-        claim: Claim,
-        reason: str,
-        *,
-        for_: Duration | None = None,
-        until: datetime | None = None,
-        now: datetime | None = None,
-    ) -> Run:
-        """See `Mesh.defer`."""
-        return await self._settle(claim, deferred(reason, for_=for_, until=until), now)
-
-    # -- reading
-
-    async def inspect(
-        self,
-        run: RunRef,
-        *,
-        history: bool = False,
-        at: int | datetime | None = None,
-        now: datetime | None = None,
-    ) -> Snapshot:
-        """See `Mesh.inspect`."""
-        run_id, threads = run_id_of(run), self.engine.door.threads
-        return await self.engine.aside(
-            reading.inspect, threads, run_id, history=history, at=at, now=now
-        )
-
-    async def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
-        """See `Mesh.explain`."""
-        from squidmesh.views.explaining import explain  # few ask for it, and it is large
-
-        run_id, instant = run_id_of(run), checks.instant("now", now)
-        return await self.engine.aside(explain, self.engine.door.threads, run_id, now=instant)
-
-    async def graph(
-        self,
-        run: RunRef,
-        *,
-        history: bool = False,
-        at: int | datetime | None = None,
-        now: datetime | None = None,
-    ) -> "RunGraph":
-        """See `Mesh.graph`."""
-        from squidmesh.views.graphing import graph  # few ask for it, and it is large
-
-        run_id, threads = run_id_of(run), self.engine.door.threads
-        return await self.engine.aside(graph, threads, run_id, history=history, at=at, now=now)
-
-    async def runs(
-        self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
-    ) -> Page[Run]:
-        """See `Mesh.runs`."""
-        engine = self.engine
-        return await engine.aside(reading.runs, engine.door.threads, filters, cursor, limit)
-
-    async def approvals(
-        self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None
-    ) -> Page[OpenGate]:
-        """See `Mesh.approvals`."""
-        instant, engine = checks.instant("now", now), self.engine
-        return await engine.aside(approvals, engine.door.threads, cursor, limit, instant)
-
-    async def journal(self, run: RunRef, *, after: int = 0) -> AsyncIterator[JournalEntry]:
-        """See `Mesh.journal`; an iterator to be used with `async for`."""
-        run_id, threads = run_id_of(run), self.engine.door.threads
-
-        def read() -> tuple[JournalEntry, ...]:
-            return tuple(reading.journal(threads, run_id, after=after))
-
-        for entry in await self.engine.aside(read):
-            yield entry
-
-    async def watch(self, run: RunRef, *, after: int = 0) -> AsyncIterator[Watched]:
-        """See `Mesh.watch`; an iterator to be used with `async for`."""
-        async with aclosing(watch(self.engine.door, run_id_of(run), after=after)) as entries:
-            async for entry in entries:
-                yield entry
-
-    async def diff(self, a: Version, b: Version) -> RunDiff:
-        """See `Mesh.diff`."""
-        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
-        return await self.engine.aside(comparing.compare, self.engine.door.threads, before, after)
-
-    async def wait_for(
-        self,
-        run: RunRef,
-        *,
-        status: RunStatus | None = None,
-        timeout: Duration | None = None,  # as `Mesh.wait_for` has it
-    ) -> Run:
-        """See `Mesh.wait_for`."""
-        return await wait_for(self.engine.door, run_id_of(run), status=status, timeout=timeout)
-
-    # -- upkeep
-
-    async def reindex(self, run: RunRef | None = None) -> int:
-        """See `Mesh.reindex`."""
-        run_id = None if run is None else run_id_of(run)
-        return await self.engine.aside(reindex, self.engine.door.threads, run_id)
-
-    async def verify(self, run: RunRef | None = None, *, checker: bool = False) -> Report:
-        """See `Mesh.verify`."""
-        run_id = None if run is None else run_id_of(run)
-        return await self.engine.aside(verify, self.engine.door.threads, run_id, checker=checker)
-
-    async def prune(
-        self,
-        older_than: Duration | None = None,
-        *,
-        run: RunRef | None = None,
-        plan: bool = False,
-    ) -> Pruned:
-        """See `Mesh.prune`."""
-        checks.flag("plan", plan)
-        what = pruning.asked(older_than, None if run is None else run_id_of(run))
-        return await self.engine.aside(pruning.pruned, self.engine.door.threads, what, plan=plan)
-
-    async def health(self) -> Health:
-        """See `Mesh.health`."""
-        host_time, performable = self._ports.host_time(), self.actions.performable()
-        return await self.engine.aside(health, self.engine.door.threads, performable, host_time)
-
-    # -- how
-
-    async def _claim(self, crew: Crew) -> Claim | None:
-        """One claim; what needs nobody is done on the way."""
-        while True:
-            taken = await self.engine.take(crew, 1)
-            if taken.claims or not taken.appends:
-                return taken.claims[0] if taken.claims else None
-
-    async def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
-        command = executing.settlement(claim, outcome, self._ports)
-        instant = checks.instant("now", now)
-        return answered(await self.engine.door.handle(claim.run_id, command, now=instant))

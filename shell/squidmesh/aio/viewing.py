@@ -1,0 +1,124 @@
+"""`AsyncViewing`: the verbs of `squidmesh.views.verbs` as coroutines; `AsyncMesh` has them all."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Unpack
+
+from squidmesh import checks
+from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.stream import watch
+from squidmesh.aio.waiting import wait_for
+from squidmesh.duration import Duration
+from squidmesh.views import comparing, reading
+from squidmesh.views.comparing import Version
+from squidmesh.views.health import Health, health
+from squidmesh.views.inbox import OpenGate, approvals
+from squidmesh.views.paging import Page
+from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.snapshot import RunRef, Snapshot
+from squidmesh.views.stream import Watched
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.diff import RunDiff
+from squidmesh_core.views.inspection import Run
+
+if TYPE_CHECKING:
+    from squidmesh_core.views.explanation import Explanation
+    from squidmesh_core.views.graph import RunGraph
+
+
+class AsyncViewing:
+    """The verbs that read runs and tell of them; none of them changes one."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What this mesh runs on while it is entered."""
+        raise NotImplementedError
+
+    async def inspect(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> Snapshot:
+        """See `Mesh.inspect`."""
+        run_id, threads = run_id_of(run), self.engine.door.threads
+        return await self.engine.aside(
+            reading.inspect, threads, run_id, history=history, at=at, now=now
+        )
+
+    async def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
+        """See `Mesh.explain`."""
+        from squidmesh.views.explaining import explain  # few ask for it, and it is large
+
+        run_id, instant = run_id_of(run), checks.instant("now", now)
+        return await self.engine.aside(explain, self.engine.door.threads, run_id, now=instant)
+
+    async def graph(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> "RunGraph":
+        """See `Mesh.graph`."""
+        from squidmesh.views.graphing import graph  # few ask for it, and it is large
+
+        run_id, threads = run_id_of(run), self.engine.door.threads
+        return await self.engine.aside(graph, threads, run_id, history=history, at=at, now=now)
+
+    async def runs(
+        self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
+    ) -> Page[Run]:
+        """See `Mesh.runs`."""
+        engine = self.engine
+        return await engine.aside(reading.runs, engine.door.threads, filters, cursor, limit)
+
+    async def approvals(
+        self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None
+    ) -> Page[OpenGate]:
+        """See `Mesh.approvals`."""
+        instant, engine = checks.instant("now", now), self.engine
+        return await engine.aside(approvals, engine.door.threads, cursor, limit, instant)
+
+    async def journal(self, run: RunRef, *, after: int = 0) -> AsyncIterator[JournalEntry]:
+        """See `Mesh.journal`; an iterator to be used with `async for`."""
+        run_id, threads = run_id_of(run), self.engine.door.threads
+
+        def read() -> tuple[JournalEntry, ...]:
+            return tuple(reading.journal(threads, run_id, after=after))
+
+        for entry in await self.engine.aside(read):
+            yield entry
+
+    async def watch(self, run: RunRef, *, after: int = 0) -> AsyncIterator[Watched]:
+        """See `Mesh.watch`; an iterator to be used with `async for`."""
+        async with aclosing(watch(self.engine.door, run_id_of(run), after=after)) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def diff(self, a: Version, b: Version) -> RunDiff:
+        """See `Mesh.diff`."""
+        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
+        return await self.engine.aside(comparing.compare, self.engine.door.threads, before, after)
+
+    async def wait_for(
+        self,
+        run: RunRef,
+        *,
+        status: RunStatus | None = None,
+        timeout: Duration | None = None,  # as `Mesh.wait_for` has it
+    ) -> Run:
+        """See `Mesh.wait_for`."""
+        return await wait_for(self.engine.door, run_id_of(run), status=status, timeout=timeout)
+
+    async def health(self) -> Health:
+        """See `Mesh.health`."""
+        host_time, performable = (
+            self.engine.engine.door.ports.host_time(),
+            self.engine.engine.actions.performable(),
+        )
+        return await self.engine.aside(health, self.engine.door.threads, performable, host_time)

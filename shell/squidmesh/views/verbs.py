@@ -1,0 +1,181 @@
+"""`Viewing`: the verbs that read runs; `Mesh` has them all."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Unpack
+
+from squidmesh import checks
+from squidmesh.duration import Duration
+from squidmesh.engine import Engine
+from squidmesh.views import comparing, reading, stream
+from squidmesh.views.comparing import Version
+from squidmesh.views.health import Health, health
+from squidmesh.views.inbox import OpenGate, approvals
+from squidmesh.views.paging import Page
+from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.snapshot import RunRef, Snapshot
+from squidmesh.views.stream import Watched
+from squidmesh.views.waiting import wait_for
+from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.diff import RunDiff
+from squidmesh_core.views.inspection import Run
+
+if TYPE_CHECKING:
+    from squidmesh_core.views.explanation import Explanation
+    from squidmesh_core.views.graph import RunGraph
+
+
+class Viewing:
+    """The verbs that read runs and tell of them; none of them changes one."""
+
+    engine: Engine
+
+    def inspect(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> Snapshot:
+        """
+        Everything about one run.
+
+        Args:
+            run: The run.
+            history: Also inputs, outputs and errors of every attempt.
+            at: As it was at a revision, or at an instant.
+            now: The instant that leases and deadlines are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            StorageError: Its journal is unreadable.
+        """
+        return reading.inspect(self.engine.door, run_id_of(run), history=history, at=at, now=now)
+
+    def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
+        """
+        Why a run is where it is, what supports that, and what may be done about it now.
+
+        Args:
+            run: The run; one that cannot be read is explained as well.
+            now: The instant that leases, deadlines and limits are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: `now` is no instant.
+            StorageError: The storage failed.
+        """
+        from squidmesh.views.explaining import explain  # few ask for it, and it is large
+
+        return explain(self.engine.door, run_id_of(run), now=checks.instant("now", now))
+
+    def graph(
+        self,
+        run: RunRef,
+        *,
+        history: bool = False,
+        at: int | datetime | None = None,
+        now: datetime | None = None,
+    ) -> "RunGraph":
+        """
+        The graph of a run: its nodes, and the routes that it took; in a notebook, a picture.
+
+        Args:
+            run: The run.
+            history: Also inputs, outputs and errors of every attempt.
+            at: As it was at a revision, or at an instant.
+            now: The instant that deadlines are judged at.
+
+        Raises:
+            RunNotFound: There is no such run.
+            Refused: It was pruned.
+            ConfigError: An option is wrong.
+            StorageError: Its journal is unreadable.
+        """
+        from squidmesh.views.graphing import graph  # few ask for it, and it is large
+
+        return graph(self.engine.door, run_id_of(run), history=history, at=at, now=now)
+
+    def runs(
+        self, *, cursor: str | None = None, limit: int = 50, **filters: Unpack[RunFilters]
+    ) -> Page[Run]:
+        """
+        Runs, newest first.
+
+        Raises:
+            ConfigError: A filter, the cursor or the limit is wrong.
+        """
+        return reading.runs(self.engine.door, filters, cursor, limit)
+
+    def approvals(
+        self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None
+    ) -> Page[OpenGate]:
+        """
+        Who is waited for: every open gate and hold, the newest run first.
+
+        Raises:
+            ConfigError: The cursor or the limit is wrong.
+        """
+        return approvals(self.engine.door, cursor, limit, checks.instant("now", now))
+
+    def journal(self, run: RunRef, *, after: int = 0) -> Iterator[JournalEntry]:
+        """
+        The entries of a run after a revision, in order.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
+        return reading.journal(self.engine.door, run_id_of(run), after=after)
+
+    def watch(self, run: RunRef, *, after: int = 0) -> Iterator[Watched]:
+        """
+        The entries of a run after a revision, as they are committed, until it is over.
+
+        Each can give the `snapshot()` right after it.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: `after` is no revision.
+            StorageError: Its journal is unreadable; while iterating, too.
+        """
+        return stream.watch(self.engine.door, run_id_of(run), after=after)
+
+    def diff(self, a: Version, b: Version) -> RunDiff:
+        """
+        What differs between two runs, or between one run at two revisions.
+
+        Args:
+            a: A run, or a pair of a run and a revision.
+            b: The same; what is told leads from `a` to `b`.
+
+        Raises:
+            RunNotFound: There is no such run.
+            ConfigError: A revision is beyond its run.
+            Refused: A past is asked for of a run that was pruned.
+            StorageError: A journal is unreadable.
+        """
+        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
+        return comparing.compare(self.engine.door, before, after)
+
+    def wait_for(
+        self,
+        run: RunRef,
+        *,
+        status: RunStatus | None = None,
+        timeout: Duration | None = None,
+    ) -> Run:
+        """
+        Wait until a run is over, or has a status.
+
+        Raises:
+            RunNotFound: There is no such run.
+            WaitTimeout: It took longer than `timeout`; the run goes on.
+        """
+        return wait_for(self.engine.door, run_id_of(run), status=status, timeout=timeout)
+
+    def health(self) -> Health:
+        """How the journal and the work in it stand; a storage that is away is a finding."""
+        return health(
+            self.engine.door, self.engine.actions.performable(), self.engine.door.ports.host_time()
+        )
