@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from threading import Barrier, Thread
 
+import psycopg
 import pytest
 
 from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
+from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.values.deadline import Thresholds
+from squidmesh_storage.api import ListPage, RunFilter
 from squidmesh_storage.conformance.kit import (
+    EPOCH,
     attempt,
     commit,
     first,
@@ -16,9 +21,11 @@ from squidmesh_storage.conformance.kit import (
     puts,
     records_of,
     run_id,
+    run_row,
 )
 from squidmesh_storage.migrations import Migration, Plan
 from squidmesh_storage.postgres import MIGRATIONS, PostgresJournal, migrate, plan, schema, script
+from squidmesh_storage.postgres.statements import Names
 from support.postgres import execute
 
 NEWEST = MIGRATIONS[-1].number
@@ -148,6 +155,29 @@ def test_an_older_release_works_beside_what_was_only_added(postgres_dsn: str) ->
     journal.close()
 
 
+def test_a_release_without_deadlines_writes_rows_that_have_none(postgres_dsn: str) -> None:
+    """Before the migration and after it; what it leaves in the row of a run that ends is not read."""
+    old = (
+        'insert into squidmesh.runs (run_id, workflow, fingerprint, "trigger", status, queue,'
+        " priority, tags, created_at) values ('{run}', 'w', 'f', 't', 'running', 'q', 0, '[]', now())"
+    )
+    migrate(postgres_dsn, MIGRATIONS[:1])
+    execute(postgres_dsn, old.format(run=run_id(1)))
+    journal = PostgresJournal(postgres_dsn, migrate=True)
+    execute(postgres_dsn, old.format(run=run_id(2)))
+    due = Thresholds(due_at=EPOCH)
+    rows = RowChanges(run=run_row(run_id(3), deadline=due))
+    commit(journal, *(first(run_id(n)) for n in (1, 2)), first(run_id(3), rows=rows))
+
+    assert [run_id(3)] == [one.row.run_id for one in journal.deadlines(RunFilter(), None, 5).items]
+
+    ended = f"update squidmesh.runs set ended_at = now() where run_id = '{run_id(3)}'"
+    execute(postgres_dsn, ended)
+
+    assert ListPage(items=(), next=None) == journal.deadlines(RunFilter(), None, 5)
+    journal.close()
+
+
 def test_what_took_something_away_is_refused_by_an_older_release(postgres_dsn: str) -> None:
     """It would miss it; whatever was only added afterwards does not change that."""
     PostgresJournal(postgres_dsn).close()
@@ -202,6 +232,33 @@ def test_of_many_migrators_one_migrates(postgres_dsn: str) -> None:
     assert Plan(found=NEWEST + 1, wanted=NEWEST + 1, steps=()) == plan(
         postgres_dsn, (*MIGRATIONS, EXTRA)
     )
+
+
+def test_what_a_connection_knew_before_its_lock_is_not_believed(postgres_dsn: str) -> None:
+    """Somebody else may create the tables between a BEGIN and the lock that follows it."""
+    migrator = psycopg.connect(postgres_dsn, autocommit=True)
+    execute(postgres_dsn, "create schema squidmesh")
+    for _ in range(8):  # what the server remembers of the tables, here that there are none
+        assert 0 == _found_by(migrator).found
+    migrator.execute("begin")
+
+    migrate(postgres_dsn)
+
+    assert NEWEST == _found_by(migrator).found
+    migrator.close()
+
+
+def _found_by(connection: psycopg.Connection) -> Plan:
+    """What is lacking, as a connection with a transaction of its own sees it."""
+    script = schema.planned_there(Names(), MIGRATIONS)
+    try:
+        calls = next(script)
+        while True:
+            cursors = [connection.execute(call.text, call.values) for call in calls]
+            calls = script.send([cursor.fetchall() for cursor in cursors])
+    except StopIteration as end:
+        found: Plan = end.value
+        return found
 
 
 def test_workers_go_on_while_somebody_migrates(postgres_dsn: str) -> None:

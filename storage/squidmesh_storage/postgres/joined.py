@@ -16,7 +16,7 @@ from typing import Final, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from attrs import frozen
+from attrs import Factory, frozen
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, IsolationLevel
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
@@ -70,6 +70,7 @@ class JoinedPostgresJournal(PostgresJournal):
         #: What was appended and others wait for, told once the transaction has ended.
         self._withheld: list[Batch] = []
         self._awaited = False
+        self._told_by_host = False
 
     @property
     def connection(self) -> AnyConnection:
@@ -100,7 +101,7 @@ class JoinedPostgresJournal(PostgresJournal):
         self._withheld += [one for one in batches if one.rows.put]
         self._awaited |= appended.awaited
         # Each time: a rollback to a savepoint may have dropped what was said before it.
-        self._host.afterwards(self._tell_all)
+        self._told_by_host = self._host.afterwards(self._tell_all)
         return appended.outcomes
 
     def define(self, fingerprint: Fingerprint, text: str) -> None:
@@ -114,8 +115,9 @@ class JoinedPostgresJournal(PostgresJournal):
         return self._journal.now()
 
     def close(self) -> None:
-        """Give the hints that were withheld; the transaction is left as it is."""
-        self._tell_all()
+        """Give the hints that were withheld, unless the host tells when; nothing is ended."""
+        if not self._told_by_host:
+            self._tell_all()
         self._closed = True
 
     # -- what is not done in somebody else's transaction
@@ -253,6 +255,8 @@ class _Borrower:
 
     held: Connection[TupleRow]
     declared: bool = True
+    #: Who is to be told of the commit.
+    waiting: list[Callable[[], None]] = Factory(list)
 
     def connection(self) -> Connection[TupleRow]:
         status = self.held.info.transaction_status
@@ -265,8 +269,13 @@ class _Borrower:
         return self.held
 
     def afterwards(self, tell: Callable[[], None]) -> bool:
-        del tell  # whoever lends closes
-        return False
+        self.waiting.append(tell)
+        return True
+
+    def tell(self) -> None:
+        """The transaction is committed."""
+        for tell in self.waiting:
+            tell()
 
 
 def join(journal: PostgresJournal, connection: object) -> JoinedPostgresJournal:
@@ -280,7 +289,8 @@ def join(journal: PostgresJournal, connection: object) -> JoinedPostgresJournal:
     if isinstance(connection, AsyncConnection):
         host = _AsyncDriver(held=connection)
     if host is None:
-        return JoinedPostgresJournal(journal, host_of(connection))
+        lent = journal._process.lent.host_of(connection)
+        return JoinedPostgresJournal(journal, lent or host_of(connection))
     try:
         return BridgedPostgresJournal(journal, host, asyncio.get_running_loop())
     except RuntimeError:
@@ -296,10 +306,12 @@ def lend(journal: PostgresJournal) -> Iterator[JoinedPostgresJournal]:
         StorageError: As `Journal.lend` says.
     """
     with journal._process.lending.session() as session:
-        joined = JoinedPostgresJournal(journal, _Borrower(held=session.connection))
-        with _transaction(session):
+        borrower = _Borrower(held=session.connection)
+        joined = JoinedPostgresJournal(journal, borrower)
+        with _transaction(session), journal._process.lent.of(session.connection, borrower):
             yield joined
     joined.close()
+    borrower.tell()
 
 
 @contextmanager

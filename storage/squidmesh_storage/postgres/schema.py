@@ -30,8 +30,24 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         title="the first tables",
         sql=read_sql("migrations", "0001_first_tables.sql"),
     ),
+    Migration(
+        number=2,
+        kind="expand",
+        title="runs by their deadlines",
+        sql=read_sql("migrations", "0002_deadlines.sql"),
+    ),
+    Migration(
+        number=3,
+        kind="contract",
+        title="the bodies of appends are packed",
+        sql=read_sql("migrations", "0003_packed_bodies.sql"),
+    ),
 )
 
+_TABLE: Final = (
+    "select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+    "where n.nspname = %(schema)s and c.relname = %(table)s"
+)
 _VERSION: Final = "select version, oldest from squidmesh.schema"
 _MARK: Final = "update squidmesh.schema set version = {number}, oldest = {oldest}"
 
@@ -161,9 +177,10 @@ def _has_schema(names: Names) -> Script[bool]:
 
 
 def _found(names: Names) -> Script[tuple[int, int | None]]:
-    asked = Call("select to_regclass(%(table)s) is not null", {"table": names.table("schema")})
-    ((there,),) = yield from ask(asked)
-    if not there:
+    # Not `to_regclass`: it may answer from what the connection knew before its transaction
+    # got the lock, when somebody else had not created the tables yet.
+    asked = Call(_TABLE, {"schema": names.schema, "table": f"{names.prefix}schema"})
+    if not (yield from ask(asked)):
         return 0, None
     ((version, oldest),) = yield from ask(Call(names.placed(_VERSION)))
     return version, oldest

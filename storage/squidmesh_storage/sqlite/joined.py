@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
 from squidmesh_core.ids import Fingerprint
@@ -51,6 +51,7 @@ class JoinedSqliteJournal(SqliteJournal):
         self._looked_at: sqlite3.Connection | None = None
         #: Queues whose workers are woken when the transaction has ended.
         self._withheld: set[str] = set()
+        self._told_by_host = False
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -105,8 +106,9 @@ class JoinedSqliteJournal(SqliteJournal):
                 connection.execute(SQL["put_definition"], (fingerprint, text))
 
     def close(self) -> None:
-        """Give the hints that were withheld; the transaction is left as it is."""
-        self._ring()
+        """Give the hints that were withheld, unless the host tells when; nothing is ended."""
+        if not self._told_by_host:
+            self._ring()
         self._closed = True
 
     # -- what is not done in somebody else's transaction
@@ -142,7 +144,7 @@ class JoinedSqliteJournal(SqliteJournal):
         queues = {row.queue for one in batches for row in one.rows.put if row.held_until is None}
         if queues:
             # Each time: a rollback to a savepoint may have dropped what was said before it.
-            self._host.afterwards(self._ring)
+            self._told_by_host = self._host.afterwards(self._ring)
         self._withheld |= queues
 
     def _ring(self) -> None:
@@ -157,6 +159,8 @@ class _Borrower:
 
     held: sqlite3.Connection
     declared: bool = False
+    #: Who is to be told of the commit.
+    waiting: list[Callable[[], None]] = Factory(list)
 
     def connection(self) -> sqlite3.Connection:
         if not self.held.in_transaction:
@@ -169,8 +173,13 @@ class _Borrower:
         return self.held
 
     def afterwards(self, tell: Callable[[], None]) -> bool:
-        del tell  # whoever lends closes
-        return False
+        self.waiting.append(tell)
+        return True
+
+    def tell(self) -> None:
+        """The transaction is committed."""
+        for tell in self.waiting:
+            tell()
 
 
 def join(journal: SqliteJournal, path: Path | None, connection: object) -> JoinedSqliteJournal:
@@ -180,7 +189,8 @@ def join(journal: SqliteJournal, path: Path | None, connection: object) -> Joine
     Raises:
         StorageError: It is in memory, where nobody else can write.
     """
-    return JoinedSqliteJournal(journal, host_of(connection), _file(path))
+    host = journal._process.lent.host_of(connection) or host_of(connection)
+    return JoinedSqliteJournal(journal, host, _file(path))
 
 
 @contextmanager
@@ -200,10 +210,13 @@ def lend(journal: SqliteJournal, path: Path | None) -> Iterator[JoinedSqliteJour
         except sqlite3.Error as error:
             raise translated(error, path) from error
         connection.set_authorizer(_may_not_end)
-        joined = JoinedSqliteJournal(journal, _Borrower(held=connection), path)
-        yield joined
+        borrower = _Borrower(held=connection)
+        joined = JoinedSqliteJournal(journal, borrower, path)
+        with journal._process.lent.of(connection, borrower):
+            yield joined
         _commit(joined.connection, path)
     joined.close()
+    borrower.tell()
 
 
 def _commit(connection: sqlite3.Connection, path: Path) -> None:
