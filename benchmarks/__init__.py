@@ -5,6 +5,7 @@ What squidmesh costs, measured.
     groups.py            the groups of rows;  rounds.py, who takes turns, and what is told
     probe.py             one measurement, in a process of its own
     postgres/            the same on PostgreSQL: begin at its own page
+    seeing/              looks, lists, and what they cost the workers, on both
     five_steps.py        the workflow that is measured
     clients.py           who starts runs and waits for them
     throughput.py        steps per second;  throughput_dbos.py, the same of DBOS

@@ -22,6 +22,7 @@ from benchmarks.rounds import (
     summary,
     told,
 )
+from benchmarks.seeing.groups import EMBEDDED as SEEING
 
 #: DBOS is given one step where squidmesh is given so many; it needs as long for it.
 DBOS_SHARE: Final = 10
@@ -103,12 +104,6 @@ def waiting(options: Options, folder: Path) -> Iterator[Row]:
             yield row("waiting", *figures, at=kind, runs=runs)
 
 
-def looking(options: Options, folder: Path) -> Iterator[Row]:  # noqa: ARG001  # of one length
-    """`inspect` and `explain` of one long run, in memory and on SQLite."""
-    for place in ("memory", "sqlite"):
-        yield row("looking", _probe(folder, "looking", place), place=place)
-
-
 def _single(name: str) -> Group:
     """A group of one probe, whose figures are one row."""
 
@@ -125,7 +120,7 @@ EMBEDDED: Final[dict[str, Group]] = {
         name: _single(name)
         for name in ("costs", "start_up", "rebuild", "queue", "checker", "drawing")
     },
-    "looking": looking,
+    **SEEING,
     "gates": gates,
     "rollback": rollback,
     "waiting": waiting,

@@ -42,10 +42,6 @@ def _figures(folder: Path, words: list[str]) -> dict[str, float]:
             from benchmarks.drawing import drawing
 
             return drawing()
-        case ["looking", place]:
-            from benchmarks.looking import looking
-
-            return looking(folder, place)
         case ["answers", how, answer, runs]:
             from benchmarks.answers import PROBES as HOWS
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from squidmesh.cli.meanings import MEANINGS
+from squidmesh.cli.meanings import MEANINGS, UNNUMBERED
 from squidmesh.cli.root import COMMANDS, root
 from squidmesh_core import errors
 
@@ -47,10 +47,22 @@ Values of options and secrets are never part of it.
 `squidmesh help CODE` says the same as these tables.
 """
 
+KINDS: Final = (
+    "`usage` is of the command line; the others are kinds of error that a step or a run ends with.\n"
+    "There the name of an exception's class may stand as well."
+)
+
 
 def family(number: int) -> type[errors.SquidmeshError]:
     """The exception that carries the code with this number."""
     return max((entry for entry in FAMILIES if entry[0] <= number), key=lambda entry: entry[0])[1]
+
+
+def unnumbered() -> str:
+    """The words without a number."""
+    rows = "".join(f"| `{word}` | {says} |\n" for word, says in UNNUMBERED.items())
+    heading = "| word | what it means, and what to do |\n|---|---|\n"
+    return f"## Words without a number\n\n{KINDS}\n\n{heading}{rows}"
 
 
 #: What comes before it on the page of commands is written by hand.
@@ -62,7 +74,8 @@ def errors_page() -> str:
     codes: dict[type[errors.SquidmeshError], list[tuple[int, str]]] = {}
     for code, number in sorted(errors.NUMBERS.items(), key=lambda item: item[1]):
         codes.setdefault(family(number), []).append((number, code))
-    return "\n".join([INTRODUCTION, *(section(kind, rows) for kind, rows in codes.items())])
+    sections = [section(kind, rows) for kind, rows in codes.items()]
+    return "\n".join([INTRODUCTION, *sections, unnumbered()])
 
 
 def section(kind: type[errors.SquidmeshError], rows: list[tuple[int, str]]) -> str:

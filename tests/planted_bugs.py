@@ -52,6 +52,7 @@ MACHINES: Final[Mapping[str, str]] = {
     "admission": "test_admission_machine.test_admission_machine_catches",
     "pruning": "test_pruning.test_pruning_machine_catches",
     "transactions": "test_transactions.test_transaction_machine_catches",
+    "hooks": "test_hooks.test_hook_machine_catches",
 }
 
 #: The list of bugs that engines of this kind are known to have → ours (specs/planted-bugs.md).

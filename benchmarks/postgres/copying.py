@@ -11,7 +11,7 @@ import psycopg
 
 #: Copies of one statement.
 AT_ONCE: Final = 100_000
-_JOURNAL: Final = "first, last, at, stored_at, codec, append_id, hash, body"
+_JOURNAL: Final = "first, last, at, stored_at, codec, append_id, hash, body, packed"
 _RUNS: Final = (
     'workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,'
     " partition_key, ended_at, parent, replayed_from, forked_at, error"

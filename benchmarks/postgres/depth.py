@@ -19,7 +19,7 @@ from benchmarks.postgres.copying import copy
 from benchmarks.postgres.queueing import by_clients
 from benchmarks.samples import spread
 from squidmesh import Mesh, Workflow, manual, step, wait
-from squidmesh.views.reading import RunFilters
+from squidmesh.views.filtering import RunFilters
 
 #: Runs that are claimed while somebody holds an old snapshot.
 UNDER_SNAPSHOT: Final = 2_000

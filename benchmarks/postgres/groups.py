@@ -22,6 +22,7 @@ from benchmarks.rounds import (
     summary,
     told,
 )
+from benchmarks.seeing.groups import ON_POSTGRES as SEEING
 
 #: The peers are given one run where squidmesh is given so many; they need as long for it.
 SHARE: Final = 10
@@ -143,6 +144,7 @@ GROUPS: Final[dict[str, Group]] = {
     "pg_fan": fan,
     "pg_memory": _single("memory", lambda options: options.runs * STEPS_OF_MEMORY),
     "pg_depth": _single("depth", lambda options: options.deep),
+    **SEEING,
 }
 
 

@@ -10,7 +10,7 @@ Traced = Counter[Literal["statements"]]
 
 def trace(traced: Traced) -> None:
     """Count what every connection, of threads or of event loops, executes from now on."""
-    for kind in (psycopg.Connection, psycopg.AsyncConnection):
+    for kind in (psycopg.Cursor, psycopg.AsyncCursor):
         execute = kind.execute
 
         def execute_traced(

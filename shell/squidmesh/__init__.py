@@ -55,9 +55,14 @@ if TYPE_CHECKING:
         UnsafeReplay,
         WaitTimeout,
     )
+    from squidmesh_core.protocol.notices import Notice
+    from squidmesh_core.views.board import Board, RunDeadline
+    from squidmesh_core.views.bulk import Bulk, Steered
+    from squidmesh_core.views.counts import Counts, WorkflowCounts
     from squidmesh_core.views.diff import RunDiff
     from squidmesh_core.views.explanation import Explanation
     from squidmesh_core.views.graph import RunGraph
+    from squidmesh_core.views.hooks import Hook
     from squidmesh_core.views.inspection import Run
 
 _HOMES: Final = {
@@ -96,9 +101,14 @@ _HOMES: Final = {
         "ConfigError DefinitionError IdempotencyConflict OutcomeUnknown PayloadError Refused "
         "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable UnsafeReplay WaitTimeout"
     ),
+    "squidmesh_core.views.board": "Board RunDeadline",
+    "squidmesh_core.protocol.notices": "Notice",
+    "squidmesh_core.views.bulk": "Bulk Steered",
+    "squidmesh_core.views.counts": "Counts WorkflowCounts",
     "squidmesh_core.views.diff": "RunDiff",
     "squidmesh_core.views.explanation": "Explanation",
     "squidmesh_core.views.graph": "RunGraph",
+    "squidmesh_core.views.hooks": "Hook",
     "squidmesh_core.views.inspection": "Run",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -107,12 +117,15 @@ __all__ = [
     "ActionRegistry",
     "Actor",
     "AsyncMesh",
+    "Board",
+    "Bulk",
     "ChildHandle",
     "ChildRun",
     "Children",
     "Claim",
     "ConfigError",
     "Context",
+    "Counts",
     "CronTrigger",
     "Deadline",
     "Decision",
@@ -121,10 +134,12 @@ __all__ = [
     "Explanation",
     "Fail",
     "Health",
+    "Hook",
     "IdempotencyConflict",
     "JournalEntry",
     "Mesh",
     "Node",
+    "Notice",
     "Now",
     "OpenGate",
     "OutcomeUnknown",
@@ -140,6 +155,7 @@ __all__ = [
     "Retry",
     "RevisionConflict",
     "Run",
+    "RunDeadline",
     "RunDiff",
     "RunGraph",
     "RunNotFound",
@@ -147,6 +163,7 @@ __all__ = [
     "Snapshot",
     "Spec",
     "SquidmeshError",
+    "Steered",
     "Step",
     "StorageError",
     "StorageUnavailable",
@@ -163,6 +180,7 @@ __all__ = [
     "WorkerInfo",
     "Workflow",
     "WorkflowBuilder",
+    "WorkflowCounts",
     "approval",
     "children",
     "complete",

@@ -24,6 +24,7 @@ from squidmesh.workers.carry import Crew
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.eventloop import EventLoop
 from squidmesh.workers.heartbeat import Heartbeats
+from squidmesh.workers.hooks.handlers import Handlers
 from squidmesh.workers.lanes import SETTINGS, Lanes
 from squidmesh.workers.line import StepSignals
 from squidmesh.workers.taking import Taken, take
@@ -53,8 +54,11 @@ class SlotKeeper(Protocol):
 class Engine:
     """The runtime of one mesh in this process."""
 
-    def __init__(self, journal: Journal, ports: Ports) -> None:
+    def __init__(self, journal: Journal, ports: Ports, hooks: Handlers | None = None) -> None:
         self.door = Door(journal, ports)
+        #: The functions that its workers call for what happened.
+        self.hooks = hooks or Handlers()
+        self.door.hear = self.hooks.hear
         #: Everything that is performed here.
         self.actions = ActionRegistry()
         self._lock = threading.Lock()

@@ -33,6 +33,8 @@ from squidmesh.upkeep.verbs import Upkeeping
 from squidmesh.views.policy import Policy, Redacting, policy_of
 from squidmesh.views.verbs import Viewing
 from squidmesh.workers.carry import carry
+from squidmesh.workers.hooks.handlers import Handlers
+from squidmesh.workers.hooks.verbs import Hooking, Subscribing
 from squidmesh.workers.verbs import Executing
 from squidmesh.workers.worker import Worker
 from squidmesh_core.definition.spec import Spec
@@ -44,7 +46,9 @@ from squidmesh_storage.hosts import url_of
 P = TypeVar("P")
 
 
-class Mesh(Executing, Steering, Viewing, Queueing, Redacting, Filing, Upkeeping):
+class Mesh(
+    Executing, Steering, Viewing, Queueing, Subscribing, Hooking, Redacting, Filing, Upkeeping
+):
     """
     The runtime, embedded in a host.
 
@@ -72,8 +76,9 @@ class Mesh(Executing, Steering, Viewing, Queueing, Redacting, Filing, Upkeeping)
         policy: Policy | None = None,
     ) -> None:
         self._decide = policy_of(policy)
+        self._handlers = Handlers()
         #: What this mesh runs on; its workers work with it.
-        self.engine = Engine(journal, ports or Ports())
+        self.engine = Engine(journal, ports or Ports(), self._handlers)
         self._catalogue = Catalogue(workflows, self.engine.actions)
         if actions is not None:
             self.engine.perform_too(actions)

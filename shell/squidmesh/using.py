@@ -10,6 +10,7 @@ conflict is the host's to repeat, with all that it did.  Nothing of it is rememb
 because the host may roll it back, to a savepoint even, without a word to anybody.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,15 @@ class JoinedDoor(Door):
             now=now,
         )
 
+    def trip_together(
+        self, run_id: RunId, commands: Sequence[Command], *, now: datetime | None = None
+    ) -> Trip[list[Handled | Exception]]:
+        """The way of several commands on one run: one after the other."""
+        handled = list[Handled | Exception]()
+        for command in commands:
+            handled.append((yield from self.trip(run_id, command, now=now)))
+        return handled
+
     def announce(self, handled: Handled) -> None:
         """Nothing is told of what may never have happened."""
 
@@ -99,10 +109,12 @@ class Using(Mesh):
 
     Those that decide and those that read; claims, workers and upkeep stay outside.
     Leaving it as a block, or `close`, wakes the workers for what was begun here: do that
-    after the commit where the library does not tell of it.
+    after the commit where the library does not tell of it.  On the connection of a
+    transactional step there is nothing to do: they are woken after its commit.
     """
 
     def __init__(self, outside: Mesh, joined: "Joined") -> None:
         self.engine = HostEngine(joined, outside.engine)
         self._catalogue = outside._catalogue
         self._decide = outside._decide
+        self._handlers = outside._handlers

@@ -20,6 +20,7 @@ from attrs import Factory, frozen
 from squidmesh_core.ids import BEGINNING, AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import (
     AttemptRow,
     CorrelationRow,
@@ -29,6 +30,7 @@ from squidmesh_core.protocol.rows import (
     RunRow,
     RunStatus,
 )
+from squidmesh_core.values.deadline import DeadlineStatus
 
 
 @frozen(kw_only=True)
@@ -44,6 +46,8 @@ class Batch:
     #: What a process has to know to read the run from here on.  Whoever appends has
     #: read all that came before, so that of the last append speaks for the whole run.
     codec: int = CODEC_VERSION
+    #: What hooks are to be told of it.
+    notices: tuple[NoticeRow, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         """
@@ -201,8 +205,8 @@ class Claimed:
     next_due: datetime | None
 
 
-#: Chooses what to claim and makes the batches.  It may call `load` of the same
-#: journal; calling anything that writes is a RuntimeError.
+#: Chooses what to claim and makes the batches.  It may call `load` and `load_many` of
+#: the same journal; calling anything that writes is a RuntimeError.
 DecideClaims = Callable[[Offered], Choice]
 
 #: Candidates of one queue with settings that are offered at once, at most.
@@ -225,6 +229,20 @@ class RunFilter:
     until: datetime | None = None
     #: Part of the run id, key, workflow or error text, upper and lower case distinct.
     text: str | None = None
+    #: How the most urgent deadline stands that runs, at `deadline_at`.  Of a run that
+    #: is over none does, whatever its row says.
+    deadline: DeadlineStatus | None = None
+    deadline_at: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """
+        Build it valid or not at all.
+
+        Raises:
+            ValueError: A deadline is asked for, and not when.
+        """
+        if self.deadline is not None and self.deadline_at is None:
+            raise ValueError("a deadline stands somehow at an instant: `deadline_at` is missing")
 
 
 @frozen(kw_only=True)
@@ -241,11 +259,21 @@ class Listed:
 
 @frozen(kw_only=True)
 class ListPage:
-    """One page, newest run first, and where the next one begins."""
+    """One page of runs, and where the next one begins."""
 
     items: tuple[Listed, ...]
-    #: (created_at, run_id) of the last item; null: this was the last page.
+    #: What the last item was listed by, (instant, run_id); null: this was the last page.
     next: tuple[datetime, RunId] | None
+
+
+@frozen(kw_only=True)
+class Tally:
+    """How many listed runs there are, and of which kind; nothing is zero."""
+
+    #: By workflow and status.
+    runs: Mapping[tuple[str, RunStatus], int] = Factory(dict)
+    #: Those with a deadline that runs, by workflow and how the most urgent one stands.
+    deadlines: Mapping[tuple[str, DeadlineStatus], int] = Factory(dict)
 
 
 @frozen(kw_only=True)
@@ -315,6 +343,18 @@ class Journal(Protocol):
         """
         ...
 
+    def load_many(self, wanted: Mapping[RunId, Revision]) -> Mapping[RunId, Loaded]:
+        """
+        What `load` says of each of several runs, from one snapshot.
+
+        Runs of which it would raise are left out, and touch the others in nothing:
+        `load` says what is wrong with them.
+
+        Args:
+            wanted: Each run with the revision after which its appends are wanted.
+        """
+        ...
+
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """
         Up to `limit` appends that begin after a revision, in order, and nothing checked.
@@ -334,6 +374,11 @@ class Journal(Protocol):
 
         Of a batch's rows, drops come before puts.  A row is due at once if it is
         visible at the record's `at`, whatever the clock says.
+
+        Of a batch's notices one record of kind `notice` is kept, together with the
+        entries, for each record of kind `hook` whose key begins with the event and a
+        space: its key is the hook's, a space and the notice's id.  A hook that nobody
+        stored before is told nothing, and one that is there already stays as it is.
 
         Raises:
             StorageError: Nothing of these batches was written.
@@ -381,6 +426,21 @@ class Journal(Protocol):
 
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
         """Index rows by (created_at, run id), newest first; the cursor is exclusive."""
+        ...
+
+    def deadlines(
+        self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int
+    ) -> ListPage:
+        """
+        Index rows of runs with a deadline that runs, by (due_at, run id), the first due first.
+
+        Runs that are over have none; other runs are not looked at.  The cursor is
+        exclusive.
+        """
+        ...
+
+    def tally(self, at: datetime) -> Tally:
+        """How many runs are listed, and how their deadlines stand at an instant."""
         ...
 
     def rows_of(self, run_id: RunId) -> IndexRows:
@@ -460,8 +520,18 @@ class Journal(Protocol):
         """
         ...
 
-    def records(self, kind: str) -> tuple[Record, ...]:
-        """The records of a kind, by key."""
+    def records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> tuple[Record, ...]:
+        """
+        The records of a kind, by key.
+
+        Args:
+            kind: What sort of facts; no key is empty.
+            prefix: Only those whose key begins so.
+            after: Only those behind this key.
+            limit: At most so many; null: all.
+        """
         ...
 
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
@@ -519,6 +589,8 @@ class Journal(Protocol):
 
         It begins with the block, is committed at its end, and rolled back if the
         block raises.  What is given is joined to it, and its `connection` is whose.
+        Hints of what was appended through it, or by a `transaction` of that connection,
+        are given after the commit.
         The borrower may not end it: that fails, there and then.
 
         Raises:
@@ -611,6 +683,7 @@ __all__ = [
     "Record",
     "RunFilter",
     "Survey",
+    "Tally",
     "Unknown",
     "Wakeups",
 ]

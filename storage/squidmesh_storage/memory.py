@@ -7,18 +7,20 @@ one class because nearly every verb reads the same few dicts.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from threading import RLock
 from typing import Final
 
 from attrs import frozen
 
+from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, AppendId, AttemptKey, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, IndexRows, RunRow
+from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_storage.api import (
     Batch,
     Candidate,
@@ -40,6 +42,7 @@ from squidmesh_storage.api import (
     Record,
     RunFilter,
     Survey,
+    Tally,
     Wakeups,
 )
 from squidmesh_storage.lanes import SETTINGS, STATE, claim_order, earliest, window
@@ -50,6 +53,7 @@ from squidmesh_storage.problems import (
     not_joined,
     writing_inside_decide,
 )
+from squidmesh_storage.records import HOOK, NOTICE, hooks_of, notice_key
 from squidmesh_storage.wakeups import Bell
 
 _NO_DATABASE: Final = "memory:// is no database that a host could write to"
@@ -115,6 +119,15 @@ class MemoryJournal:
                 quarantined=self._quarantined.get(run_id),
             )
 
+    def load_many(self, wanted: Mapping[RunId, Revision]) -> Mapping[RunId, Loaded]:
+        """See `Journal.load_many`."""
+        loaded: dict[RunId, Loaded] = {}
+        with self._reading():
+            for run_id, after in wanted.items():
+                with suppress(RunNotFound, StorageError):
+                    loaded[run_id] = self.load(run_id, after)
+        return loaded
+
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """See `Journal.stored`."""
         with self._reading():
@@ -169,28 +182,32 @@ class MemoryJournal:
         """See `Journal.runs`."""
         with self._reading():
             found = sorted(
-                self._listed(),
-                key=lambda row: (row.created_at, row.run_id),
+                ((row.created_at, row.run_id) for row in self._listed() if _fits(row, where)),
                 reverse=True,
             )
-            rest = [
-                row
-                for row in found
-                if (cursor is None or (row.created_at, row.run_id) < cursor) and _fits(row, where)
-            ]
-            page = rest[:limit]
-            more = len(rest) > limit
-            return ListPage(
-                items=tuple(
-                    Listed(
-                        row=row,
-                        head=_head_of(self._records[row.run_id][-1]),
-                        quarantined=self._quarantined.get(row.run_id),
-                        codec=self._codecs[row.run_id],
-                    )
-                    for row in page
+            return self._page([one for one in found if cursor is None or one < cursor], limit)
+
+    def deadlines(
+        self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int
+    ) -> ListPage:
+        """See `Journal.deadlines`."""
+        with self._reading():
+            found = sorted(
+                (row.deadline.due_at, row.run_id)
+                for row in self._listed()
+                if row.deadline is not None and row.ended_at is None and _fits(row, where)
+            )
+            return self._page([one for one in found if cursor is None or one > cursor], limit)
+
+    def tally(self, at: datetime) -> Tally:
+        """See `Journal.tally`."""
+        with self._reading():
+            rows = self._listed()
+            return Tally(
+                runs=Counter((row.workflow, row.status) for row in rows),
+                deadlines=Counter(
+                    (row.workflow, due) for row in rows if (due := _due(row, at)) is not None
                 ),
-                next=(page[-1].created_at, page[-1].run_id) if more else None,
             )
 
     def rows_of(self, run_id: RunId) -> IndexRows:
@@ -319,10 +336,14 @@ class MemoryJournal:
         with self._writing():
             self._checkpoints.pop(run_id, None)
 
-    def records(self, kind: str) -> tuple[Record, ...]:
+    def records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> tuple[Record, ...]:
         """See `Journal.records`."""
         with self._reading():
-            return tuple(self._facts[of] for of in sorted(self._facts) if of[0] == kind)
+            keys = sorted(key for of, key in self._facts if of == kind)
+            wanted = [key for key in keys if key.startswith(prefix) and key > after]
+            return tuple(self._facts[kind, key] for key in wanted[:limit])
 
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
         """See `Journal.put_record`."""
@@ -402,12 +423,22 @@ class MemoryJournal:
         self._put(batch.rows.put, at=record.at)
         if batch.rows.correlations is not None:
             self._correlate(record.run_id, batch.rows.correlations)
+        self._keep_notices(batch)
         return Committed(run_id=record.run_id, revision=record.last)
 
     def _put(self, rows: Sequence[AttemptRow], *, at: datetime) -> None:
         for row in rows:
             attempt = _Attempt(row=row, due=row.visible_at <= at)
             self._attempts.setdefault(row.run_id, {})[row.attempt_key] = attempt
+
+    def _keep_notices(self, batch: Batch) -> None:
+        for notice in batch.notices:
+            event = hooks_of(notice.event)
+            hooks = [key for kind, key in self._facts if kind == HOOK and key.startswith(event)]
+            for hook in hooks:
+                key = notice_key(hook, notice.notice_id)
+                if (NOTICE, key) not in self._facts:
+                    self._put_fact(NOTICE, key, notice.body)
 
     def _correlate(self, run_id: RunId, rows: Sequence[CorrelationRow]) -> None:
         self._correlations[run_id] = tuple(
@@ -500,6 +531,20 @@ class MemoryJournal:
     def _listed(self) -> list[RunRow]:
         return [row for row in self._runs.values() if row.run_id in self._records]
 
+    def _page(self, found: Sequence[tuple[datetime, RunId]], limit: int) -> ListPage:
+        return ListPage(
+            items=tuple(
+                Listed(
+                    row=self._runs[run_id],
+                    head=_head_of(self._records[run_id][-1]),
+                    quarantined=self._quarantined.get(run_id),
+                    codec=self._codecs[run_id],
+                )
+                for _, run_id in found[:limit]
+            ),
+            next=found[limit - 1] if len(found) > limit > 0 else None,
+        )
+
     def _put_fact(self, kind: str, key: str, body: str) -> None:
         stored = self._facts.get((kind, key))
         version = stored.version + 1 if stored else 1
@@ -545,4 +590,11 @@ def _fits(row: RunRow, where: RunFilter) -> bool:
         and (where.since is None or row.created_at >= where.since)
         and (where.until is None or row.created_at < where.until)
         and (where.text is None or any(where.text in text for text in searched))
+        and (where.deadline_at is None or where.deadline in {None, _due(row, where.deadline_at)})
     )
+
+
+def _due(row: RunRow, now: datetime) -> DeadlineStatus | None:
+    if row.deadline is None or row.ended_at is not None:
+        return None
+    return row.deadline.status(now)

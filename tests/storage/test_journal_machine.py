@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 import pytest
 from attrs import evolve, frozen
@@ -31,6 +32,7 @@ from squidmesh_core.protocol.rows import (
     RunRow,
     RunStatus,
 )
+from squidmesh_core.values.deadline import DeadlineStatus, Thresholds
 from squidmesh_storage.api import (
     Batch,
     Candidate,
@@ -70,6 +72,7 @@ TEXTS = ["order-7", "order-8"]
 runs = st.sampled_from(RUNS)
 #: Seconds around the instants that rows name.
 moments = st.sampled_from([-10, 0, 5, 10]).map(lambda seconds: timedelta(seconds=seconds))
+instants = moments.map(lambda delay: EPOCH + delay)
 pauses = st.sampled_from([1, 4, 5, 20])
 
 
@@ -114,8 +117,9 @@ listed = st.builds(
     workflow=st.sampled_from(["orders", "mail"]),
     status=st.sampled_from(STATUSES),
     tags=st.sets(st.sampled_from(TAGS)).map(lambda tags: tuple(sorted(tags))),
-    created_at=moments.map(lambda delay: EPOCH + delay),
-    ended_at=st.none() | moments.map(lambda delay: EPOCH + delay),
+    created_at=instants,
+    ended_at=st.none() | instants,
+    deadline=st.none() | st.builds(Thresholds, due_at=instants, due_soon_at=st.none() | instants),
 )
 #: What a conditional write expects: anything, nothing, or a version.
 versions = st.sampled_from([None, None, 0, 1, 2])
@@ -126,8 +130,10 @@ filters = st.builds(
     workflow=st.none() | st.sampled_from(["orders", "mail"]),
     status=st.none() | st.sampled_from(STATUSES),
     tag=st.none() | st.sampled_from(TAGS),
-    since=st.none() | moments.map(lambda delay: EPOCH + delay),
+    since=st.none() | instants,
     text=st.none() | st.sampled_from(["mail", "0002", "nowhere"]),
+    deadline=st.none() | st.sampled_from(get_args(DeadlineStatus)),
+    deadline_at=instants,
 )
 
 
@@ -287,6 +293,16 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         page = self.model.runs(where, None, limit)
         self.all_answer(lambda journal: journal.runs(where, None, limit))
         self.all_answer(lambda journal: journal.runs(where, page.next, limit))
+
+    @rule(where=filters, limit=st.sampled_from([1, 2, 10]))
+    def somebody_lists_what_is_due(self, where: RunFilter, limit: int) -> None:
+        page = self.model.deadlines(where, None, limit)
+        self.all_answer(lambda journal: journal.deadlines(where, None, limit))
+        self.all_answer(lambda journal: journal.deadlines(where, page.next, limit))
+
+    @rule(at=instants)
+    def somebody_counts(self, at: datetime) -> None:
+        self.all_answer(lambda journal: journal.tally(at))
 
     @rule(queue=st.sampled_from(QUEUES), body=st.sampled_from(["1", "2"]), expected=versions)
     def somebody_sets_up_a_queue(self, queue: str, body: str, expected: int | None) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 
 import psycopg
 import pytest
+from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -27,7 +28,7 @@ from squidmesh_storage.conformance.kit import (
     run_id,
     then,
 )
-from squidmesh_storage.postgres import PostgresJournal, clock
+from squidmesh_storage.postgres import PostgresJournal, clock, driving
 from squidmesh_storage.postgres.clock import CarriedClock
 from squidmesh_storage.postgres.connecting import Session, Target, greet
 from squidmesh_storage.postgres.driving import drive
@@ -451,7 +452,7 @@ def test_where_hints_do_not_come_work_is_found_by_looking(
     """Behind a pooler LISTEN has no place; it is said once."""
     behind = PostgresJournal(pgbouncer_dsn)
     with behind.listen(("default",)) as wakeups, behind.listen(("default",)):
-        assert wakeups.longest == 5
+        assert wakeups.longest == 6.5
         commit(behind, first(run_id(1), rows=puts(attempt(run_id(1)))))
         assert wakeups.wait(5)
 
@@ -460,6 +461,28 @@ def test_where_hints_do_not_come_work_is_found_by_looking(
     assert "a pooler stands before the database" in said[0]
     facts = behind.survey().facts
     assert ("polling", "yes") == (facts["hints"], facts["pooler"])
+    behind.close()
+
+
+def test_behind_a_pooler_an_idle_worker_sends_single_statements(
+    pgbouncer_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look and a sign of life need no transaction with settings around them."""
+    behind = PostgresJournal(pgbouncer_dsn)
+    behind.claimable(("default",), ("act",), 8, _claim)
+    sent: list[Call] = []
+    execute = driving._execute
+
+    def noted(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
+        sent.append(call)
+        return execute(connection, call)
+
+    monkeypatch.setattr(driving, "_execute", noted)
+
+    behind.claimable(("default",), ("act",), 8, _claim)
+    behind.put_record("worker", "me", "{}")
+
+    assert [False, True] == [call.writes for call in sent]
     behind.close()
 
 

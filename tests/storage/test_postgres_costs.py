@@ -7,6 +7,7 @@ from threading import Barrier, Thread
 import pytest
 from attrs import evolve
 
+from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_storage.api import Batch, Choice, Offered
 from squidmesh_storage.conformance.kit import (
@@ -62,6 +63,11 @@ def _step(journal: PostgresJournal, before: Batch, number: int) -> Batch:
     run = before.record.run_id
     row = attempt(run, step=f"s{number}", held_until=journal.now() + HOUR)
     return then(before, rows=RowChanges(put=(row,), drop=(key(run, f"s{number - 1}"),)))
+
+
+def _hold_all(offered: Offered) -> Choice:
+    until = offered.now + HOUR
+    return Choice(batches=[hold(one, until) for one in offered.candidates])
 
 
 def test_a_step_is_one_statement_and_one_commit(
@@ -144,21 +150,58 @@ def test_a_claim_is_two_trips(journal: PostgresJournal, rounds: list[Round]) -> 
     for number in range(1, 41):
         commit(journal, first(run_id(number), rows=puts(attempt(run_id(number)))))
 
-    def claim(offered: Offered) -> Choice:
-        until = offered.now + HOUR
-        return Choice(batches=[hold(one, until) for one in offered.candidates])
-
-    journal.claimable(("default",), ("act",), 8, claim)
+    journal.claimable(("default",), ("act",), 8, _hold_all)
     rounds.clear()
 
-    claimed = journal.claimable(("default",), ("act",), 8, claim)
+    claimed = journal.claimable(("default",), ("act",), 8, _hold_all)
 
     assert 8 == len(claimed.outcomes)
     assert ["begin", "commit"] == [
         rounds[0][0].text.split()[0],
         rounds[-1][-1].text,
     ]
-    assert 2 == len(rounds)
+    assert [3, 3] == [len(one) for one in rounds]
+
+
+def test_a_claim_after_a_hint_does_not_look_first(
+    journal: PostgresJournal, rounds: list[Round]
+) -> None:
+    """Whoever is told that there is work need not ask whether there is; once for each hint."""
+    journal._process.ear.take("default")
+
+    journal.claimable(("default",), ("act",), 8, _hold_all)
+    journal.claimable(("default",), ("act",), 8, _hold_all)
+
+    assert ["begin", "with"] == [rounds[0][0].text.split()[0], rounds[-1][0].text.split()[0]]
+    assert 3 == len(rounds)
+
+
+def test_a_claim_that_leaves_slots_free_is_followed_by_a_look(
+    journal: PostgresJournal, rounds: list[Round]
+) -> None:
+    """All that there was has come: a read is cheaper than another claim."""
+    commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
+    journal.claimable(("default",), ("act",), 8, _hold_all)
+    rounds.clear()
+
+    journal.claimable(("default",), ("act",), 8, _hold_all)
+
+    assert [[False]] == [[call.writes for call in one] for one in rounds]
+
+
+@pytest.mark.parametrize(("slots", "waits"), [(8, True), (1, False)])
+def test_a_process_with_free_slots_goes_on_waiting(
+    journal: PostgresJournal, postgres_dsn: str, slots: int, *, waits: bool
+) -> None:
+    """Only one whose slots are all taken says that it does not wait any more."""
+    with journal.listen(("default",)) as wakeups:
+        wakeups.wait(0.01)
+        commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
+
+        journal.claimable(("default",), ("act",), slots, _hold_all)
+
+    said = execute(postgres_dsn, "select queue from squidmesh.idle")
+    assert ([("default",)] if waits else []) == said
 
 
 def test_reading_a_run_is_one_statement(journal: PostgresJournal, rounds: list[Round]) -> None:
@@ -167,6 +210,17 @@ def test_reading_a_run_is_one_statement(journal: PostgresJournal, rounds: list[R
     rounds.clear()
 
     journal.load(run_id(1))
+
+    assert [1] == [len(one) for one in rounds]
+
+
+def test_reading_many_runs_is_one_statement(journal: PostgresJournal, rounds: list[Round]) -> None:
+    """As many as a claim takes are one trip."""
+    for number in range(1, 33):
+        _begun(journal, number)
+    rounds.clear()
+
+    journal.load_many({run_id(number): Revision(0) for number in range(1, 33)})
 
     assert [1] == [len(one) for one in rounds]
 
@@ -228,11 +282,7 @@ def test_what_was_claimed_is_not_looked_at_again(
         ),
     )
 
-    def claim(offered: Offered) -> Choice:
-        until = offered.now + HOUR
-        return Choice(batches=[hold(one, until) for one in offered.candidates])
-
-    journal.claimable(("default",), ("act",), 10, claim)
+    journal.claimable(("default",), ("act",), 10, _hold_all)
     marks = [seen.watermark for seen in journal._process.claims._seen.values()]
 
     assert [(0, now - HOUR + 10 * HOUR / 1000)] == marks

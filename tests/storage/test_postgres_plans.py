@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from psycopg import ClientCursor, Connection
@@ -9,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_storage.api import RunFilter
 from squidmesh_storage.conformance.kit import (
     EPOCH,
@@ -21,11 +24,11 @@ from squidmesh_storage.conformance.kit import (
     run_row,
     then,
 )
-from squidmesh_storage.postgres import PostgresJournal, appending
+from squidmesh_storage.postgres import PostgresJournal, writing
 from squidmesh_storage.postgres.changes import Changes
 from squidmesh_storage.postgres.claiming import LOWEST, Wanted
 from squidmesh_storage.postgres.connecting import Target
-from squidmesh_storage.postgres.listing import page_call
+from squidmesh_storage.postgres.listing import due_call, page_call
 from squidmesh_storage.postgres.pool import open_session
 from squidmesh_storage.postgres.scripts import Call
 from squidmesh_storage.postgres.statements import Names, Statements
@@ -33,6 +36,8 @@ from support.postgres import database
 
 ROWS = 100_000
 SQL = Statements(Names())
+NOW = datetime.now(UTC)
+DEADLINES = [RunFilter(deadline=one, deadline_at=NOW) for one in get_args(DeadlineStatus)]
 
 #: Held attempts are as few as worker slots: walking them is the plan.
 GROWING = re.compile(r"Seq Scan on (waiting|runs|journal|tags|correlations)\b")
@@ -55,10 +60,12 @@ from generate_series(1, {ROWS}) as n;
 
 insert into squidmesh.runs
     (run_id, workflow, fingerprint, "trigger", status, queue, priority, tags, created_at, ended_at,
-     parent)
+     parent, due_at)
 select lpad(to_hex(n), 32, '0')::uuid, 'w' || n % 7, 'f', 'start',
     case when n % 1000 = 0 then 'failed' else 'completed' end, 'default', 0, '[]',
-    now() - make_interval(secs => n), now(), case when n % 100 = 0 then 'p' || n end
+    now() - make_interval(secs => n), case when n % 10 > 0 then now() end,
+    case when n % 100 = 0 then 'p' || n end,
+    case when n % 10 = 0 then now() + make_interval(secs => n - 500) end
 from generate_series(1, {ROWS}) as n;
 
 insert into squidmesh.tags (run_id, tag)
@@ -126,7 +133,8 @@ def _values(*queues: str) -> dict[str, object]:
         "run_id": run_id(7),
         "after": "0",
         "limit": "8",
-        "from_checkpoint": "true",
+        "afters": "{0}",
+        "whole": "false",
         "append_id": "7-1",
         "runs": f"{{{run_id(7)}}}",
         "workflow": "w",
@@ -144,7 +152,7 @@ def _values(*queues: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     "name",
     [
-        "glance", "promote", "front", "due", "expired", "next_due", "lanes", "lane_states",
+        "glance", "opening", "front", "due", "expired", "next_due", "lane_states",
         "lane_front", "lane_keys", "lane_waiting_locked", "lock", "lock_run", "lock_head", "head",
         "standing", "load", "stored", "find", "run_ids", "run", "attempts", "correlations",
         "correlated", "finished", "clear_waiting", "clear_tags", "clear_correlations",
@@ -165,7 +173,7 @@ def test_no_statement_walks_a_table_that_grows(connection: Connection[TupleRow],
     [
         ("due", "waiting_due"),
         ("front", "waiting_due"),
-        ("promote", "waiting_timer"),
+        ("opening", "waiting_timer"),
         ("next_due", "waiting_timer"),
         ("lane_front", "waiting_due"),
         ("lane_keys", "waiting_lane"),
@@ -183,10 +191,15 @@ def test_claims_use_the_index_made_for_them(
 
 
 def test_candidates_come_sorted_out_of_the_index(connection: Connection[TupleRow]) -> None:
-    """Sorting a backlog would take as long as the backlog is."""
-    plan = _plan(connection, SQL.limited("due", 8)._replace(values=_values()))
+    """Sorting a backlog would take as long as the backlog is; of several queues, and of one."""
+    of_several = _plan(connection, SQL.limited("due", 8)._replace(values=_values()))
+    of_one = _plan(connection, SQL.claimable(8)._replace(values=_values()))
 
-    assert [] == [line for line in plan if SORTED.search(line)]
+    assert [] == [line for line in of_several if SORTED.search(line)]
+    assert [] == _walks(of_one)
+    assert any("waiting_due" in line for line in of_one)
+    # Those that have expired are as few as worker slots: they are sorted, and nothing else.
+    assert [] == [line for line in of_one if "Sort Key: w." in line]
 
 
 @pytest.mark.parametrize(
@@ -198,6 +211,7 @@ def test_candidates_come_sorted_out_of_the_index(connection: Connection[TupleRow
         RunFilter(parent=RunId("p100")),
         RunFilter(tag="t7"),
         RunFilter(since=EPOCH, until=EPOCH),
+        *DEADLINES,
     ],
     ids=str,
 )
@@ -207,6 +221,18 @@ def test_no_page_walks_the_runs(connection: Connection[TupleRow], where: RunFilt
         plan = _plan(connection, page_call(SQL, where, cursor, 100))
 
         assert [] == [line for line in plan if GROWING.search(line)]
+
+
+@pytest.mark.parametrize("where", [RunFilter(), *DEADLINES], ids=str)
+def test_deadlines_come_sorted_out_of_their_index(
+    connection: Connection[TupleRow], where: RunFilter
+) -> None:
+    """Runs without a deadline are not in it, so they cost the board nothing."""
+    for cursor in (None, (EPOCH, run_id(7))):
+        plan = _plan(connection, due_call(SQL, where, cursor, 100))
+
+        assert any("runs_due" in line for line in plan), plan
+        assert [] == [line for line in plan if GROWING.search(line) or SORTED.search(line)]
 
 
 def test_no_append_walks_a_table_that_grows(connection: Connection[TupleRow]) -> None:
@@ -220,15 +246,22 @@ def test_no_append_walks_a_table_that_grows(connection: Connection[TupleRow]) ->
         correlations=(correlation(run_id(1)),),
     )
     batch = then(begun, rows=rows)
-    row = attempt(run_id(1), step="b", held_until=until)
-    step = then(begun, rows=RowChanges(put=(row,), drop=(key(run_id(1)),)))
+    row = attempt(run_id(2), step="b", held_until=until)
+    step = then(first(run_id(2)), rows=RowChanges(put=(row,), drop=(key(run_id(2)),)))
     calls = [
-        appending.write_call(SQL, [batch], Changes.of([batch]), "me", locked=False),
-        appending.step_call(SQL, step, row),
+        writing.write_call(SQL, [batch, step], "me"),
+        writing.write_call(SQL, [begun], "me"),
+        writing.write_call(SQL, [step], "me"),
+        writing.write_locked_call(SQL, [batch], Changes.of([batch]), "me"),
     ]
 
     for call in calls:
         assert [] == _walks(_plan(connection, call))
+
+
+def test_several_runs_are_read_by_their_keys(connection: Connection[TupleRow]) -> None:
+    """Each journal by a seek of its own, from where it is wanted."""
+    assert [] == _walks(_plan(connection, SQL.limited("load", 8)._replace(values=_values())))
 
 
 @pytest.mark.parametrize("name", ["lock", "lock_held", "lock_run"])
@@ -246,7 +279,7 @@ def test_a_start_with_an_unclaimed_attempt_asks_who_waits(
 ) -> None:
     """In the same statement, by the key of a small table."""
     batch = first(run_id(1), rows=puts(attempt(run_id(1))))
-    call = appending.write_call(SQL, [batch], Changes.of([batch]), "me", locked=False)
+    call = writing.write_call(SQL, [batch], "me")
 
     assert "squidmesh" in call.text
     assert '"idle"' in call.text

@@ -3,10 +3,12 @@
 import re
 import sqlite3
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
 from squidmesh_core.ids import RunId
+from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_storage.api import RunFilter
 from squidmesh_storage.conformance.kit import EPOCH
 from squidmesh_storage.sqlite import listing, schema
@@ -26,6 +28,12 @@ FILTERS = [
     RunFilter(tag="t"),
     RunFilter(queue="q", version="1", text="x"),
     RunFilter(since=EPOCH, until=EPOCH),
+]
+
+
+DEADLINES = [
+    *(RunFilter(deadline=one, deadline_at=EPOCH) for one in get_args(DeadlineStatus)),
+    RunFilter(deadline="overdue", deadline_at=EPOCH, workflow="w", status="paused"),
 ]
 
 
@@ -49,14 +57,15 @@ def _plan(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in sorted(SQL) if name != "runs" and not name.startswith("survey_")]
+    "name",
+    [name for name in sorted(SQL) if name != "runs" and not name.startswith(("survey_", "tally_"))],
 )
 def test_no_statement_scans_a_table_that_grows(connection: sqlite3.Connection, name: str) -> None:
     """Every lookup goes by a key or an index; only a survey walks."""
     assert [] == [line for line in _plan(connection, SQL[name]) if GROWING.match(line)]
 
 
-@pytest.mark.parametrize("where", FILTERS, ids=str)
+@pytest.mark.parametrize("where", [*FILTERS, *DEADLINES], ids=str)
 def test_no_list_scans_the_runs(connection: sqlite3.Connection, where: RunFilter) -> None:
     """Whatever is filtered, the walk begins at the cursor."""
     plan = _plan(connection, listing.statement(where))
@@ -71,6 +80,17 @@ def test_lists_come_sorted_out_of_an_index(
     """A page costs what it shows, at any depth."""
     plan = _plan(connection, listing.statement(where))
 
+    assert [] == [line for line in plan if "TEMP B-TREE" in line]
+
+
+@pytest.mark.parametrize("where", [RunFilter(), *DEADLINES], ids=str)
+def test_deadlines_come_sorted_out_of_their_index(
+    connection: sqlite3.Connection, where: RunFilter
+) -> None:
+    """Runs without a deadline are not in it, so they cost the board nothing."""
+    plan = _plan(connection, listing.due_statement(where))
+
+    assert any(" squidmesh_runs_due " in line for line in plan), plan
     assert [] == [line for line in plan if "TEMP B-TREE" in line]
 
 

@@ -4,10 +4,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from squidmesh_core.errors import StorageError
-from squidmesh_storage.api import Quarantine
+from squidmesh_core.ids import Revision
+from squidmesh_core.protocol.rows import IndexRows
+from squidmesh_core.values.deadline import Thresholds
+from squidmesh_storage.api import Quarantine, RunFilter
 from squidmesh_storage.conformance.kit import (
+    EPOCH,
     attempt,
     commit,
     first,
@@ -17,6 +22,7 @@ from squidmesh_storage.conformance.kit import (
     puts,
     records_of,
     run_id,
+    run_row,
 )
 from squidmesh_storage.sqlite import (
     MIGRATIONS,
@@ -27,7 +33,7 @@ from squidmesh_storage.sqlite import (
     plan,
     schema,
 )
-from squidmesh_storage.sqlite.rows import attempt_values, record_values
+from squidmesh_storage.sqlite.rows import attempt_values, record_values, run_values
 
 NEWEST = MIGRATIONS[-1].number
 EXTRA = Migration(
@@ -124,6 +130,28 @@ def test_a_file_of_the_first_schema_keeps_what_it_has(tmp_path: Path) -> None:
     assert records_of(begun) == journal.load(run_id(1)).records
     assert (key(run_id(1)),) == keys_of(look(journal))
     assert Quarantine(revision=None, reason="torn") == journal.load(run_id(2)).quarantined
+    journal.close()
+
+
+def test_runs_of_a_file_without_deadlines_have_none(tmp_path: Path) -> None:
+    """Until their rows are written again; then they are found by them."""
+    file = tmp_path / "journal.db"
+    sqlite3.connect(file).close()
+    migrate(file, MIGRATIONS[:3])
+    row = run_row(run_id(1))
+    with sqlite3.connect(file) as old:
+        marks = ", ".join("?" * 17)
+        old.execute(f"insert into squidmesh_runs values ({marks})", run_values(row)[:17])
+    old.close()
+    journal = SqliteJournal(file, migrate=True)
+    commit(journal, first(run_id(1)))
+    assert row == journal.rows_of(run_id(1)).run
+    assert journal.deadlines(RunFilter(), None, 5).items == ()
+
+    due = evolve(row, deadline=Thresholds(due_at=EPOCH))
+    journal.index(run_id(1), Revision(1), IndexRows(run=due))
+
+    assert [due] == [one.row for one in journal.deadlines(RunFilter(), None, 5).items]
     journal.close()
 
 

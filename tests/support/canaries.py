@@ -25,7 +25,7 @@ from squidmesh_core.protocol.commands import (
     Review,
 )
 from squidmesh_core.protocol.entries import Failure
-from squidmesh_core.values import Compare, FromPath, RetryPolicy
+from squidmesh_core.values import Compare, DeadlinePolicy, FromPath, RetryPolicy
 from squidmesh_core.values.scope import Scope
 from support.scenario import LEASE, Scenario, a_message, a_start, milliseconds
 from support.workflows import approval, receive, route, step, workflow
@@ -65,6 +65,7 @@ PLACES: Final[Mapping[str, Scope]] = {
 #: How many things happen to a planted run at most.
 LONGEST: Final = 13
 _TWICE: Final = RetryPolicy(max_attempts=2)
+_SOON: Final = DeadlinePolicy(within_ms=60_000)
 
 
 def planted_spec() -> Spec:
@@ -72,7 +73,7 @@ def planted_spec() -> Spec:
     word = Compare(path=("reserve", "word"), operator="equals", operand="dull")
     texts = {"word": "string", "secret": "string", "ref": "string"}
     spec = workflow(
-        step("reserve", output="reserve", compensate=True, retry=_TWICE),
+        step("reserve", output="reserve", compensate=True, retry=_TWICE, deadline=_SOON),
         approval("review", form=(Field(name="reason", type="string"),), output="review"),
         receive(
             "settled",

@@ -25,6 +25,11 @@ class Said:
         return _object(self.err)
 
     @property
+    def lines(self) -> list[dict[str, object]]:
+        """The JSON documents on standard output, one on each line."""
+        return [_object(line) for line in self.out.splitlines()]
+
+    @property
     def records(self) -> list[list[str]]:
         """The tab-separated records on standard output."""
         return [line.split("\t") for line in self.out.splitlines()]

@@ -4,7 +4,7 @@ Faults for the runtime: a journal whose answers go astray, and processes that di
 One fault is armed at a time and met at most once; unarmed, all is honest.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Literal, get_args
@@ -33,6 +33,7 @@ from squidmesh_storage.api import (
     Record,
     RunFilter,
     Survey,
+    Tally,
     Unknown,
     Wakeups,
 )
@@ -145,9 +146,23 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.load(run_id, after, whole=whole)
 
+    def load_many(self, wanted: Mapping[RunId, Revision]) -> Mapping[RunId, Loaded]:
+        """See `Journal`."""
+        return self.honest.load_many(wanted)
+
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
         """See `Journal`."""
         return self.honest.runs(where, cursor, limit)
+
+    def deadlines(
+        self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int
+    ) -> ListPage:
+        """See `Journal`."""
+        return self.honest.deadlines(where, cursor, limit)
+
+    def tally(self, at: datetime) -> Tally:
+        """See `Journal`."""
+        return self.honest.tally(at)
 
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """See `Journal`."""
@@ -209,9 +224,11 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.remove(run_id, revision, tombstone)
 
-    def records(self, kind: str) -> tuple[Record, ...]:
+    def records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> tuple[Record, ...]:
         """See `Journal`."""
-        return self.honest.records(kind)
+        return self.honest.records(kind, prefix=prefix, after=after, limit=limit)
 
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
         """See `Journal`."""

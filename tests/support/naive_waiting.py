@@ -148,8 +148,8 @@ def nothing_is_claimed_under_a_hold(journal: Journal) -> None:
         match entry:
             case ManualStepPaused(kind="hold"):
                 held = True
-            case ManualStepResolved(visit_key=None):
-                held = False
+            case ManualStepResolved(visit_key=None) | CompensationStarted():
+                held = False  # what undoes a run is held by nobody
             case AttemptClaimed():
                 assert not held, entry
             case _:

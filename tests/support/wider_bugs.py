@@ -14,7 +14,6 @@ from squidmesh.door import recall
 from squidmesh.door.known import Memory
 from squidmesh.door.requests import Trip
 from squidmesh.workers.claim import Claim
-from squidmesh_core import canonical
 from squidmesh_core.decide import advance, settle
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import StorageError
@@ -22,8 +21,8 @@ from squidmesh_core.ids import RunId
 from squidmesh_core.plan import progress
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import entries_of
-from squidmesh_core.protocol.converter import from_json
 from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.state.checkpoint import thaw
 from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import redaction
@@ -40,7 +39,7 @@ def checkpoint_without_digest(patch: pytest.MonkeyPatch) -> None:
     def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
         if checkpoint is None:
             return None
-        return from_json(canonical.decode(checkpoint.body[64:]), RunState, run_id)
+        return thaw(checkpoint.body[64:], run_id)
 
     patch.setattr(recall, "thawed", thawed)
 
@@ -53,7 +52,7 @@ def checkpoint_of_another_run(patch: pytest.MonkeyPatch) -> None:
         if checkpoint is None or honest(run_id, checkpoint) is not None:
             return honest(run_id, checkpoint)
         try:
-            return from_json(canonical.decode(checkpoint.body[64:]), RunState, run_id)
+            return thaw(checkpoint.body[64:], run_id)
         except ValueError:
             return None
 

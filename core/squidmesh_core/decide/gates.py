@@ -42,7 +42,7 @@ def pause(state: RunState, spec: Spec, command: Pause, now: datetime) -> Answer:
         return refused(
             state,
             "invalid_transition",
-            f"it is held already, since {hold.at}",
+            f"it is held already, since {instant_to_text(hold.at)}",
             at=instant_to_text(hold.at),
         )
     desk = Desk(state, spec, now, None)
@@ -145,7 +145,7 @@ def _closed(state: RunState, named: str | None) -> Refusal:
             return refused(
                 state,
                 "invalid_transition",
-                f"{said.step!r} is {said.action} already, by {said.actor!r} at {said.at}",
+                f"{said.step!r} is {said.action} already, by {said.actor!r} at {instant_to_text(said.at)}",
                 node=said.step,
                 reason=said.action,
                 actor=said.actor,

@@ -154,7 +154,7 @@ def _reusable(
     state = source.state
     undone = _names([applied for applied in kept if applied.visit_key in state.saga.undone])
     if undone:
-        why = f"{', '.join(undone)} was undone, so its result cannot be taken over"
+        why = f"undoing was begun for {', '.join(undone)}, so their results cannot be taken over"
         return refused(
             state, "invalid_replay_source", why, reason="compensated", steps=list(undone)
         )

@@ -5,14 +5,12 @@ They never change execution; they are evaluated at reading time.
 """
 
 from datetime import datetime, timedelta
-from typing import Literal
 
 from attrs import frozen
 
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, ReceiveNode, StepNode
 from squidmesh_core.protocol.entries import Deadline
-
-DeadlineStatus = Literal["on_time", "due_soon", "overdue", "escalated"]
+from squidmesh_core.values.deadline import DeadlineStatus, Thresholds
 
 
 @frozen(kw_only=True)
@@ -35,27 +33,26 @@ def started(
     return None if node.deadline is None else Deadline(policy=node.deadline, started_at=at)
 
 
-def evaluate(deadline: Deadline, now: datetime) -> Due:
-    """How the deadline stands at an instant."""
+def thresholds(deadline: Deadline) -> Thresholds:
+    """When it is due, due soon, and escalated."""
     policy = deadline.policy
     due_at = deadline.started_at + timedelta(milliseconds=policy.within_ms)
-    due_soon_at = escalated_at = None
-    if policy.due_soon_ms is not None:
-        due_soon_at = due_at - timedelta(milliseconds=policy.due_soon_ms)
-    if policy.escalate_after_ms is not None:
-        escalated_at = due_at + timedelta(milliseconds=policy.escalate_after_ms)
-    status: DeadlineStatus = "on_time"
-    if escalated_at is not None and now >= escalated_at:
-        status = "escalated"
-    elif now >= due_at:
-        status = "overdue"
-    elif due_soon_at is not None and now >= due_soon_at:
-        status = "due_soon"
-    return Due(
-        status=status,
-        started_at=deadline.started_at,
+    soon, late = policy.due_soon_ms, policy.escalate_after_ms
+    return Thresholds(
         due_at=due_at,
-        due_soon_at=due_soon_at,
-        escalated_at=escalated_at,
-        remaining=due_at - now,
+        due_soon_at=None if soon is None else due_at - timedelta(milliseconds=soon),
+        escalated_at=None if late is None else due_at + timedelta(milliseconds=late),
+    )
+
+
+def evaluate(deadline: Deadline, now: datetime) -> Due:
+    """How the deadline stands at an instant."""
+    instants = thresholds(deadline)
+    return Due(
+        status=instants.status(now),
+        started_at=deadline.started_at,
+        due_at=instants.due_at,
+        due_soon_at=instants.due_soon_at,
+        escalated_at=instants.escalated_at,
+        remaining=instants.due_at - now,
     )

@@ -9,6 +9,7 @@ Asking: `requests` makes commands with their digest (`digests`), `signals` are
 commands as data, `cloudevents` is how those travel between systems.
 
 The wire form: `wire` has names, versions and small forms, `converter` defines
-the rest, `codec` does the same fast (by `members`), `upcast` reads old
-versions, `schemas` describes it to others.
+the rest, `codec` does the same fast (by `members` and `texts`), `columns` does it for
+thousands of records at once, `upcast` reads old versions, `schemas` describes
+it to others.
 """

@@ -5,7 +5,7 @@ A body is a list of objects, each with `type`, `v` (version of that type) and
 members.  What can be restored is not written: members at their default,
 revisions (numbered from the append's first), the run id in the run's own
 keys, and what equals its twin (`wire.TWINS`).  The definition of this form is
-`converter`; this module is the fast way to it (specs/protocol.md §1, §8.1).
+`converter`; this module is the fast way to it and back (specs/protocol.md §1, §8.1).
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from squidmesh_core.ids import Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.members import reader_of, writer_of
+from squidmesh_core.protocol.texts import text_writer_of
 from squidmesh_core.protocol.upcast import upcast
 from squidmesh_core.protocol.wire import VERSIONS, WIRE_TYPES, key_prefix, wire_type
 
@@ -34,6 +35,7 @@ __all__ = [
 CODEC_VERSION: Final = 1
 
 _WRITERS: Final = {cls: writer_of(cls) for cls in WIRE_TYPES}
+_TEXT_WRITERS: Final = {cls: text_writer_of(cls) for cls in WIRE_TYPES}
 _READERS: Final = {name: (cls, reader_of(cls)) for cls, name in WIRE_TYPES.items()}
 
 
@@ -47,7 +49,7 @@ def encode(entries: Sequence[Entry], run_id: RunId) -> str:
         ValueError: An instant has no time zone, or a key no run id.
     """
     prefix = key_prefix(run_id)
-    return canonical.encode([_WRITERS[type(entry)](entry, prefix) for entry in entries])
+    return "[" + ",".join([_TEXT_WRITERS[type(entry)](entry, prefix) for entry in entries]) + "]"
 
 
 def decode(body: str, *, run_id: RunId, first: Revision) -> tuple[Entry, ...]:

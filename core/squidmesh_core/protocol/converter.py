@@ -4,9 +4,9 @@ The definition of the wire form, as a cattrs converter with hooks.
 Everything of a run that is kept as JSON goes by these rules: members at their
 default are left out, unknown ones are refused, texts and numbers are never
 coerced, instants carry a zone, keys leave out the run id, user values pass
-through untouched.  The codec of entries is a faster equal of it (`members`);
-checkpoints use it directly.  It takes milliseconds to build, so that is done
-on first use.
+through untouched.  The codec of entries is a faster equal of it (`members`),
+and so is the text of checkpoints (`columns`).  It takes milliseconds to build,
+so that is done on first use.
 """
 
 from collections.abc import Callable, Mapping

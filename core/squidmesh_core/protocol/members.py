@@ -51,6 +51,8 @@ class Member:
     field: str
     #: Its name on the wire.
     name: str
+    #: The annotation that its form follows from.
+    hint: object
     form: Form
     #: The value that is left out; `attrs.NOTHING`: it is always written.
     default: object
@@ -73,6 +75,7 @@ def members_of(cls: type) -> tuple[Member, ...]:
         Member(
             field=name,
             name=names.get(name, name),
+            hint=fields[twins.get(name, name)].type,
             form=form_of(fields[twins.get(name, name)].type),
             default=_default(field),
             twin=twins.get(name),

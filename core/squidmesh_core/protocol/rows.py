@@ -11,6 +11,7 @@ from typing import Literal
 from attrs import frozen
 
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, RunId
+from squidmesh_core.values.deadline import Thresholds
 
 RunStatus = Literal[
     "started", "running", "idle", "paused", "compensating", "completed", "failed", "cancelled"
@@ -70,6 +71,8 @@ class RunRow:
     forked_at: NodeName | None = None
     #: Kind and message of the error that ended the run, for searching.
     error: str | None = None
+    #: The first instant of each kind over all deadlines that run; null: none does.
+    deadline: Thresholds | None = None
 
 
 @frozen(kw_only=True)

@@ -120,4 +120,4 @@ class RunState:
 
 
 #: The version of this record's stored form: a checkpoint of another is not used.
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4

@@ -30,6 +30,7 @@ from squidmesh_core.values.condition import (
     holds,
     paths_of,
 )
+from squidmesh_core.values.deadline import DeadlineStatus, Thresholds
 from squidmesh_core.values.policy import (
     DeadlinePolicy,
     Exponential,
@@ -47,6 +48,7 @@ __all__ = [
     "Condition",
     "Constant",
     "DeadlinePolicy",
+    "DeadlineStatus",
     "Exponential",
     "FromPath",
     "MissingPath",
@@ -55,6 +57,7 @@ __all__ = [
     "OptionalPath",
     "RecoveryPolicy",
     "RetryPolicy",
+    "Thresholds",
     "bind",
     "binding_from_json",
     "binding_to_json",

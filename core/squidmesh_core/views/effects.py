@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from squidmesh_core.decide import Decision
+from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, Spec
 from squidmesh_core.ids import NodeName, is_timeout
 from squidmesh_core.plan.compensation import candidates
@@ -117,3 +118,14 @@ def _name(node: NodeName) -> str:
 def _when(visible_at: datetime, now: datetime) -> str:
     later = (visible_at - now).total_seconds()
     return f" in {span(later)}" if later > 0 else ""
+
+
+def replay_effects(plan: ReplayPlan) -> tuple[str, ...]:
+    """What a replay of a finished run would do, in a line each."""
+    parts = {
+        "taken over, not run again": plan.reused,
+        "run again, as far as the new run comes to it": plan.again,
+        "unsafe, cannot be undone and would be repeated": plan.unsafe,
+    }
+    begins = f"begins at {str(plan.from_step)!r}" if plan.from_step else "begins at the beginning"
+    return (begins, *(f"{says}: {quoted(names)}" for says, names in parts.items() if names))

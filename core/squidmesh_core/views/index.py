@@ -22,6 +22,7 @@ from squidmesh_core.protocol.rows import (
 )
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
+from squidmesh_core.views.deadlines import first_thresholds, running_deadlines
 
 
 def rows_of(state: RunState, spec: Spec) -> IndexRows:
@@ -78,6 +79,7 @@ def run_row(state: RunState) -> RunRow | None:
         replayed_from=begun.replayed_from,
         forked_at=begun.forked_at,
         error=f"{error.kind}: {error.message}" if error else None,
+        deadline=first_thresholds(running_deadlines(state)),
     )
 
 
@@ -142,8 +144,16 @@ def _listed_alike(before: RunState, after: RunState) -> bool:
     return (
         before.started is after.started
         and before.status == after.status
-        and _start_key(before) == _start_key(after)
+        # Mostly nobody has said anything since, and the start is not looked for.
+        and (before.receipts is after.receipts or _start_key(before) == _start_key(after))
+        and _due_alike(before, after)
     )
+
+
+def _due_alike(before: RunState, after: RunState) -> bool:
+    old, new = running_deadlines(before), running_deadlines(after)
+    # Mostly there are none, or the same: nothing is computed then.
+    return old == new or first_thresholds(old) == first_thresholds(new)
 
 
 def _start_key(state: RunState) -> str | None:

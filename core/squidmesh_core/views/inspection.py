@@ -26,6 +26,7 @@ from squidmesh_core.protocol.entries import AttemptCompleted, AttemptFailed, Fai
 from squidmesh_core.protocol.rows import Head, RunRow, RunStatus
 from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import Anomaly, RunState
+from squidmesh_core.values.deadline import Thresholds
 from squidmesh_core.views.deadlines import DeadlineView, deadline_views
 from squidmesh_core.views.history import AuditView, CommandView, audit_views, command_views
 from squidmesh_core.views.index import run_row
@@ -66,6 +67,9 @@ class Run(View):
     forked_at: NodeName | None = None
     #: Kind and message of the error that ended the run.
     error: str | None = None
+    #: The first instant of each kind over all deadlines that run; `status(now)` is that
+    #: of the most urgent one.  Null: none runs.
+    deadline: Thresholds | None = None
     #: Whether the verb found that this was done before.
     duplicate: bool = False
     #: Why nobody works on it: its journal cannot be read; `verify` tells more.
@@ -182,6 +186,8 @@ def run_view(
         replayed_from=row.replayed_from,
         forked_at=row.forked_at,
         error=row.error,
+        # An older process ends a run and leaves the instants in its row.
+        deadline=row.deadline if row.ended_at is None else None,
         duplicate=duplicate,
         quarantined=quarantined,
         newer=newer,

@@ -1,10 +1,12 @@
 """Why a run is where it is, as far as its journal alone tells (specs/protocol.md §7)."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from squidmesh_core.definition.spec import Node, Spec
 from squidmesh_core.plan.progress import waits_for
+from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.run import RunState
 
 #: The first that fits, in this order.
@@ -22,6 +24,24 @@ Reason = Literal[
     "idle",
     "run_started",
 ]
+
+
+#: The status of runs that are where they are for a reason; the index knows it, and no reason.
+STATUSES_OF: Final[Mapping[Reason, tuple[RunStatus, ...]]] = {
+    "terminal": ("completed", "failed", "cancelled"),
+    "compensating": ("compensating",),
+    "manual_intervention_required": ("paused",),
+    "expired_claim": ("running",),
+    # A time-out alone is due where nothing else is to be done.
+    "attempt_visible": ("running", "idle", "started"),
+    "waiting_for_join": ("running", "idle"),
+    "deferred_continuation": ("running",),
+    "attempt_claimed": ("running",),
+    "attempt_scheduled_for_later": ("running",),
+    "waiting_for_message": ("idle",),
+    "idle": ("idle",),
+    "run_started": ("started",),
+}
 
 
 def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
@@ -50,6 +70,12 @@ def reason_of(state: RunState, spec: Spec, now: datetime) -> Reason:
     if state.mail.awaited:
         return "waiting_for_message"
     return "idle" if state.applied else "run_started"
+
+
+def told_by_status(reason: Reason) -> bool:
+    """Whether all runs that have a status of this reason have this reason."""
+    others = {status for one, of in STATUSES_OF.items() if one != reason for status in of}
+    return others.isdisjoint(STATUSES_OF[reason])
 
 
 def half_joined(state: RunState, spec: Spec) -> tuple[Node, ...]:

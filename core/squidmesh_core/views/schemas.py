@@ -13,7 +13,11 @@ from typing import Final, Literal, NewType, Union, get_args, get_origin
 
 from attrs import fields_dict, has
 
+from squidmesh_core.views.board import Board
+from squidmesh_core.views.bulk import Bulk
+from squidmesh_core.views.counts import Counts
 from squidmesh_core.views.explanation import Explanation
+from squidmesh_core.views.hooks import Hook
 from squidmesh_core.views.inspection import Run, Snapshot
 from squidmesh_core.views.plain import member_names, plain_name
 
@@ -23,7 +27,11 @@ Schema = dict[str, object] | bool
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 #: File → what it describes.
 _VIEWS: Final[Mapping[str, type]] = {
+    "board.schema.json": Board,
+    "bulk.schema.json": Bulk,
+    "counts.schema.json": Counts,
     "explanation.schema.json": Explanation,
+    "hook.schema.json": Hook,
     "run.schema.json": Run,
     "snapshot.schema.json": Snapshot,
 }

@@ -59,23 +59,28 @@ async def carry(hands: Hands, claim: Claim, stopping: Callable[[], bool]) -> int
 async def act(hands: Hands, request: SlotRequest) -> Performed | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
-        case Perform(claim=claim):
-            return await perform_claim(hands, claim)
+        case Perform(claim=claim, go_on=go_on):
+            return await perform_claim(hands, claim, go_on)
         case Settle():
             return await settle(hands, request)
     assert_never(request)
 
 
-async def perform_claim(hands: Hands, claim: Claim) -> Performed:
+async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -> Performed:
     """
     Call the claimed step, its lease kept alive meanwhile.
+
+    Args:
+        hands: Who works.
+        claim: What to call.
+        go_on: See `Perform`.
 
     Raises:
         LookupError: Its action is not registered with this mesh.
         StorageError: The run cannot be read.
     """
     known = await hands.door.known(claim.run_id)
-    call = call_of(hands.crew, claim, known)
+    call = call_of(hands.crew, claim, known, go_on)
     # The connection of a transaction blocks, whoever uses it.
     if call.transactional or not call.action.signature.is_async:
         loop = asyncio.get_running_loop()
@@ -93,7 +98,7 @@ async def settle(hands: Hands, request: Settle) -> Claim | None:
     lease was lost or the run ended, and what the step returned is dropped.
     """
     if isinstance(request.outcome, Settled):
-        return None
+        return request.outcome.following
     crew, claim = hands.crew, request.claim
     ports, offer = crew.door.ports, None
     if request.go_on:

@@ -1,14 +1,14 @@
 """The one door, driven by an event loop: the trips of `squidmesh.door.handle`, awaited."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from squidmesh.aio.committer import Committer
-from squidmesh.aio.turns import Turns
+from squidmesh.aio.turns import Asked, Turns
 from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
 from squidmesh.door.known import Known
@@ -39,7 +39,7 @@ class AsyncDoor:
         self.threads = threads
         self._executor = executor
         self._committer = Committer(journal.append)
-        self._turns = Turns()
+        self._turns = Turns(self._handle_together)
 
     async def handle(
         self,
@@ -58,7 +58,7 @@ class AsyncDoor:
             SquidmeshError: What `handle.handle` raises.
         """
         if self._turns.taken(run_id):
-            await self._turns.wait(run_id)
+            return await self._turns.wait(run_id, command, begin=begin, now=now)
         try:
             handled = await self.drive(self.threads.trip(run_id, command, begin=begin, now=now))
         finally:
@@ -110,6 +110,22 @@ class AsyncDoor:
         """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, partial(call, *args, **options))
+
+    async def _handle_together(
+        self, run_id: RunId, company: Sequence[Asked]
+    ) -> Sequence[Handled | Exception]:
+        """Carry out what has waited for its turn with a run, in one append."""
+        first = company[0]
+        if first.begin is not None:
+            trip = self.threads.trip(run_id, first.command, begin=first.begin, now=first.now)
+            answers: Sequence[Handled | Exception] = [await self.drive(trip)]
+        else:
+            commands = [asked.command for asked in company]
+            answers = await self.drive(self.threads.trip_together(run_id, commands, now=first.now))
+        for one in answers:
+            if isinstance(one, Handled):
+                self.threads.announce(one)
+        return answers
 
     async def _answer(self, request: Request) -> Reply:
         match request:

@@ -17,6 +17,7 @@ from squidmesh.aio.door import AsyncDoor
 from squidmesh.aio.engine import AsyncEngine
 from squidmesh.aio.executing import AsyncExecuting
 from squidmesh.aio.filing import AsyncFiling
+from squidmesh.aio.hooking import AsyncHooking
 from squidmesh.aio.opening import OpenJournal, at_url
 from squidmesh.aio.queueing import AsyncQueueing
 from squidmesh.aio.steering import AsyncSteering
@@ -31,6 +32,8 @@ from squidmesh.mesh import url_or_default
 from squidmesh.ports import Ports
 from squidmesh.starting import StartOptions
 from squidmesh.views.policy import Policy, Redacting, policy_of
+from squidmesh.workers.hooks.handlers import Handlers
+from squidmesh.workers.hooks.verbs import Subscribing
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
@@ -44,6 +47,8 @@ class AsyncMesh(
     AsyncSteering,
     AsyncViewing,
     AsyncQueueing,
+    Subscribing,
+    AsyncHooking,
     Redacting,
     AsyncFiling,
     AsyncUpkeeping,
@@ -78,6 +83,7 @@ class AsyncMesh(
         policy: Policy | None = None,
     ) -> None:
         self._decide = policy_of(policy)
+        self._handlers = Handlers()
         self._journal = journal
         self._ports = ports or Ports()
         #: Everything this mesh performs.
@@ -134,7 +140,7 @@ class AsyncMesh(
         if self._engine is not None:
             raise RuntimeError("this mesh is entered already; leave it first")
         journal = await self._journal() if callable(self._journal) else self._journal
-        engine = Engine(journal.blocking, self._ports)
+        engine = Engine(journal.blocking, self._ports, self._handlers)
         engine.perform_too(self.actions)
         self._engine = AsyncEngine(journal, engine)
         return self

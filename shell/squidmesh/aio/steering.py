@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeVar, Unpack, overload
 
 from squidmesh import checks, starting
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.many import AsyncSteeringMany
 from squidmesh.authoring.gates import Approval, Pause, Receive
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.door.outcomes import answered
@@ -32,18 +32,8 @@ F = TypeVar("F")
 M = TypeVar("M")
 
 
-class AsyncSteering:
+class AsyncSteering(AsyncSteeringMany):
     """The verbs that decide about a run that is there, and starts."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
-
-    @property
-    def workflows(self) -> Mapping[str, Spec]:
-        """The registered definitions, by workflow name."""
-        raise NotImplementedError
 
     # -- gates and holds
 

@@ -44,7 +44,7 @@ class AsyncUsing(AsyncMesh):
         within = _Within(joined, threads)
         super().__init__(within, ports=outside.engine.engine.door.ports)
         self.actions, self._catalogue = outside.actions, outside._catalogue
-        self._decide = outside._decide
+        self._decide, self._handlers = outside._decide, outside._handlers
         engine = HostEngine(joined, outside.engine.engine)
         self._engine = AsyncEngine(within, engine, executor=threads)
 

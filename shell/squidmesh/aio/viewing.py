@@ -10,15 +10,20 @@ from squidmesh.aio.engine import AsyncEngine
 from squidmesh.aio.stream import watch
 from squidmesh.aio.waiting import wait_for
 from squidmesh.duration import Duration
-from squidmesh.views import comparing, reading
+from squidmesh.views import comparing, listing, reading
+from squidmesh.views.board import deadlines
 from squidmesh.views.comparing import Version
+from squidmesh.views.counting import counts
+from squidmesh.views.filtering import BoardFilters, RunFilters
 from squidmesh.views.health import Health, health
 from squidmesh.views.inbox import OpenGate, approvals
 from squidmesh.views.paging import Page
-from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.reading import JournalEntry, run_id_of
 from squidmesh.views.snapshot import RunRef, Snapshot
 from squidmesh.views.stream import Watched
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.board import Board
+from squidmesh_core.views.counts import Counts
 from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run
 
@@ -75,7 +80,24 @@ class AsyncViewing:
     ) -> Page[Run]:
         """See `Mesh.runs`."""
         engine = self.engine
-        return await engine.aside(reading.runs, engine.door.threads, filters, cursor, limit)
+        return await engine.aside(listing.runs, engine.door.threads, filters, cursor, limit)
+
+    async def deadlines(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        now: datetime | None = None,
+        **filters: Unpack[BoardFilters],
+    ) -> Board:
+        """See `Mesh.deadlines`."""
+        engine = self.engine
+        return await engine.aside(deadlines, engine.door.threads, filters, cursor, limit, now)
+
+    async def counts(self, *, now: datetime | None = None) -> Counts:
+        """See `Mesh.counts`."""
+        instant, engine = checks.instant("now", now), self.engine
+        return await engine.aside(counts, engine.door.threads, instant)
 
     async def approvals(
         self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None

@@ -14,6 +14,7 @@ from typing import Final, Protocol, Self, assert_never
 
 from squidmesh.aio.carry import Hands, carry, hand_back
 from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.notifier import AsyncNotifier
 from squidmesh.checks import integer
 from squidmesh.checks import queues as queue_names
 from squidmesh.duration import Duration
@@ -186,6 +187,8 @@ class AsyncWorker:
             actions=engine.engine.actions.performable,
         )
         await engine.aside(presence.begin)
+        hooks = AsyncNotifier(engine)
+        await hooks.start()
         self._places.open(self._concurrency)
         engine.enlist(self)
         self._enlisted.set()
@@ -197,6 +200,7 @@ class AsyncWorker:
             await engine.aside(presence.stop)
             while self._strands:
                 await asyncio.wait(self._strands)
+            await hooks.stop()
             await engine.aside(presence.end)
 
     async def _drive(

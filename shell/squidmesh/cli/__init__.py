@@ -5,7 +5,10 @@ The command line: `squidmesh`, and `python -m squidmesh`.
     options      the options that every command has
     session      what a command works with: settings, screen, application
     application  from `module:name` and a URL to a mesh
+    naming       what arguments name, and how a shell completes it
     screen       printing for people, for pipes, for programs
+    tables       tables that fit a terminal of any width
+    commanding   foresee, ask, do, tell: one run; `bulking`: many
     documents    records as JSON, with what is sensitive masked
     commands/    one module for each command
 

@@ -112,7 +112,8 @@ class Bars:
         held = last if bar.held is None else min(column(bar.held), last)
         ready = min(column(bar.ready), held)
         if bar.held is not None and held == last:  # too short to be seen, and it was there
-            held = max(0, last - 1)
+            last = max(1, last)
+            held = last - 1
             ready = min(ready, held)
         text = Text(" " * ready)
         text.append("╌" * (held - ready), style="dim")

@@ -24,6 +24,7 @@ from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.decide import Answer, Decision, Refusal, decide
 from squidmesh_core.protocol.commands import Receipted, Verb
 from squidmesh_core.protocol.requests import Operation
+from squidmesh_core.protocol.wire import WIRE_TYPES
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.effects import Effects
 from squidmesh_core.views.inspection import run_of
@@ -39,11 +40,16 @@ class Who(TypedDict):
     key: str | None
 
 
-class Manner(Who):
-    """The same, and how the command is to be carried out."""
+class Sending(Who):
+    """The same, and whether anything is to be done."""
+
+    dry_run: bool
+
+
+class Manner(Sending):
+    """The same, and whether to ask first."""
 
     yes: bool
-    dry_run: bool
 
 
 #: From the run as it is, and what was said along, to the command.
@@ -63,8 +69,25 @@ def who_options(command: C) -> C:
 def manner_options(command: C) -> C:
     """Give a command the options of `Manner`."""
     yes = click.option("--yes", is_flag=True, help="Do not ask.")
-    dry = click.option("--dry-run", is_flag=True, help="Say what would follow, and do nothing.")
-    return who_options(yes(dry(command)))
+    return who_options(yes(dry_option(command)))
+
+
+def dry_option(command: C) -> C:
+    """Give a command `--dry-run`."""
+    return click.option("--dry-run", is_flag=True, help="Say what would follow, and do nothing.")(
+        command
+    )
+
+
+def manner_of(options: Manner) -> Manner:
+    """Those of a command's options that say how it is to be carried out."""
+    return Manner(
+        by=options["by"],
+        note=options["note"],
+        key=options["key"],
+        yes=options["yes"],
+        dry_run=options["dry_run"],
+    )
 
 
 def receipted(verb: Verb, who: Who) -> Receipted:
@@ -143,4 +166,5 @@ def _told(before: Snapshot, state: RunState, answer: Answer, verb: Verb) -> Told
         receipts = {receipt.revision: receipt for receipt in answer.state.receipts}
         return Told(verb=verb, before=before, run=run, already=receipts[answer.revision])
     effects = Effects(state, before.spec, mask_of(before).text).of(answer)
-    return Told(verb=verb, before=before, run=run, effects=effects)
+    appends = [WIRE_TYPES[type(entry)] for entry in answer.entries]
+    return Told(verb=verb, before=before, run=run, effects=effects, appends=appends)

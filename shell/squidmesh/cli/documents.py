@@ -42,6 +42,7 @@ def run_document(run: Run, mask: Mask | None = None) -> Document:
         "replayed_from": run.replayed_from,
         "forked_at": run.forked_at,
         "error": mask.text(run.error) if mask and run.error else run.error,
+        "deadline": plain(run.deadline),
         "duplicate": run.duplicate,
         "quarantined": run.quarantined,
         "newer": run.newer,

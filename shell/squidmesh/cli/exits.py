@@ -78,4 +78,9 @@ def hint_for(error: SquidmeshError) -> str:
         return f"type: {command}"
     if error.code == "invalid_review" and error.details.get("field") == "actor":
         return "say who decides with --by NAME"
-    return _HINTS.get(error.code, "")
+    return hint_of(error.code)
+
+
+def hint_of(code: str) -> str:
+    """What to do about a code, whatever it happened to; empty where its message says it."""
+    return _HINTS.get(code, "")

@@ -11,10 +11,10 @@ from squidmesh.cli.documents import mask_of, snapshot_document
 from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.lines import entry_cells
 from squidmesh.cli.panels import run_panel
-from squidmesh.cli.screen import Screen
+from squidmesh.cli.roles import shown
+from squidmesh.cli.session import Session
 from squidmesh.duration import duration_ms
 from squidmesh.mesh import Mesh
-from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.errors import WaitTimeout
 from squidmesh_core.ids import RunId
 
@@ -26,15 +26,15 @@ _TICK = "100ms"
 
 
 def follow(
-    mesh: Mesh, run_id: RunId, screen: Screen, *, timeout: str | None = None, bars: bool = False
+    session: Session, mesh: Mesh, run_id: RunId, *, timeout: str | None = None, bars: bool = False
 ) -> int:
     """
     Show a run until it is over; the exit code that its end stands for.
 
     Args:
+        session: Where it is shown, and as whom its reader sees it.
         mesh: Where it is.
         run_id: The run.
-        screen: Where it is shown.
         timeout: How long at most; null: for ever.
         bars: On a terminal, also a bar for each attempt.
 
@@ -42,23 +42,24 @@ def follow(
         ConfigError: The time-out is no duration.
         WaitTimeout: It took longer; the run goes on.
     """
-    patience = _Patience(mesh, timeout)
+    patience, screen = _Patience(mesh, timeout), session.screen
     match screen.form:
         case "json":
             while not patience.over(run_id):
                 pass
-            snapshot = mesh.inspect(run_id)
+            snapshot = shown(session, mesh.inspect(run_id))
             screen.document("run/1", **snapshot_document(snapshot, history=False))
         case "plain":
             seen = 0
             over = False
             while not over:
                 over = patience.over(run_id)
-                seen = _print_since(mesh, run_id, seen, screen)
-            snapshot = mesh.inspect(run_id)
+                seen = _print_since(session, mesh, run_id, seen)
         case "human":
-            snapshot = _watch(mesh, run_id, screen, patience, Bars(run_id) if bars else None)
-    return DONE if snapshot.status == "completed" else RUN_FAILED
+            # Whoever may not know when things happened is shown no bars of them.
+            drawn = Bars(run_id) if bars and session.role != "external" else None
+            _watch(session, mesh, run_id, patience, drawn)
+    return DONE if mesh.inspect(run_id).status == "completed" else RUN_FAILED
 
 
 class _Patience:
@@ -87,18 +88,21 @@ class _Patience:
 
 
 def _watch(
-    mesh: Mesh, run_id: RunId, screen: Screen, patience: _Patience, bars: Bars | None
-) -> Snapshot:
+    session: Session, mesh: Mesh, run_id: RunId, patience: _Patience, bars: Bars | None
+) -> None:
     from rich.console import Group
     from rich.live import Live
 
+    screen, commands = session.screen, session.role != "external"
+
     def picture() -> "RenderableType":
-        snapshot = mesh.inspect(run_id)
-        panel = run_panel(snapshot, screen)
+        snapshot = shown(session, mesh.inspect(run_id))
+        panel = run_panel(snapshot, screen, commands=commands)
         if bars is None:
             return panel
         if snapshot.at_revision > bars.revision:
-            bars.take(mesh.journal(run_id, after=bars.revision))
+            news = shown(session, tuple(mesh.journal(run_id, after=bars.revision)))
+            bars.take(news)
         return Group(panel, "", bars.table(mesh.door.journal.now()))
 
     with Live(picture(), console=screen.console, refresh_per_second=12) as live:
@@ -106,17 +110,16 @@ def _watch(
         while not over:
             over = patience.over(run_id)
             live.update(picture())
-    return mesh.inspect(run_id)
 
 
-def _print_since(mesh: Mesh, run_id: RunId, seen: int, screen: Screen) -> int:
+def _print_since(session: Session, mesh: Mesh, run_id: RunId, seen: int) -> int:
     """A line for each entry that tells something; the last revision there is."""
     entries = tuple(mesh.journal(run_id, after=seen))
     if not entries:
         return seen
-    mask = mask_of(mesh.inspect(run_id))
-    for entry in entries:
+    mask = mask_of(shown(session, mesh.inspect(run_id)))
+    for entry in shown(session, entries):
         cells = entry_cells(entry, mask, run_id)
         if cells is not None:
-            screen.fields(screen.when(entry.at).plain, *cells)
+            session.screen.fields(session.screen.when(entry.at).plain, *cells)
     return entries[-1].revision

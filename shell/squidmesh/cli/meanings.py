@@ -147,3 +147,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invalid_bundle": "A file is no bundle or export, or was altered since it was written; nothing was stored. Have it sent again.",
     "invalid_visibility_policy": "A policy gave no scope that there is. It answers external, operator or auditor.",
 }
+#: Words without a number → the same: of the command line itself, and why a step or a run failed.
+UNNUMBERED: Final[Mapping[str, str]] = {
+    "usage": "The command was typed wrong; nothing was done. `squidmesh COMMAND --help` lists what can be typed.",
+    # --- kinds of error that a step or a run ends with, beside the class names of exceptions
+    "invalid_input": "A value does not fit the parameter that it is wired to. Correct what puts it out, and replay.",
+    "invalid_output": "A step returned what is not of its contract, or cannot be stored. Correct the step, and replay.",
+    "no_matching_transition": "A node was done and none of its conditions was true. Add a fallback route, and replay.",
+    "unknown_transition": "A step chose a route that its workflow does not have. Correct the step or the workflow.",
+    "rejected": "Somebody said no at an approval whose no leads nowhere. `squidmesh show` tells who.",
+    "run_timed_out": "The run took longer than its workflow allows. Allow more, or find out with `squidmesh journal` what took so long.",
+    "timed_out": "A step, gate or message took longer than its node allows. Allow more, or route what is late.",
+    "visits_exhausted": "A loop came to a node more often than its `max_visits`. Allow more, or correct the condition that leads there.",
+    "worker_lost": "The worker stopped in mid-step, and the step may not be tried again. Look whether it took effect, then replay.",
+}

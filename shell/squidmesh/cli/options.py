@@ -32,6 +32,7 @@ def common(body: Body[P]) -> Callable[..., int]:
         )
         screen = Screen(
             as_json=bool(options.pop("as_json")),
+            lines=bool(options.pop("as_lines")),
             color=cast("Color", options.pop("color")),
             time=config.time if time is None else time,
         )
@@ -51,6 +52,9 @@ _COMMON = (
     ),
     click.option("--url", metavar="URL", help="The journal, such as sqlite:///orders.db."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON for programs."),
+    click.option(
+        "--jsonl", "as_lines", is_flag=True, help="The same in lines: one for each that is listed."
+    ),
     click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),

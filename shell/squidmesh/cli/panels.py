@@ -1,9 +1,9 @@
 """One run drawn for people: its sentence, its steps, what went wrong, what it knows."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from squidmesh.cli import clock
 from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.text import one_line, printable
@@ -50,6 +50,9 @@ _REASONS: Final[Mapping[Reason, str]] = {
     "run_started": "nothing is scheduled yet",
 }
 _BAR: Final = 16
+#: Characters of one text of a context, and lines of all of it.
+_LONGEST_TEXT: Final = 500
+_MOST_LINES: Final = 200
 
 
 def run_panel(snapshot: Snapshot, screen: Screen, *, commands: bool = True) -> "Group":
@@ -64,11 +67,10 @@ def run_panel(snapshot: Snapshot, screen: Screen, *, commands: bool = True) -> "
     from rich.console import Group
 
     mask = mask_of(snapshot)
-    parts: list[RenderableType] = [
-        _heading(snapshot),
-        _facts(snapshot, screen),
-        _steps(snapshot, mask),
-    ]
+    parts: list[RenderableType] = [_heading(snapshot)]
+    if facts := _facts(snapshot, screen):
+        parts.append(facts)
+    parts.append(_steps(snapshot, mask))
     if snapshot.error is not None:
         parts.append(_error(snapshot.error, snapshot.failed_step, mask))
     waits = Waits(snapshot, screen, mask, commands=commands)
@@ -113,11 +115,27 @@ def audit_line(done: AuditView, screen: Screen, mask: Mask) -> str:
 
 
 def context_text(snapshot: Snapshot) -> "Text":
-    """The payload and the outputs so far."""
+    """The payload and the outputs so far, as far as anybody reads."""
     from rich.text import Text
 
     value = mask_of(snapshot).context(snapshot.context)
-    return Text(json_text(value, indent=2))
+    lines = json_text(_clipped(value), indent=2).splitlines()
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} lines; --json prints them all"]
+    return Text("\n".join(lines))
+
+
+def _clipped(value: object) -> object:
+    """The same with texts that nobody reads to their end cut, and their length told."""
+    match value:
+        case str() if len(value) > _LONGEST_TEXT:
+            return f"{value[:_LONGEST_TEXT]}… ({len(value)} characters)"
+        case Mapping():
+            return {name: _clipped(member) for name, member in value.items()}
+        case list():
+            return [_clipped(member) for member in value]
+        case _:
+            return value
 
 
 def _heading(snapshot: Snapshot) -> "Text":
@@ -139,7 +157,7 @@ def _facts(snapshot: Snapshot, screen: Screen) -> "Text":
     run = snapshot.run
     facts: list[str] = []
     if run.created_at != HIDDEN_AT:
-        end = run.ended_at or datetime.now(UTC)
+        end = run.ended_at or clock.now()
         lasted = span((end - run.created_at).total_seconds())
         facts.append(f"started {screen.when(run.created_at).human}")
         facts.append(f"took {lasted}" if run.ended_at else f"for {lasted}")

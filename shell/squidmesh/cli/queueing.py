@@ -1,12 +1,12 @@
 """Queues and workers on the screen: rows for people and pipes, documents for programs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final, TypeVar, assert_never
 
 import click
 
+from squidmesh.cli import clock
 from squidmesh.cli.documents import Document
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.mesh import Mesh
@@ -170,7 +170,7 @@ def _refusal_text(refusal: Refusal) -> str:
         case "rate":
             wait = 0.0
             if refusal.until is not None:
-                wait = (refusal.until - datetime.now(UTC)).total_seconds()
+                wait = (refusal.until - clock.now()).total_seconds()
             return f"next start in {span(wait)}" if wait > 0 else "too fast a moment ago"
     assert_never(refusal.kind)
 

@@ -15,6 +15,7 @@ from keyword import iskeyword
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from squidmesh.cli.exits import DONE, INTERRUPTED, RUN_FAILED, USAGE, exit_code, hint_for
 from squidmesh.cli.text import json_safe, printable
@@ -28,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "step": "Claim, perform and record one attempt.",
     "work": "Work until told to stop.",
     "runs": "List runs, newest first.",
+    "counts": "Count the runs of each workflow, by status, and those that are late.",
     "show": "Show one run: status, steps, attempts, context.",
     "explain": "Say why a run is where it is, and what may be done about it.",
     "graph": "Draw one run, in the terminal or as SVG, Mermaid, DOT or JSON.",
@@ -35,6 +37,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "watch": "Follow one run, live, until it is over.",
     "diff": "Say what differs between two runs, or between two revisions of one.",
     "approvals": "List who is waited for, and for what.",
+    "deadlines": "List what is late and what soon will be, the most urgent first.",
     "approve": "Say yes at an approval.",
     "reject": "Say no at an approval.",
     "pause": "Hold a whole run.",
@@ -49,6 +52,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "pause-queue": "Stop a queue.",
     "resume-queue": "Let a paused queue go on.",
     "workers": "List the workers on this journal.",
+    "hooks": "List the hooks, and which of them fail; forget one.",
     "verify": "Read every stored append again, and say what does not fit.",
     "prune": "Remove finished runs for good, by age or by name.",
     "bundle": "Write one run into a file that can be handed on.",
@@ -58,6 +62,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "Say how this installation, the journal and the work in it stand.",
     "check": "Report everything that is wrong with the workflows.",
     "migrate": "Bring a journal's tables up to date.",
+    "completion": "Print what teaches a shell to complete commands, options and names.",
     "help": "Say what an error code means, and what to do about it.",
 }
 
@@ -76,6 +81,15 @@ class Commands(click.Group):
         module = cmd_name.replace("-", "_") + ("_" if iskeyword(cmd_name) else "")
         command = import_module(f"squidmesh.cli.commands.{module}").command
         return command if isinstance(command, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin so; of the commands none is imported."""
+        found = [
+            CompletionItem(name, help=says)
+            for name, says in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         """The list of commands, from the table alone."""
@@ -103,7 +117,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, TextIOWrapper):
             # A terminal that knows fewer characters than a shop's customers use.
             stream.reconfigure(errors="backslashreplace")
-    as_json = "--json" in arguments
+    as_json = not {"--json", "--jsonl"}.isdisjoint(arguments)
     try:
         result = root.main(list(arguments), prog_name="squidmesh", standalone_mode=False)
     except click.ClickException as exc:

@@ -3,7 +3,7 @@ The screen: one way of printing for each kind of reader.
 
     human    a terminal: tables, colours, times as people say them
     plain    a pipe: one record a line, members divided by tabs, no headings
-    json     a program: one document (or a line of JSON for each event)
+    json     a program: one document; or lines, one for each member of a list and each event
 
 Whatever comes from payloads or errors goes through `printable` first, so that
 no data can recolour a terminal or move its cursor.
@@ -13,12 +13,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
+from squidmesh.cli import clock
 from squidmesh.cli.text import instant, iso, json_safe, printable
 from squidmesh.config import TimeStyle
 from squidmesh_core.views.plain import HIDDEN_AT
@@ -67,11 +68,15 @@ class Cell:
 class Screen:
     """Where a command's results go."""
 
-    def __init__(self, *, as_json: bool, color: Color, time: TimeStyle | None) -> None:
+    def __init__(
+        self, *, as_json: bool, color: Color, time: TimeStyle | None, lines: bool = False
+    ) -> None:
         self._color = color
         self._time = time
         human = sys.stdout.isatty()
-        self.form: Final[Form] = "json" if as_json else "human" if human else "plain"
+        self.form: Final[Form] = "json" if as_json or lines else "human" if human else "plain"
+        #: Whether every JSON document is to stand on a line of its own, and lists as many.
+        self.lines: Final = lines
 
     @cached_property
     def console(self) -> "Console":
@@ -94,7 +99,35 @@ class Screen:
 
     def document(self, schema: str, **members: object) -> None:
         """One JSON document; `schema` says what it is, with its version."""
-        write(json_text({"schema": f"squidmesh.{schema}", **members}, indent=2))
+        indent = None if self.lines else 2
+        write(json_text({"schema": f"squidmesh.{schema}", **members}, indent=indent))
+
+    def listing(
+        self,
+        schema: str,
+        name: str,
+        items: Sequence[Mapping[str, object]],
+        *,
+        line: str,
+        **beside: object,
+    ) -> None:
+        """
+        A list for programs: one document, or a line for each item.
+
+        Args:
+            schema: Of the document.
+            name: The items' member in it.
+            items: What is listed.
+            line: The schema of an item on a line of its own.
+            beside: What else the document holds; of lines the last one, a `page/1`.
+        """
+        if not self.lines:
+            self.document(schema, **{name: items}, **beside)
+            return
+        for item in items:
+            self.event(line, **item)
+        if beside:
+            self.event("page/1", **beside)
 
     def event(self, schema: str, **members: object) -> None:
         """One line of JSON in a stream of them."""
@@ -106,16 +139,14 @@ class Screen:
             for row in rows:
                 write("\t".join(printable(cell.plain) for cell in row))
             return
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        for number, heading in enumerate(headings):
-            last = number == len(headings) - 1
-            table.add_column(heading, no_wrap=not last, overflow="ellipsis" if last else "fold")
-        for row in rows:
-            table.add_row(*(Text(printable(cell.human), style=cell.style) for cell in row))
-        self.console.print(table)
+        from squidmesh.cli.tables import Grid, laid_out
+
+        shown = [[Text(printable(cell.human), style=cell.style) for cell in row] for row in rows]
+        grid = Grid(headings=headings, rows=shown)
+        for part in laid_out(grid, self.console.width):
+            self.console.print(part, soft_wrap=not grid.rows)
 
     def line(self, text: str = "", style: Style = "") -> None:
         """One line for people and pipes."""
@@ -140,7 +171,7 @@ class Screen:
         if at is None or at == HIDDEN_AT:
             return Cell.of("")
         style = self._time or ("relative" if self.form == "human" else "iso")
-        text = instant(at, style, now or datetime.now(UTC))
+        text = instant(at, style, now or clock.now())
         return Cell(human=text, plain=text)
 
     def at(self, at: datetime) -> str:

@@ -67,9 +67,9 @@ def find_run(mesh: "Mesh", text: str) -> RunId:
         raise RunNotFound(f"no run begins with {prefix}", "not_found", {"run_id": prefix})
     if len(found) > 1:
         shown = found[:_MOST_CANDIDATES]
-        more = ", and more" if len(found) > len(shown) else ""
+        more = ", among them" if len(found) > len(shown) else ""
         raise RunNotFound(
-            f"{prefix} begins several runs: {', '.join(shown)}{more}",
+            "\n  ".join([f"{prefix} begins several runs{more}:", *shown]),
             "ambiguous_run_id",
             {"run_id": prefix, "candidates": list(shown)},
         )

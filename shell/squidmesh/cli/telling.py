@@ -24,6 +24,8 @@ class Told:
     before: Snapshot
     run: Run
     effects: Sequence[str] = ()
+    #: The wire types of the entries that are appended.
+    appends: Sequence[str] = ()
     #: The first time, if this was a repetition.
     already: Receipt | None = None
 
@@ -40,6 +42,7 @@ class Told:
                     run=run_document(self.run, mask),
                     before=before,
                     effects=list(self.effects),
+                    appends=list(self.appends),
                     already=self.already and command_document(self.already, mask),
                 )
             case "plain":

@@ -45,7 +45,10 @@ class Waits:
         self._commands = commands
 
     def lines(self) -> "Iterator[Text]":
-        """All of it; nothing for a run that waits for nobody."""
+        """All of it; nothing for a run that waits for nobody, nor of what is hidden."""
+        return (line for line in self._lines() if line.plain.strip())
+
+    def _lines(self) -> "Iterator[Text]":
         for gate in self._snapshot.gates:
             yield from self._hold(gate) if gate.kind == "hold" else self._gate(gate)
         for awaited in self._snapshot.awaited:

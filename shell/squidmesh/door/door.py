@@ -6,11 +6,11 @@ became visible: log lines of log nodes, and whoever waits for a run.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from squidmesh.door.handle import Handled, handle
+from squidmesh.door.handle import Handled, handle, handle_together
 from squidmesh.door.known import Known, Memory
 from squidmesh.door.mint import Mint
 from squidmesh.door.recall import catch_up, recall
@@ -46,6 +46,8 @@ class Door:
         self.mint = Mint(ports)
         self.memory = Memory()
         self.watchers = Watchers()
+        #: Told what has become durable through this door, and of which run.
+        self.hear: Callable[[Sequence[Entry], RunState], object] = _nobody_hears
         self._defined: set[str] = set()
 
     def handle(
@@ -70,13 +72,24 @@ class Door:
     def handle_all(
         self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
     ) -> list[Handled | Exception]:
-        """Carry out commands on different runs; what they append travels together."""
-        trips = [self.trip(run_id, command, now=now) for run_id, command in commands]
-        handled = drive_all(trips, self.journal, self.ports)
-        for one in handled:
-            if isinstance(one, Handled):
-                self.announce(one)
-        return handled
+        """Carry out commands; what they append travels together, that of a run as one append."""
+        places: dict[RunId, list[int]] = {}
+        for place, (run_id, _) in enumerate(commands):
+            places.setdefault(run_id, []).append(place)
+        trips = [
+            self.trip_together(run_id, [commands[place][1] for place in of_run], now=now)
+            for run_id, of_run in places.items()
+        ]
+        handled: dict[int, Handled | Exception] = {}
+        for of_run, ended in zip(
+            places.values(), drive_all(trips, self.journal, self.ports), strict=True
+        ):
+            answers = [ended] * len(of_run) if isinstance(ended, Exception) else ended
+            handled.update(zip(of_run, answers, strict=True))
+            for one in answers:
+                if isinstance(one, Handled):
+                    self.announce(one)
+        return [handled[place] for place in range(len(commands))]
 
     def trip(
         self,
@@ -89,6 +102,14 @@ class Door:
         """The way of one command through this door, for whoever drives it."""
         return handle(
             self.memory, run_id, command, append_ids=self.mint.append_id, begin=begin, now=now
+        )
+
+    def trip_together(
+        self, run_id: RunId, commands: Sequence[Command], *, now: datetime | None = None
+    ) -> Trip[list[Handled | Exception]]:
+        """The way of several commands on one run, in one append."""
+        return handle_together(
+            self.memory, run_id, commands, append_ids=self.mint.append_id, now=now
         )
 
     def announce(self, handled: Handled) -> None:
@@ -108,10 +129,12 @@ class Door:
             RunNotFound: There is no such run.
             StorageError: Its journal is unreadable.
         """
-        known = self.memory.get(run_id)
-        if known is None:
-            return drive(recall(self.memory, run_id), self.journal, self.ports)
-        return drive(catch_up(self.memory, known), self.journal, self.ports)
+        return drive(self._reading(run_id), self.journal, self.ports)
+
+    def fresh_all(self, run_ids: Sequence[RunId]) -> list[Known | Exception]:
+        """Different runs as the journal has them now, or why not; they are read together."""
+        trips = [self._reading(run_id) for run_id in run_ids]
+        return drive_all(trips, self.journal, self.ports)
 
     def at_head(self, run_id: RunId, head: Head) -> Known | None:
         """What is known of a run, if that is all there is up to this head."""
@@ -159,9 +182,14 @@ class Door:
         """Whether this process knows that the definition is stored."""
         return spec.fingerprint in self._defined
 
+    def _reading(self, run_id: RunId) -> Trip[Known]:
+        known = self.memory.get(run_id)
+        return recall(self.memory, run_id) if known is None else catch_up(self.memory, known)
+
     def _announce(self, state: RunState, entries: Sequence[Entry], rows: RowChanges) -> None:
         if rows.run is not None:
             self.watchers.tell(state.run_id)
+        self.hear(entries, state)
         for entry in entries:
             if isinstance(entry, AttemptCompleted):
                 self._log(state, entry)
@@ -175,3 +203,7 @@ class Door:
         node = known and known.spec.nodes.get(attempt.intent.step)
         if isinstance(node, LogNode):
             LOG.log(_LEVELS[node.level], "%s", node.message, extra={"run_id": state.run_id})
+
+
+def _nobody_hears(entries: Sequence[Entry], state: RunState) -> None:
+    """Without hooks there is nobody to wake."""

@@ -28,9 +28,11 @@ from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.codec import encode
 from squidmesh_core.protocol.commands import Command
 from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import changes
+from squidmesh_core.views.notices import notices
 from squidmesh_storage.api import Batch, Committed, Conflict, Outcome
 
 #: Decisions that meet a newer revision are made afresh, so often.
@@ -44,7 +46,9 @@ class Handled:
     """What became of a command."""
 
     answer: Answer
+    #: The run as it is now: after all that was appended together with this.
     state: RunState
+    #: What that append changed in the index.
     rows: RowChanges = Factory(RowChanges)
 
     @property
@@ -63,12 +67,37 @@ def handle(
     now: datetime | None = None,
 ) -> Trip[Handled]:
     """
-    Carry out one command on one run.
+    Carry out one command on one run; see `handle_together`.
+
+    Raises:
+        SquidmeshError: What `handle_together` raises.
+    """
+    (handled,) = yield from handle_together(
+        memory, run_id, (command,), append_ids=append_ids, begin=begin, now=now
+    )
+    if isinstance(handled, Exception):
+        raise handled
+    return handled
+
+
+def handle_together(
+    memory: Memory,
+    run_id: RunId,
+    commands: Sequence[Command],
+    *,
+    append_ids: Callable[[], AppendId],
+    begin: Known | None = None,
+    now: datetime | None = None,
+) -> Trip[list[Handled | Exception]]:
+    """
+    Carry out commands on one run in one append, each decided on what the one before left.
+
+    One that is refused, or trips over a bug, writes nothing; the others go on without it.
 
     Args:
         memory: What this process knows of runs.
         run_id: The run.
-        command: What is asked for.
+        commands: What is asked for, in order.
         append_ids: Draws the identity of each new append.
         begin: For a start: the empty state, tried first without reading.
         now: The instant to decide at; null: the storage's clock.
@@ -86,24 +115,26 @@ def handle(
         known = yield from recall(memory, run_id)
     for _ in range(MOST_TRIES):
         at = now if now is not None else (yield from read_clock())
-        answer = decide(known.state, known.spec, command, at)
-        if isinstance(answer, Decision):
-            rows = changes(known.state, answer.state, known.spec)
-            batch = batch_of(run_id, known.head, answer.entries, rows, append_ids())
+        answers, state, entries = _decided(known, commands, at)
+        if entries:
+            rows = changes(known.state, state, known.spec)
+            told = notices(entries, state)
+            batch = batch_of(run_id, known.head, entries, rows, append_ids(), told=told)
             outcome = yield from _append(batch)
             if isinstance(outcome, Committed):
-                memory.put(Known(state=answer.state, hash=batch.record.hash, spec=known.spec))
-                return Handled(answer=answer, state=answer.state, rows=rows)
+                # It follows the head that all of them were decided on, the refused ones too.
+                memory.put(Known(state=state, hash=batch.record.hash, spec=known.spec))
+                return _told(answers, state, rows)
             actual = outcome.actual
         elif fresh:
-            return Handled(answer=answer, state=known.state)
+            return _told(answers, state, RowChanges())
         # A no may rest on a state that somebody else has moved on: look once.
         try:
             known = yield from catch_up(memory, known)
         except RunNotFound:
-            if isinstance(answer, Decision) or begin is None:
+            if entries or begin is None:
                 raise
-            return Handled(answer=answer, state=known.state)  # a start that will not be
+            return _told(answers, state, RowChanges())  # a start that will not be
         fresh = True
     raise RevisionConflict(
         f"run {run_id} moved on {MOST_TRIES} times while this was decided; nothing was written",
@@ -151,7 +182,9 @@ def handle_once(
     if not isinstance(answer, Decision):
         return Handled(answer=answer, state=known.state)
     rows = changes(known.state, answer.state, known.spec)
-    outcome = yield from write(batch_of(run_id, known.head, answer.entries, rows, append_ids()))
+    told = notices(answer.entries, answer.state)
+    batch = batch_of(run_id, known.head, answer.entries, rows, append_ids(), told=told)
+    outcome = yield from write(batch)
     if isinstance(outcome, Committed):
         return Handled(answer=answer, state=answer.state, rows=rows)
     raise RevisionConflict(
@@ -166,10 +199,43 @@ def handle_once(
     )
 
 
+def _decided(
+    known: Known, commands: Sequence[Command], at: datetime
+) -> tuple[list[Answer | Exception], RunState, list[Entry]]:
+    """The answers, the state that they leave, and what is to be appended for it."""
+    answers, state, entries = list[Answer | Exception](), known.state, list[Entry]()
+    for command in commands:
+        try:
+            answer = decide(state, known.spec, command, at)
+        except Exception as bug:  # what one command trips over is no matter of the others
+            answers.append(bug)
+            continue
+        answers.append(answer)
+        if isinstance(answer, Decision):
+            state = answer.state
+            entries += answer.entries
+    return answers, state, entries
+
+
+def _told(
+    answers: Sequence[Answer | Exception], state: RunState, rows: RowChanges
+) -> list[Handled | Exception]:
+    return [
+        one if isinstance(one, Exception) else Handled(answer=one, state=state, rows=rows)
+        for one in answers
+    ]
+
+
 def batch_of(
-    run_id: RunId, head: Head, entries: Sequence[Entry], rows: RowChanges, append_id: AppendId
+    run_id: RunId,
+    head: Head,
+    entries: Sequence[Entry],
+    rows: RowChanges,
+    append_id: AppendId,
+    *,
+    told: tuple[NoticeRow, ...] = (),
 ) -> Batch:
-    """The append of these entries after a head."""
+    """The append of these entries after a head, with what hooks are told of it."""
     body = encode(entries, run_id)
     return Batch(
         record=AppendRecord(
@@ -183,6 +249,7 @@ def batch_of(
         ),
         expected=head.revision,
         rows=rows,
+        notices=told,
     )
 
 

@@ -20,8 +20,8 @@ class Mint:
         return uuid7(int(now.timestamp() * 1000), self._bytes(10))
 
     def append_id(self) -> AppendId:
-        """The identity of one append: 128 random bits in hex."""
-        return AppendId(self._bytes(16).hex())
+        """The identity of one append: 128 random bits."""
+        return AppendId(_text(self._bytes(16)))
 
     def offer(
         self, *, owner: str, lease_ms: int, actions: frozenset[str], where: Inline

@@ -20,7 +20,7 @@ from squidmesh_core.errors import DefinitionError, RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import first_break
 from squidmesh_core.protocol.codec import CODEC_VERSION, entries_of
-from squidmesh_core.protocol.converter import from_json, to_json
+from squidmesh_core.state.checkpoint import freeze, thaw
 from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import STATE_VERSION, RunState
 from squidmesh_storage.api import Checkpoint, Loaded, Quarantine
@@ -250,7 +250,7 @@ def _folded(state: RunState, loaded: Loaded) -> RunState:
 
 def _leave_checkpoint(known: Known) -> Trip[None]:
     state = known.state
-    body = canonical.encode(to_json(state, RunState, state.run_id))
+    body = freeze(state)
     checkpoint = Checkpoint(
         revision=state.revision,
         hash=known.hash,
@@ -270,7 +270,7 @@ def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
     if digest != _digest(body):
         return None
     try:
-        state = from_json(canonical.decode(body), RunState, run_id)
+        state = thaw(body, run_id)
     except ValueError:
         return None
     # A state that says another run or revision than its row is somebody's mistake.

@@ -5,7 +5,7 @@ The door itself does no I/O: it is a generator that yields these requests and
 gets their replies, so that threads, an event loop or a test can drive it.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar, assert_never
 
@@ -202,60 +202,97 @@ def drive_all(
     trips: Sequence[Trip[Result]], journal: Journal, ports: Ports
 ) -> list[Result | Exception]:
     """
-    Run trips of different runs to their ends together: what they append travels as one.
+    Run trips of different runs to their ends together: what they read or append travels as one.
 
     A trip that fails gives its error instead of its result, whatever it is; the
     others go on.
     """
     together = [_Together(trip, journal, ports) for trip in trips]
-    while waiting := [one for one in together if one.batch is not None]:
-        ports.site("append.before")
-        try:
-            outcomes = journal.append([one.batch for one in waiting if one.batch is not None])
-        except SquidmeshError as error:
-            for one in waiting:
-                one.fail(error)
+    while True:
+        if reading := {one.load: one for one in together if one.load is not None}:
+            _load_for_all(reading, journal, ports)
+        elif waiting := [one for one in together if one.batch is not None]:
+            _append_for_all(waiting, journal, ports)
         else:
-            ports.site("append.after")
-            for one, outcome in zip(waiting, outcomes, strict=True):
-                one.go_on(outcome)
-    return [one.result for one in together]
+            return [one.result for one in together]
+
+
+def _load_for_all(
+    reading: Mapping[Load, "_Together[Result]"], journal: Journal, ports: Ports
+) -> None:
+    wanted = {load.run_id: load.after for load in reading}
+    try:
+        loaded = journal.load_many(wanted) if len(wanted) > 1 else {}
+    except SquidmeshError as error:
+        for one in reading.values():
+            one.fail(error)
+        return
+    for load, one in reading.items():
+        try:  # one that was left out is asked for alone, so that it says why
+            reply = loaded.get(load.run_id) or answer(load, journal, ports)
+        except SquidmeshError as error:
+            one.fail(error)
+        else:
+            one.go_on(reply)
+
+
+def _append_for_all(waiting: Sequence["_Together[Result]"], journal: Journal, ports: Ports) -> None:
+    ports.site("append.before")
+    try:
+        outcomes = journal.append([one.batch for one in waiting if one.batch is not None])
+    except SquidmeshError as error:
+        for one in waiting:
+            one.fail(error)
+    else:
+        ports.site("append.after")
+        for one, outcome in zip(waiting, outcomes, strict=True):
+            one.go_on(outcome)
 
 
 class _Together(Generic[Result]):
-    """One trip of several: everything but its appends is answered at once."""
+    """One trip of several: everything but its reads and its appends is answered at once."""
 
     def __init__(self, trip: Trip[Result], journal: Journal, ports: Ports) -> None:
         self._trip, self._journal, self._ports = trip, journal, ports
-        #: What it waits to have appended; null once it has ended.
+        #: What it waits to have appended, or to have read; both null once it has ended.
         self.batch: Batch | None = None
+        self.load: Load | None = None
         self.result: Result | Exception
         self._advance(lambda: next(trip))
 
-    def go_on(self, outcome: Outcome) -> None:
-        """Continue with what became of the append."""
-        self._advance(lambda: self._trip.send(outcome))
+    def go_on(self, reply: Reply) -> None:
+        """Continue with what was read, or what became of the append."""
+        self._advance(lambda: self._trip.send(reply))
 
     def fail(self, error: SquidmeshError) -> None:
-        """Continue with the append's error."""
+        """Continue with the error that it came to."""
         self._advance(lambda: self._trip.throw(error))
 
     def _advance(self, step: Callable[[], Request]) -> None:
-        self.batch = None
+        self.batch = self.load = None
         try:
             request = step()
-            while not isinstance(request, Write):
+            while not self._waits_for(request):
                 try:
                     reply = answer(request, self._journal, self._ports)
                 except SquidmeshError as error:
                     request = self._trip.throw(error)
                 else:
                     request = self._trip.send(reply)
-            self.batch = request.batch
         except StopIteration as stop:
             self.result = stop.value
         except Exception as error:  # a bug that one run trips over is no matter of the others
             self.result = error
+
+    def _waits_for(self, request: Request) -> bool:
+        match request:
+            case Write(batch=batch):
+                self.batch = batch
+            case Load(whole=False):
+                self.load = request
+            case _:
+                return False
+        return True
 
 
 def _unexpected(reply: Reply) -> TypeError:

@@ -6,7 +6,7 @@ from datetime import datetime
 from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
 from squidmesh.door.outcomes import refusal
-from squidmesh_core.decide import Refusal, replay
+from squidmesh_core.decide import Refusal, decide, replay
 from squidmesh_core.decide.receipts import again
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.decide.source import Source
@@ -59,6 +59,29 @@ def planned(door: Door, ask: ReplayRequest, registered: Mapping[str, Spec]) -> R
     return plan
 
 
+def foreseen(
+    door: Door, ask: ReplayRequest, registered: Mapping[str, Spec], now: datetime | None
+) -> Handled | ReplayPlan:
+    """
+    What `replayed` would answer: the run that is there, or the plan of one that it would begin.
+
+    Raises:
+        SquidmeshError: As for `replayed`.
+    """
+    key = ask.said.key
+    run_id = None if key is None else replay_run_id(ask.run_id, key)
+    if run_id is not None and (there := _there(door, run_id, ask)) is not None:
+        return there
+    source = _source(door, ask.run_id)
+    spec = _definition(source, ask, registered)
+    instant = now or door.journal.now()
+    start = replay.replay(source, ask, run_id=run_id or ask.run_id, spec=spec, instant=instant)
+    plan = start if isinstance(start, Refusal) else replay.plan_replay(source, ask, spec)
+    if isinstance(plan, Refusal):
+        raise refusal(plan)
+    return plan
+
+
 def recompensated(door: Door, ask: RetryRequest, now: datetime | None) -> Handled:
     """
     Undo in a new run what an ended one has left; asked again, find that run.
@@ -71,6 +94,26 @@ def recompensated(door: Door, ask: RetryRequest, now: datetime | None) -> Handle
     source = _source(door, ask.run_id)
     start = replay.retry_compensation(source, ask, run_id=retry_run_id(ask.run_id))
     return _begin(door, start, source.spec, now)
+
+
+def taken_up(door: Door, ask: RetryRequest, now: datetime | None) -> Handled:
+    """
+    What `recompensated` would answer: the run that is there, or the one that it would begin.
+
+    Raises:
+        SquidmeshError: As for `recompensated`.
+    """
+    source = _source(door, ask.run_id)
+    start = replay.retry_compensation(source, ask, run_id=retry_run_id(ask.run_id))
+    if isinstance(start, Refusal):
+        raise refusal(start)
+    try:
+        known = door.fresh(start.run_id)
+    except RunNotFound:
+        known = door.beginning(start.run_id, source.spec)
+    answer = decide(known.state, known.spec, start, now or door.journal.now())
+    state = known.state if isinstance(answer, Refusal) else answer.state
+    return Handled(answer=answer, state=state)
 
 
 def _there(door: Door, run_id: RunId, ask: ReplayRequest) -> Handled | None:

@@ -13,14 +13,13 @@ from squidmesh import checks, starting
 from squidmesh.authoring.gates import Approval, Pause, Receive
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.door.outcomes import answered
-from squidmesh.engine import Engine
 from squidmesh.people import By, CommandOptions
 from squidmesh.steering import asking, replaying
 from squidmesh.steering.asking import Asked
 from squidmesh.steering.delivering import deliver
+from squidmesh.steering.many import SteeringMany
 from squidmesh.views.snapshot import RunRef
 from squidmesh_core.decide.replay import ReplayPlan
-from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.requests import (
     DefinitionChoice,
     Operation,
@@ -35,15 +34,8 @@ F = TypeVar("F")
 M = TypeVar("M")
 
 
-class Steering:
+class Steering(SteeringMany):
     """The verbs that decide about a run that is there."""
-
-    engine: Engine
-
-    @property
-    def workflows(self) -> Mapping[str, Spec]:
-        """The registered definitions, by workflow name."""
-        raise NotImplementedError
 
     # -- gates and holds
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from squidmesh.door.door import Door
 from squidmesh.door.recall import UNREADABLE, mark_of
-from squidmesh.views.reading import as_listed
+from squidmesh.views.listing import as_listed
 from squidmesh.workers.lanes import SETTINGS, lane_of
 from squidmesh.workers.registry import WorkerInfo, workers
 from squidmesh_core.errors import SquidmeshError, StorageError, StorageUnavailable

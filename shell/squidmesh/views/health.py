@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from attrs import Factory, frozen
 
 from squidmesh.door.door import Door
+from squidmesh.workers.hooks.subscribing import hooks
 from squidmesh.workers.lanes import SETTINGS, Lanes
 from squidmesh.workers.registry import workers
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.hooks import Hook
 from squidmesh_storage.api import Quarantine
 
 
@@ -44,6 +46,8 @@ class Health:
     unperformed: Mapping[str, int] = Factory(dict)
     #: Queues that somebody has stopped.
     paused: tuple[str, ...] = ()
+    #: Hooks whose calls fail; those that wait are told again.
+    failing_hooks: tuple[Hook, ...] = ()
     #: Versions, settings and sizes that only this kind of storage has.
     facts: Mapping[str, str | int] = Factory(dict)
 
@@ -68,6 +72,7 @@ def health(door: Door, performable: frozenset[str], host_time: datetime) -> Heal
         working = [one for one in workers(journal, now) if one.takes_work]
         stopped = Lanes(lambda: journal.records(SETTINGS))
         stopped.reread()
+        failing = tuple(one for one in hooks(journal) if one.failing)
     except StorageError as error:
         return Health(url=journal.url, problem=error.message)
     since = survey.waiting_since
@@ -87,6 +92,7 @@ def health(door: Door, performable: frozenset[str], host_time: datetime) -> Heal
         ),
         unperformed=_without(survey.actions, {key for one in working for key in one.actions}),
         paused=tuple(sorted(stopped.paused)),
+        failing_hooks=failing,
         facts=survey.facts,
     )
 

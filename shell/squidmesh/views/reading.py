@@ -5,28 +5,24 @@ None of it writes, but for the mark on a run that turns out to be damaged.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import TypedDict, cast, get_args
+from datetime import datetime
+from typing import cast
 
 from attrs import fields_dict, frozen
 
 from squidmesh import checks
 from squidmesh.door.door import Door
 from squidmesh.door.outcomes import refusal
-from squidmesh.views.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.decide.prune import gone
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import Revision, RunId, is_run_id
-from squidmesh_core.protocol.codec import CODEC_VERSION, decode, entry_to_json
+from squidmesh_core.protocol.codec import decode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
-from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views import inspection
-from squidmesh_core.views.inspection import Run, run_view
-from squidmesh_storage.api import Listed, RunFilter
 
 
 @frozen(kw_only=True)
@@ -39,21 +35,6 @@ class JournalEntry:
     at: datetime
     #: Its other members, as the journal has them.
     data: Mapping[str, object]
-
-
-class RunFilters(TypedDict, total=False):
-    """Which runs to list."""
-
-    workflow: str | None
-    version: str | None
-    status: RunStatus | None
-    queue: str | None
-    tag: str | None
-    parent: str | None
-    since: datetime | None
-    until: datetime | None
-    #: Part of the run id, key, workflow or error.
-    text: str | None
 
 
 def inspect(
@@ -131,20 +112,6 @@ def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEnt
     )
 
 
-def runs(door: Door, filters: RunFilters, cursor: str | None, limit: int) -> Page[Run]:
-    """
-    Runs, newest first.
-
-    Raises:
-        ConfigError: A filter, the cursor or the limit is wrong.
-    """
-    limit = page_limit(limit)
-    where = _filter(filters)
-    page = door.journal.runs(where, None if cursor is None else read_cursor(where, cursor), limit)
-    items = tuple(_listed(door, listed) for listed in page.items)
-    return Page(items=items, next=None if page.next is None else cursor_of(where, *page.next))
-
-
 def run_id_of(ref: object) -> RunId:
     """
     The id of what a host named a run by: an id, a `Run` or a `Snapshot`.
@@ -158,68 +125,12 @@ def run_id_of(ref: object) -> RunId:
     raise RunNotFound("expected a run id (a UUID), a Run or a Snapshot", "invalid_run_id", {})
 
 
-def run_status(status: object) -> RunStatus:
-    """
-    A status that runs can have.
-
-    Raises:
-        ConfigError: There is no such status.
-    """
-    for one in get_args(RunStatus):
-        if one == status:
-            return cast("RunStatus", one)
-    raise checks.wrong("status", f"expected one of {', '.join(get_args(RunStatus))}")
-
-
-def as_listed(door: Door, run_id: RunId) -> Run | None:
-    """A run as lists have it, whatever became of its journal; null: none has it."""
-    row = door.journal.rows_of(run_id).run
-    if row is None:
-        return None
-    instant = RunFilter(since=row.created_at, until=row.created_at + timedelta(microseconds=1))
-    cursor = None
-    while True:
-        page = door.journal.runs(instant, cursor, 100)
-        found = next((one for one in page.items if one.row.run_id == run_id), None)
-        if found is not None or page.next is None:
-            return None if found is None else _listed(door, found)
-        cursor = page.next
-
-
-def _listed(door: Door, listed: Listed) -> Run:
-    mark, run_id = listed.quarantined, listed.row.run_id
-    where = "" if mark is None or mark.revision is None else f"revision {mark.revision}: "
-    return run_view(
-        listed.row,
-        listed.head,
-        quarantined=None if mark is None else f"{where}{mark.reason}",
-        newer=listed.codec > CODEC_VERSION or run_id in door.memory.left_alone,
-    )
-
-
 def as_data(entry: Entry, run_id: RunId) -> JournalEntry:
     """An entry as hosts see it."""
     data = entry_to_json(entry, run_id)
     kind = cast("str", data.pop("type"))
     data.pop("at", None)
     return JournalEntry(revision=entry.revision, type=kind, at=entry.at, data=data)
-
-
-def _filter(filters: RunFilters) -> RunFilter:
-    if unknown := sorted(set(filters) - RunFilters.__optional_keys__):
-        raise checks.wrong(unknown[0], "there is no such filter")
-    status, parent = filters.get("status"), filters.get("parent")
-    return RunFilter(
-        workflow=checks.optional_text("workflow", filters.get("workflow")),
-        version=checks.optional_text("version", filters.get("version")),
-        status=None if status is None else run_status(status),
-        queue=checks.optional_text("queue", filters.get("queue")),
-        tag=checks.optional_text("tag", filters.get("tag")),
-        parent=None if parent is None else run_id_of(parent),
-        since=checks.instant("since", filters.get("since")),
-        until=checks.instant("until", filters.get("until")),
-        text=checks.optional_text("text", filters.get("text")),
-    )
 
 
 def _check_reached(door: Door, state: RunState, at: int | datetime, now: datetime | None) -> None:

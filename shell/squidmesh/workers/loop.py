@@ -12,7 +12,7 @@ drive them.
 from collections.abc import Callable, Generator
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.perform import Performed
@@ -53,6 +53,8 @@ class Perform:
     """Call the claimed step; the reply is what came of it."""
 
     claim: Claim
+    #: Whether this slot would take the run's next attempt, asked when the step has ended.
+    go_on: Callable[[], bool] = field(eq=False)
 
 
 @frozen(kw_only=True)
@@ -113,14 +115,17 @@ def slot_loop(
     Returns how many attempts were performed.
     """
     began, performed = monotonic(), 0
+
+    def is_fair() -> bool:
+        return not stopping() and monotonic() - began < LONGEST_STRAND
+
     following: Claim | None = claim
     while following is not None:
         claim = following
-        outcome = yield Perform(claim=claim)
+        outcome = yield Perform(claim=claim, go_on=is_fair)
         performed += 1
-        go_on = not stopping() and monotonic() - began < LONGEST_STRAND
         if outcome is None or isinstance(outcome, Claim):
             raise TypeError(f"whoever drives this slot gave {outcome!r} as an outcome")
-        settled = yield Settle(claim=claim, outcome=outcome, go_on=go_on)
+        settled = yield Settle(claim=claim, outcome=outcome, go_on=is_fair())
         following = settled if isinstance(settled, Claim) else None
     return performed

@@ -72,6 +72,9 @@ Outcome = Succeeded | Failed | Deferred
 class Settled:
     """The step was settled in its own transaction: there is nothing left to record."""
 
+    #: The claim of the run's next attempt, if that transaction made one.
+    following: Claim | None = None
+
 
 #: What a slot has in hand once a step was performed.
 Performed = Outcome | Settled

@@ -153,7 +153,8 @@ class Slots:
         began = self._monotonic()
         try:
             if isinstance(request, Perform):
-                strand.request = strand.loop.send(perform_claim(self._crew, request.claim))
+                performed = perform_claim(self._crew, request.claim, request.go_on)
+                strand.request = strand.loop.send(performed)
         except Exception:
             LOG.exception("%s was given up; its lease runs out", request.claim.attempt_key)
             self._released()

@@ -7,9 +7,8 @@ every other command (specs/protocol.md §8.10).  Which of the free attempts may
 start, where limits are set, is decided by `squidmesh_core.plan.admission`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from attrs import evolve, frozen
@@ -30,6 +29,7 @@ from squidmesh_core.protocol.entries import AttemptClaimed, Entry
 from squidmesh_core.protocol.rows import AttemptRow, RowChanges
 from squidmesh_core.state.fold import fold
 from squidmesh_core.views.index import changes
+from squidmesh_core.views.notices import notices
 from squidmesh_storage.api import Batch, Candidate, Choice, Committed, Offered, Record
 
 #: Claim transactions in a row that meet only what has to be read or mended first.
@@ -106,7 +106,7 @@ def _transact(
     due_in = None
     if claimed.next_due is not None:
         due_in = max(0.0, (claimed.next_due - claimed.now).total_seconds())
-    claims = tuple(claim for plan in made for claim in round_.claims_of(plan))
+    claims = tuple(round_.claims_of(made))
     return Taken(claims=claims, appends=len(made), due_in=due_in, held_back=round_.held_back)
 
 
@@ -122,6 +122,11 @@ class _Plan:
     after: Known | None
     #: The offers that went into it, each with its token.
     offers: tuple[tuple[Offer, str], ...]
+
+    @property
+    def run_id(self) -> RunId:
+        """Whose batch it is."""
+        return self.batch.record.run_id
 
 
 class _Round:
@@ -179,23 +184,31 @@ class _Round:
         Raises:
             StorageError: The storage failed.
         """
-        for run_id in self._unread:
-            self._attend(run_id, self.door.fresh)
+        for run_id, known in zip(self._unread, self.door.fresh_all(self._unread), strict=True):
+            if isinstance(known, Exception):
+                self._suffer(run_id, known)
         for run_id in self._misleading:
-            self._attend(run_id, partial(reindex_run, self.door))
+            try:
+                reindex_run(self.door, run_id)
+            except Exception as error:
+                self._suffer(run_id, error)
         for run_id, bug in self._broken.items():
             self.door.stop(run_id, bug)
         return bool(self._unread or self._broken or self._misleading)
 
-    def claims_of(self, plan: _Plan) -> list[Claim]:
-        """The claims that a committed batch made; the run is known from here on."""
-        try:
-            state = self._remembered(plan).state
-        except SquidmeshError:
-            # Nobody performs it, its lease runs out; the other claims are made by now.
-            return []
-        claims = (claim_in(state, plan.entries, *offer) for offer in plan.offers)
-        return [claim for claim in claims if claim is not None]
+    def claims_of(self, plans: Sequence[_Plan]) -> Iterator[Claim]:
+        """The claims that committed batches made; their runs are known from here on."""
+        states = {plan.run_id: self._remembered(plan) for plan in plans}
+        unknown = [run_id for run_id, known in states.items() if known is None]
+        found = zip(unknown, self.door.fresh_all(unknown), strict=True)
+        states |= {run_id: one for run_id, one in found if isinstance(one, Known)}
+        for plan in plans:
+            known = states[plan.run_id]
+            if known is None:
+                # Nobody performs it, its lease runs out; the other claims are made by now.
+                continue
+            claims = (claim_in(known.state, plan.entries, *offer) for offer in plan.offers)
+            yield from (claim for claim in claims if claim is not None)
 
     def _plan(
         self, admitted: Sequence[AttemptRow], candidates: Sequence[Candidate], now: datetime
@@ -214,15 +227,12 @@ class _Round:
             if plan is not None:
                 self.plans.append(plan)
 
-    def _attend(self, run_id: RunId, see_to: Callable[[RunId], object]) -> None:
-        try:
-            see_to(run_id)
-        except StorageUnavailable:
-            raise
-        except SquidmeshError:
-            return  # set aside by now, or gone
-        except Exception as bug:  # whatever it is, it must not stop the other runs
-            self._broken[run_id] = bug
+    def _suffer(self, run_id: RunId, error: Exception) -> None:
+        """Bear what reading or mending a run came to: it must not stop the other runs."""
+        if isinstance(error, StorageUnavailable):
+            raise error
+        if not isinstance(error, SquidmeshError):
+            self._broken[run_id] = error  # any other was set aside by now, or is gone
 
     def _fresh(self, candidates: Sequence[Candidate], now: datetime) -> _Plan | None:
         """The claim of unclaimed attempts, from their rows alone; null if any is not."""
@@ -266,7 +276,9 @@ class _Round:
             self._misleading.append(run_id)
             return None
         rows = changes(known.state, answer.state, known.spec)
-        batch = batch_of(run_id, known.head, answer.entries, rows, self.door.mint.append_id())
+        told = notices(answer.entries, answer.state)
+        append_id = self.door.mint.append_id()
+        batch = batch_of(run_id, known.head, answer.entries, rows, append_id, told=told)
         after = Known(state=answer.state, hash=batch.record.hash, spec=known.spec)
         return _Plan(
             rows=(candidate.row,),
@@ -276,13 +288,14 @@ class _Round:
             offers=((offer, token),),
         )
 
-    def _remembered(self, plan: _Plan) -> Known:
+    def _remembered(self, plan: _Plan) -> Known | None:
+        """The run after a committed batch, if it was known before; null: it has to be read."""
         door, record = self.door, plan.batch.record
         known = plan.after
         if known is None:
-            before = door.memory.get(record.run_id)
+            before = door.memory.get(plan.run_id)
             if before is None or before.state.revision != plan.batch.expected:
-                return door.fresh(record.run_id)
+                return None
             state = fold(before.state, plan.entries)
             known = Known(state=state, hash=record.hash, spec=before.spec)
         door.remember(known, plan.entries, plan.batch.rows)

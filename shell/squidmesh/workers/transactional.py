@@ -3,7 +3,8 @@ Transactional steps: what the step writes, that it completed, and what follows, 
 
     borrow    a transaction of the journal's database
     perform   the step writes through its connection; no row of ours is touched yet
-    settle    the completion is decided, and appended inside that transaction
+    settle    the completion is decided, with the claim of what follows, and appended
+              inside that transaction
     commit    all of it, or nothing
 
 Anything but a completion is settled the ordinary way, once all was rolled back.  A
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from squidmesh.door.handle import Handled, handle
 from squidmesh.door.known import Memory
 from squidmesh.door.requests import drive
+from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.perform import Failed, Performed, Settled, Succeeded, perform
 from squidmesh_core.decide import Refusal
 from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
 from squidmesh_core.ids import AppendId
-from squidmesh_core.protocol.commands import Complete
+from squidmesh_core.protocol.commands import Complete, Offer
 from squidmesh_core.protocol.entries import Failure
 
 if TYPE_CHECKING:  # where a call is for a transactional step, it comes here
@@ -49,6 +51,7 @@ def perform_in_transaction(call: "Call") -> Performed:
             in that case the lease runs out, and the step is performed again.
     """
     settlement = _Settlement(call)
+    call.crew.lanes.look()  # not while the transaction is open, which may lock all others out
     try:
         with _borrowed(call) as joined:
             with call.attended(alone=joined.exclusive):
@@ -68,8 +71,7 @@ def perform_in_transaction(call: "Call") -> Performed:
         raise
     except StorageError as refused:
         return _failed(refused)
-    settlement.tell()
-    return Settled()
+    return Settled(following=settlement.tell())
 
 
 class _RolledBackError(Exception):
@@ -84,12 +86,13 @@ class _Settlement:
     """The completion of one transactional step."""
 
     def __init__(self, call: "Call") -> None:
-        self._crew, self._claim = call.crew, call.claim
+        self._crew, self._claim, self._go_on = call.crew, call.claim, call.go_on
         # Of its own: what is decided here is not true before the commit.
         self._memory = Memory(call.crew.door.memory)
         self._memory.put(call.known)
         self._append_id: AppendId | None = None
         self._handled: Handled | None = None
+        self._offer: tuple[Offer, str] | None = None
 
     def make(self, joined: "Joined", outcome: Performed) -> None:
         """
@@ -103,11 +106,16 @@ class _Settlement:
             raise _RolledBackError(outcome)
         ports = self._crew.door.ports
         ports.site("settle.before")
+        self._offer = self._crew.offer(settled=self._claim.queue) if self._go_on() else None
         handled = drive(
             handle(
                 self._memory,
                 self._claim.run_id,
-                Complete(held=self._claim.held, output=outcome.output),
+                Complete(
+                    held=self._claim.held,
+                    output=outcome.output,
+                    offer=self._offer and self._offer[0],
+                ),
                 append_ids=self._draw,
                 now=self._crew.now,
             ),
@@ -131,13 +139,19 @@ class _Settlement:
             return False
         return found is not None
 
-    def tell(self) -> None:
-        """Remember what is durable now, and tell what became visible."""
-        door = self._crew.door
+    def tell(self) -> Claim | None:
+        """
+        Remember what is durable now, and tell what became visible.
+
+        Returns the claim of the run's next attempt, if one was made.
+        """
+        door, handled = self._crew.door, self._handled
         door.ports.site("settle.after")
         known = self._memory.get(self._claim.run_id)
-        if known is not None and self._handled is not None:
-            door.remember(known, self._handled.entries, self._handled.rows)
+        if known is None or handled is None:
+            return None
+        door.remember(known, handled.entries, handled.rows)
+        return claim_in(known.state, handled.entries, *self._offer) if self._offer else None
 
     def _draw(self) -> AppendId:
         self._append_id = self._crew.door.mint.append_id()

@@ -18,6 +18,7 @@ from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.workers.carry import hand_back
 from squidmesh.workers.claim import Claim
+from squidmesh.workers.hooks.notifier import Notifier
 from squidmesh.workers.loop import Begin, Rest, Take, worker_loop
 from squidmesh.workers.places import Places
 from squidmesh.workers.registry import Presence
@@ -202,6 +203,8 @@ class Worker:
                 actions=self._engine.actions.performable,
             )
             presence.begin()
+            hooks = Notifier(self._engine.door, self._engine.hooks, self._engine.run_async)
+            hooks.start()
             self._engine.enlist(self)
             self._enlisted.set()
             try:
@@ -211,6 +214,7 @@ class Worker:
                 self._stopping.set()
                 presence.stop()
                 slots.close()
+                hooks.stop()
                 presence.end()
                 self._wakeups = self._slots = None
 

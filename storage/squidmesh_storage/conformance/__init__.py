@@ -15,9 +15,9 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
         for module in (
-            "appending", "chain", "claiming", "concurrency", "finding", "indexing",
-            "joining", "keeping", "kit", "lanes", "limits", "listing", "loading", "recording", "removing",
-            "surveying", "waking",
+            "appending", "chain", "claiming", "concurrency", "deadlines", "finding", "indexing",
+            "joining", "keeping", "kit", "lanes", "limits", "listing", "loading", "noticing",
+            "recording", "removing", "surveying", "waking",
         )
     )
 )  # fmt: skip
@@ -26,6 +26,7 @@ from squidmesh_storage.conformance.appending import AppendPromises  # noqa: E402
 from squidmesh_storage.conformance.chain import ChainPromises  # noqa: E402
 from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
 from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
+from squidmesh_storage.conformance.deadlines import DeadlinePromises  # noqa: E402
 from squidmesh_storage.conformance.finding import FindingPromises  # noqa: E402
 from squidmesh_storage.conformance.indexing import IndexPromises  # noqa: E402
 from squidmesh_storage.conformance.joining import JoiningPromises  # noqa: E402
@@ -35,6 +36,7 @@ from squidmesh_storage.conformance.lanes import LanePromises  # noqa: E402
 from squidmesh_storage.conformance.limits import LimitPromises  # noqa: E402
 from squidmesh_storage.conformance.listing import ListPromises  # noqa: E402
 from squidmesh_storage.conformance.loading import LoadPromises  # noqa: E402
+from squidmesh_storage.conformance.noticing import NoticePromises  # noqa: E402
 from squidmesh_storage.conformance.recording import RecordPromises  # noqa: E402
 from squidmesh_storage.conformance.removing import RemovePromises  # noqa: E402
 from squidmesh_storage.conformance.surveying import SurveyPromises  # noqa: E402
@@ -51,8 +53,10 @@ class JournalConformance(
     IndexPromises,
     FindingPromises,
     ListPromises,
+    DeadlinePromises,
     KeepingPromises,
     RecordPromises,
+    NoticePromises,
     RemovePromises,
     SurveyPromises,
     WakePromises,

@@ -26,6 +26,7 @@ from squidmesh_storage.conformance.kit import (
     first,
     keys_of,
     look,
+    notice,
     puts,
     records_of,
     run_id,
@@ -157,6 +158,20 @@ class JoiningPromises(Promises):
         host.commit()
         with pytest.raises(RunNotFound):
             journal.load(run_id(2))
+
+    def test_notices_are_kept_or_undone_with_the_transaction(
+        self, journal: Journal, host: Host, joined: Joined
+    ) -> None:
+        """Hooks hear of what is durable, and of nothing else."""
+        host.rollback()
+        journal.put_record("hook", "run_failed tell", "{}")
+        for ending, kept in ((host.rollback, 0), (host.commit, 1)):
+            host.begin()
+            commit(joined, first(RUN, notices=(notice("run_failed", "1:1"),)))
+            assert journal.records("notice") == ()
+            ending()
+
+            assert kept == len(journal.records("notice"))
 
     def test_a_definition_is_there_when_the_run_is_that_names_it(
         self, journal: Journal, host: Host, joined: Joined
@@ -301,13 +316,18 @@ class JoiningPromises(Promises):
 
     def test_a_borrowed_transaction_can_be_joined_by_its_connection(self, lender: Journal) -> None:
         """What a step begins through its connection stands or falls with the step."""
-        with lender.lend() as joined:
-            inner = lender.transaction(joined.connection)
-            commit(inner, first(RUN))
-            inner.close()
-            with pytest.raises(RunNotFound):
-                lender.load(RUN)
+        with lender.listen(("default",)) as wakeups:
+            while wakeups.wait(0):
+                pass
+            with lender.lend() as joined:
+                inner = lender.transaction(joined.connection)
+                commit(inner, first(RUN, rows=puts(attempt(RUN))))
+                inner.close()
+                with pytest.raises(RunNotFound):
+                    lender.load(RUN)
+                assert not wakeups.wait(0)
 
+            assert wakeups.wait(10)
         assert Revision(1) == lender.load(RUN).head.revision
 
     def test_where_nobody_else_can_write_nothing_is_lent(self, journal: Journal) -> None:

@@ -22,6 +22,7 @@ from squidmesh_core.ids import (
 )
 from squidmesh_core.protocol.chain import AppendRecord, link, origin
 from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.notices import Event, NoticeRow
 from squidmesh_core.protocol.rows import (
     AttemptRow,
     CorrelationRow,
@@ -30,6 +31,7 @@ from squidmesh_core.protocol.rows import (
     RunRow,
     RunStatus,
 )
+from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Batch, Candidate, Choice, Claimed, Committed, Journal, Offered
 
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -100,10 +102,21 @@ def first(
     at: datetime = EPOCH,
     group: str | None = None,
     codec: int = CODEC_VERSION,
+    notices: tuple[NoticeRow, ...] = (),
 ) -> Batch:
     """A run's first append."""
     start = Head(revision=BEGINNING, hash=origin(run), at=at)
-    return on(run, start, entries=entries, body=body, rows=rows, at=at, group=group, codec=codec)
+    return on(
+        run,
+        start,
+        entries=entries,
+        body=body,
+        rows=rows,
+        at=at,
+        group=group,
+        codec=codec,
+        notices=notices,
+    )
 
 
 def then(
@@ -115,12 +128,21 @@ def then(
     at: datetime = EPOCH,
     group: str | None = None,
     codec: int = CODEC_VERSION,
+    notices: tuple[NoticeRow, ...] = (),
 ) -> Batch:
     """The append that follows another."""
     record = before.record
     head = Head(revision=record.last, hash=record.hash, at=record.at)
     return on(
-        record.run_id, head, entries=entries, body=body, rows=rows, at=at, group=group, codec=codec
+        record.run_id,
+        head,
+        entries=entries,
+        body=body,
+        rows=rows,
+        at=at,
+        group=group,
+        codec=codec,
+        notices=notices,
     )
 
 
@@ -134,6 +156,7 @@ def on(
     at: datetime = EPOCH,
     group: str | None = None,
     codec: int = CODEC_VERSION,
+    notices: tuple[NoticeRow, ...] = (),
 ) -> Batch:
     """An append that follows a head."""
     record = AppendRecord(
@@ -145,7 +168,14 @@ def on(
         body=body,
         hash=link(head.hash, body),
     )
-    return Batch(record=record, expected=head.revision, rows=rows, group=group, codec=codec)
+    return Batch(
+        record=record,
+        expected=head.revision,
+        rows=rows,
+        group=group,
+        codec=codec,
+        notices=notices,
+    )
 
 
 def key(run: RunId, step: str = "work") -> AttemptKey:
@@ -190,6 +220,7 @@ def run_row(
     ended_at: datetime | None = None,
     parent: RunId | None = None,
     error: str | None = None,
+    deadline: Thresholds | None = None,
 ) -> RunRow:
     """The listed facts of a run."""
     return RunRow(
@@ -210,6 +241,7 @@ def run_row(
         replayed_from=run_id(999),
         forked_at=NodeName("pay"),
         error=error,
+        deadline=deadline,
     )
 
 
@@ -218,6 +250,11 @@ def correlation(
 ) -> CorrelationRow:
     """Something that a message finds a run by."""
     return CorrelationRow(run_id=run, workflow="orders", node=node, correlation=text, open=open)
+
+
+def notice(event: Event = "run_failed", id: str = "7:1", *, body: str = "{}") -> NoticeRow:
+    """What the hooks of an event are to be told."""
+    return NoticeRow(event=event, notice_id=id, body=body)
 
 
 def puts(*rows: AttemptRow) -> RowChanges:

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision
-from squidmesh_storage.api import Choice, Journal, Loaded
+from squidmesh_storage.api import Checkpoint, Choice, Journal, Loaded, Quarantine
 from squidmesh_storage.conformance.kit import (
     Promises,
     commit,
@@ -73,6 +73,40 @@ class LoadPromises(Promises):
         with pytest.raises(StorageError) as caught:
             journal.load(run_id(1), Revision(2))
         assert caught.value.code == "run_quarantined"
+
+    def test_several_runs_are_loaded_as_each_alone(self, journal: Journal) -> None:
+        """Whole, after a revision, from a checkpoint, marked: as `load` has them."""
+        batches = [first(run_id(number), entries=2) for number in range(1, 6)]
+        for one in batches:
+            commit(journal, one)
+            commit(journal, then(one))
+        for number, one in ((3, batches[2]), (4, batches[3])):
+            kept = Checkpoint(
+                revision=one.record.last, hash=one.record.hash, codec_version=1, body="{}"
+            )
+            journal.put_checkpoint(run_id(number), kept)
+        journal.quarantine(run_id(5), Quarantine(revision=Revision(2), reason="torn"))
+        wanted = {
+            run_id(5): Revision(0),
+            run_id(4): Revision(2),
+            run_id(3): Revision(0),
+            run_id(2): Revision(3),
+            run_id(1): Revision(0),
+        }
+
+        alone = {run: journal.load(run, after) for run, after in wanted.items()}
+
+        assert alone == journal.load_many(wanted)
+        assert journal.load_many({}) == {}
+        assert [run_id(3)] == [run for run, one in alone.items() if one.checkpoint is not None]
+
+    def test_runs_that_cannot_be_loaded_are_left_out(self, journal: Journal) -> None:
+        """Those that are not there, or damaged: of the others all is told."""
+        batches = [first(run_id(number), entries=3) for number in (1, 3)]
+        commit(journal, *batches)
+        wanted = {run_id(1): Revision(2), run_id(2): Revision(0), run_id(3): Revision(0)}
+
+        assert {run_id(3): journal.load(run_id(3))} == journal.load_many(wanted)
 
     def test_stored_appends_come_a_page_at_a_time(self, journal: Journal) -> None:
         """In order, after a revision; none of a run that is not there."""

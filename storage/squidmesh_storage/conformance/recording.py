@@ -29,6 +29,27 @@ class RecordPromises(Promises):
         assert [one.key for one in journal.records("worker")] == ["B", "a", "a.b", "b", "ü"]
         assert [one.body for one in journal.records("queue")] == ["[]"]
 
+    def test_a_listing_can_be_narrowed_and_walked(self, journal: Journal) -> None:
+        """By the beginning of keys, the last key seen, and a number; whatever stands in them."""
+        keys = ("a", "a b", "a b c", "a%", "ab", "b", "\U0010ffff", "\U0010ffff!")
+        for key in keys:
+            journal.put_record("worker", key, "{}")
+        journal.put_record("queue", "a b", "{}")
+
+        def listed(prefix: str = "", after: str = "", limit: int | None = None) -> list[str]:
+            found = journal.records("worker", prefix=prefix, after=after, limit=limit)
+            return [one.key for one in found]
+
+        assert list(keys) == listed()
+        assert listed(prefix="a ") == ["a b", "a b c"]
+        assert listed(prefix="a%") == ["a%"]
+        assert list(keys[-2:]) == listed(prefix="\U0010ffff")
+        assert listed(limit=2) == ["a", "a b"]
+        assert listed(after="a b", limit=2) == ["a b c", "a%"]
+        assert listed(prefix="a ", after="a b") == ["a b c"]
+        assert listed(prefix="a ", after="b") == []
+        assert listed(prefix="a ", after="A", limit=1) == ["a b"]
+
     def test_each_change_of_a_record_counts_one(self, journal: Journal) -> None:
         """And the last text stays."""
         for number in (1, 2, 3):

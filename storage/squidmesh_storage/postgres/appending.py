@@ -6,9 +6,9 @@ not disturb each other.  Rows of attempts are locked before any journal is writt
 in order, by everybody: else a claim and a settlement of one run would wait for
 each other.
 
-The statement looks at everything as it stood when it began.  Should it have waited
-for a lock meanwhile, rows may have been put in the place of those it knew; it then
-finds less than it needs and writes nothing, and what it should have written is
+The statement (writing.py) looks at everything as it stood when it began.  Should it
+have waited for a lock meanwhile, rows may have been put in the place of those it knew;
+it then finds less than it needs and writes nothing, and what it should have written is
 written by a second statement, under locks that are held already.
 """
 
@@ -19,19 +19,16 @@ from attrs import Factory, define, frozen
 
 from squidmesh_core.errors import OutcomeUnknown, StorageError
 from squidmesh_core.ids import Revision, RunId
-from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
 from squidmesh_storage.postgres.changes import Changes
-from squidmesh_storage.postgres.rows import instants, plain, short_key, texts
+from squidmesh_storage.postgres.rows import plain
 from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, ROLLBACK, Call, Rows, Script, ask
 from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.postgres.writing import write_call, write_locked_call
 
-#: Whether all rows of attempts are there that the appends were decided on.
-_ALL_LOCKED = (
-    "(select count(*) from locked_waiting where needed)"
-    " + (select count(*) from locked_held where needed) >= %(needed_rows)s::bigint"
-)
-_LOCKED_BEFORE = "true"
+#: Somebody has stored an append of that revision since the statement began: nothing of it
+#: was written.
+_OVERTAKEN = "23505"
 _SAVEPOINT = Call("savepoint squidmesh_group")
 _RELEASE = Call("release savepoint squidmesh_group")
 _UNDO = Call("rollback to savepoint squidmesh_group")
@@ -55,7 +52,7 @@ class _Written:
     awaited: bool = False
 
     def add(self, rows: Rows) -> None:
-        """Rows of `step` or of a statement of parts."""
+        """Rows of a statement of parts."""
         self.runs.update(RunId(run_id) for run_id, _ in rows)
         self.awaited |= any(awaited for _, awaited in rows)
 
@@ -97,7 +94,7 @@ def append_inside(
     for group, of_group in _by_group(batches):
         changes, written = Changes.of(of_group), _Written()
         locks = () if locked and group is None else _locks(sql, changes)
-        write = write_call(sql, of_group, changes, listener, locked=True)
+        write = write_locked_call(sql, of_group, changes, listener)
         if group is None:
             *_, rows = yield (*locks, write)
             written.add(rows)
@@ -133,7 +130,7 @@ def append_and_commit(
     changes, written = Changes.of(alone), _Written()
     calls = [] if locked else [*_locks(sql, changes)]
     if alone:
-        calls.append(write_call(sql, alone, changes, listener, locked=True))
+        calls.append(write_locked_call(sql, alone, changes, listener))
     answer: Rows = ()
     try:
         *before, answer, _ = yield (*calls, more, COMMIT)
@@ -154,17 +151,17 @@ def _write_apart(
     sql: Statements, batches: Sequence[Batch], listener: str, written: _Written
 ) -> Script[None]:
     """Write batches that do not depend on each other."""
-    step = _step_of(batches)
-    if step is not None:
-        write = step_call(sql, *step)
-    else:
-        write = write_call(sql, batches, Changes.of(batches), listener, locked=False)
-    written.add((yield from ask(write)))
+    write = write_call(sql, batches, listener)
+    try:
+        written.add((yield from ask(write)))
+    except StorageError as error:
+        if error.details.get("sqlstate") != _OVERTAKEN:
+            raise
     left = [batch for batch in batches if batch.record.run_id not in written.runs]
     again = (yield from _still_possible(sql, left)) if left else []
     if again:
         changes = Changes.of(again)
-        write = write_call(sql, again, changes, listener, locked=True)
+        write = write_locked_call(sql, again, changes, listener)
         *_, rows, _ = yield (BEGIN, *_locks(sql, changes), write, COMMIT)
         written.add(rows)
 
@@ -174,7 +171,7 @@ def _write_whole(
 ) -> Script[None]:
     """Write all batches, or none."""
     changes = Changes.of(batches)
-    write = write_call(sql, batches, changes, listener, locked=True)
+    write = write_locked_call(sql, batches, changes, listener)
     *_, rows = yield (BEGIN, *_locks(sql, changes), write)
     if len(rows) == len(batches):
         yield (COMMIT,)
@@ -214,68 +211,6 @@ def _standing(
     """Where journals stand, and whether they are marked as unreadable."""
     rows = yield from ask(sql.call("standing", runs=plain(one.record.run_id for one in batches)))
     return {RunId(run_id): (Revision(last), marked) for run_id, last, marked in rows}
-
-
-def _step_of(batches: Sequence[Batch]) -> tuple[Batch, AttemptRow] | None:
-    """The batch and the row put, if all of it is a slot that goes on to another attempt."""
-    if len(batches) != 1:
-        return None
-    rows = batches[0].rows
-    if len(rows.put) != 1 or len(rows.drop) != 1 or rows.run or rows.correlations is not None:
-        return None
-    (row,) = rows.put
-    if row.held_until is None or row.attempt_key == rows.drop[0] or not batches[0].expected:
-        return None
-    return batches[0], row
-
-
-def step_call(sql: Statements, batch: Batch, row: AttemptRow) -> Call:
-    record = batch.record
-    return sql.call(
-        "step",
-        run_id=record.run_id,
-        first=str(record.first),
-        last=str(record.last),
-        at=str(record.at),
-        codec=str(batch.codec),
-        append_id=record.append_id,
-        hash=record.hash,
-        body=record.body,
-        old_key=short_key(record.run_id, batch.rows.drop[0]),
-        attempt_key=short_key(record.run_id, row.attempt_key),
-        queue=row.queue,
-        action=row.action,
-        priority=str(row.priority),
-        visible_at=str(row.visible_at),
-        partition_key=row.partition_key,
-        held_until=str(row.held_until),
-    )
-
-
-def write_call(
-    sql: Statements, batches: Sequence[Batch], changes: Changes, listener: str, *, locked: bool
-) -> Call:
-    """The statement that appends and changes the index, of the parts that are needed."""
-    ordered = sorted(batches, key=lambda batch: batch.record.run_id)
-    values = {
-        "run_id": plain(one.record.run_id for one in ordered),
-        "first": plain(one.record.first for one in ordered),
-        "last": plain(one.record.last for one in ordered),
-        "at": instants(one.record.at for one in ordered),
-        "codec": plain(one.codec for one in ordered),
-        "append_id": texts(one.record.append_id for one in ordered),
-        "hash": plain(one.record.hash for one in ordered),
-        "body": texts(one.record.body for one in ordered),
-        "guarded": plain(one.record.run_id in changes.guarded for one in ordered),
-        **changes.values(),
-    }
-    locks, outcome = _LOCKED_BEFORE, "part_outcome"
-    if changes.needed and not locked:
-        locks, values["needed_rows"] = _ALL_LOCKED, str(changes.needed)
-    if changes.bench:
-        outcome = "part_outcome_idle"
-        values |= {"queues": texts(changes.queues), "listener": listener}
-    return Call(sql.composed(changes.parts, outcome, locks), values, writes=True, keeps=True)
 
 
 def _locks(sql: Statements, changes: Changes) -> tuple[Call, ...]:

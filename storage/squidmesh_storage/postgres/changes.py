@@ -13,9 +13,11 @@ from itertools import zip_longest
 from attrs import Factory, define
 
 from squidmesh_core.ids import BEGINNING, AttemptKey, RunId
+from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RowChanges, RunRow
 from squidmesh_storage.api import Batch
 from squidmesh_storage.postgres.rows import instants, plain, short_key, texts
+from squidmesh_storage.records import HOOK, NOTICE, behind, hooks_of
 
 _Pairs = tuple[list[tuple[AttemptKey, AttemptRow]], list[AttemptKey]]
 
@@ -41,15 +43,20 @@ class Changes:
     bench: list[tuple[AttemptRow, bool]] = Factory(list)
     runs: list[RunRow] = Factory(list)
     correlated: list[tuple[RunId, Sequence[CorrelationRow]]] = Factory(list)
+    #: What hooks are to be told, if there are any.
+    notices: list[tuple[RunId, NoticeRow]] = Factory(list)
     #: Runs without a row here that a rebuild of the index would have to wait for.
     guarded: set[RunId] = Factory(set)
+    #: Whether no rows of these runs can be there.
+    new: bool = True
 
     @classmethod
     def of(cls, batches: Sequence[Batch]) -> "Changes":
         """What these batches change; drops come before puts."""
-        changes = cls()
+        changes = cls(new=all(batch.expected == BEGINNING for batch in batches))
         for batch in batches:
             seats, dropped = changes._add(batch.record.run_id, batch.rows, batch.record.at)
+            changes.notices += ((batch.record.run_id, notice) for notice in batch.notices)
             if batch.expected != BEGINNING:  # else nothing is there yet
                 changes._name(batch.record.run_id, batch.rows, seats, dropped)
         return changes
@@ -67,13 +74,16 @@ class Changes:
         """The parts of the statement that have anything to do."""
         some = (
             ("part_batch", True),
-            ("part_locked", bool(self.named or self.seats)),
+            ("part_locked", not self.new),
             ("part_written", True),
             ("part_left", bool(self.named)),
-            ("part_held", bool(self.seats)),
+            ("part_seats", bool(self.seats)),
+            ("part_seated" if self.new else "part_moved", bool(self.seats)),
             ("part_waiting", bool(self.bench)),
             ("part_runs", bool(self.runs)),
+            ("part_tags", (not self.new and bool(self.runs)) or any(row.tags for row in self.runs)),
             ("part_correlations", bool(self.correlated)),
+            ("part_notices", bool(self.notices)),
         )
         return tuple(part for part, used in some if used)
 
@@ -90,7 +100,7 @@ class Changes:
     def values(self) -> dict[str, object]:
         """The values of all parts that are used."""
         values: dict[str, object] = {}
-        if self.named or self.seats:
+        if not self.new:
             values |= self.locks()
             values |= {
                 "needed": plain(one.needed for one in self.named.values()),
@@ -105,6 +115,8 @@ class Changes:
             values |= _run_values(self.runs)
         if self.correlated:
             values |= _correlation_values(self.correlated)
+        if self.notices:
+            values |= _notice_values(self.notices)
         return values
 
     def locks(self) -> dict[str, object]:
@@ -144,6 +156,17 @@ class Changes:
             self.guarded.add(run_id)
 
 
+def step_of(batch: Batch) -> tuple[AttemptKey, AttemptRow] | None:
+    """The key left and the row put, if all of it is a slot that goes on to another attempt."""
+    rows = batch.rows
+    if len(rows.put) != 1 or len(rows.drop) != 1 or rows.run or rows.correlations is not None:
+        return None
+    (row,), (old,) = rows.put, rows.drop
+    if row.held_until is None or row.attempt_key == old or not batch.expected or batch.notices:
+        return None
+    return old, row
+
+
 def _paired(
     rows: RowChanges,
 ) -> tuple[list[tuple[AttemptKey, AttemptRow]], list[AttemptRow], list[AttemptKey]]:
@@ -160,18 +183,25 @@ def _paired(
     return seats, bench, free[len(rest) :]
 
 
+def attempt_values(prefix: str, rows: Sequence[AttemptRow]) -> dict[str, object]:
+    """Rows of claimed attempts, column by column."""
+    return {
+        f"{prefix}key": texts(short_key(row.run_id, row.attempt_key) for row in rows),
+        f"{prefix}queue": texts(row.queue for row in rows),
+        f"{prefix}action": texts(row.action for row in rows),
+        f"{prefix}priority": plain(row.priority for row in rows),
+        f"{prefix}visible_at": instants(row.visible_at for row in rows),
+        f"{prefix}partition": texts(row.partition_key for row in rows),
+        f"{prefix}held_until": instants(row.held_until for row in rows),
+    }
+
+
 def _seat_values(seats: Sequence[tuple[AttemptKey, AttemptRow]]) -> dict[str, object]:
     rows = [row for _, row in seats]
     return {
         "seat_run": plain(row.run_id for row in rows),
         "seat_old": texts(short_key(row.run_id, old) for old, row in seats),
-        "seat_key": texts(short_key(row.run_id, row.attempt_key) for row in rows),
-        "seat_queue": texts(row.queue for row in rows),
-        "seat_action": texts(row.action for row in rows),
-        "seat_priority": plain(row.priority for row in rows),
-        "seat_visible_at": instants(row.visible_at for row in rows),
-        "seat_partition": texts(row.partition_key for row in rows),
-        "seat_held_until": instants(row.held_until for row in rows),
+        **attempt_values("seat_", rows),
     }
 
 
@@ -191,6 +221,7 @@ def _bench_values(bench: Sequence[tuple[AttemptRow, bool]]) -> dict[str, object]
 
 def _run_values(rows: Sequence[RunRow]) -> dict[str, object]:
     tags = [(row.run_id, tag) for row in rows for tag in row.tags]
+    due = [row.deadline for row in rows]
     return {
         "run_run": plain(row.run_id for row in rows),
         "run_workflow": texts(row.workflow for row in rows),
@@ -209,6 +240,9 @@ def _run_values(rows: Sequence[RunRow]) -> dict[str, object]:
         "run_replayed": texts(row.replayed_from for row in rows),
         "run_forked": texts(row.forked_at for row in rows),
         "run_error": texts(row.error for row in rows),
+        "run_due_at": instants(one.due_at if one else None for one in due),
+        "run_due_soon_at": instants(one.due_soon_at if one else None for one in due),
+        "run_escalated_at": instants(one.escalated_at if one else None for one in due),
         "tag_run": plain(run_id for run_id, _ in tags),
         "tag": texts(tag for _, tag in tags),
     }
@@ -225,4 +259,17 @@ def _correlation_values(
         "correlation_node": texts(row.node for row in rows),
         "correlation": texts(row.correlation for row in rows),
         "correlation_open": plain(row.open for row in rows),
+    }
+
+
+def _notice_values(notices: Sequence[tuple[RunId, NoticeRow]]) -> dict[str, object]:
+    events = [hooks_of(notice.event) for _, notice in notices]
+    return {
+        "hook": HOOK,
+        "notice": NOTICE,
+        "notice_run": plain(run_id for run_id, _ in notices),
+        "notice_event": texts(events),
+        "notice_behind": texts(map(behind, events)),
+        "notice_id": texts(notice.notice_id for _, notice in notices),
+        "notice_body": texts(notice.body for _, notice in notices),
     }

@@ -2,7 +2,7 @@
 Claims: what may be claimed is locked, offered, decided and appended in one transaction.
 
     glance ──nothing──▶ done                       one read, while there is nothing to do
-    begin ▸ lanes ▸ promote ▸ due ▸ expired        one trip; locked by others is skipped
+    begin ▸ opening ▸ due and expired              one trip; locked by others is skipped
     decide
     append ▸ lane records ▸ next due ▸ commit      one trip
 
@@ -127,22 +127,19 @@ def claim(sql: Statements, wanted: Wanted, decide: DecideClaims) -> Script[Taken
 
 def _offered(sql: Statements, wanted: Wanted) -> Script[Offered]:
     values = wanted.values()
-    opening = (
-        BEGIN,
-        sql.call("instant", at=wanted.at),
-        sql.call("lanes", **values),
-        sql.call("promote", **values),
-    )
-    expired = _limited(sql, "expired", wanted.limit, values)
+    opening = sql.call("opening", **values)
     if len(wanted.queues) == 1:
-        due = _due(sql, wanted, wanted.queues[0], wanted.limit)
-        answers = yield (*opening, due, expired)
-        _, ((now,),), settings, _, *rest = answers
-        found: Sequence[Rows] = rest
+        due = _due(sql.claimable(wanted.limit), wanted, wanted.queues[0])
+        _, opened, claimable = yield (BEGIN, opening, due)
+        found: Sequence[Rows] = (claimable,)
     else:
         front = _limited(sql, "front", wanted.limit, values)
-        _, ((now,),), settings, _, shares = yield (*opening, front)
-        found = yield (*(_due(sql, wanted, queue, share) for queue, share in shares), expired)
+        _, opened, shares = yield (BEGIN, opening, front)
+        found = yield (
+            *(_due(sql.limited("due", share), wanted, queue) for queue, share in shares),
+            _limited(sql, "expired", wanted.limit, values),
+        )
+    now, settings = opened[0][0], [row[1:] for row in opened if row[1] is not None]
     candidates = sorted((_candidate(row) for rows in found for row in rows), key=_order)
     del candidates[wanted.limit :]
     among: tuple[Lane, ...] = ()
@@ -152,14 +149,10 @@ def _offered(sql: Statements, wanted: Wanted) -> Script[Offered]:
     return Offered(candidates=tuple(candidates), lanes=among, now=now)
 
 
-def _due(sql: Statements, wanted: Wanted, queue: str, limit: int) -> Call:
+def _due(call: Call, wanted: Wanted, queue: str) -> Call:
     priority, visible_at = wanted.watermark
-    values = wanted.values() | {
-        "queue": queue,
-        "priority": str(priority),
-        "visible_at": visible_at,
-    }
-    return _limited(sql, "due", limit, values)
+    place = {"queue": queue, "priority": str(priority), "visible_at": visible_at}
+    return call._replace(values=wanted.values() | place)
 
 
 def _limited(sql: Statements, name: str, limit: int, values: dict[str, object]) -> Call:

@@ -7,6 +7,7 @@ latest after a second, or when less came than was asked for, it begins at the fr
 again.
 """
 
+from collections.abc import Collection
 from threading import Lock
 from typing import Final
 
@@ -39,10 +40,15 @@ class Claims:
     def __init__(self) -> None:
         self._lock = Lock()
         self._seen: dict[_Key, _Seen] = {}
+        #: Queues that somebody has put something into since they were claimed from.
+        self._hinted: set[str] = set()
 
     def lively(self, wanted: Wanted) -> bool:
-        """Whether the last claim found something: then the next one need not look first."""
-        return _key(wanted) in self._seen
+        """Whether there is reason to think that something is there: then none looks first."""
+        with self._lock:
+            hinted = not self._hinted.isdisjoint(wanted.queues)
+            self._hinted.difference_update(wanted.queues)
+            return hinted or _key(wanted) in self._seen
 
     def behind(self, wanted: Wanted) -> Wanted:
         """The request, with the watermark that is believed now."""
@@ -55,8 +61,8 @@ class Claims:
         """Remember what a claim came upon."""
         with self._lock:
             before = self._seen.pop(_key(wanted), None)
-            if not taken.offered:
-                return
+            if len(taken.offered) < wanted.limit or not taken.offered:
+                return  # there is nothing left
             watermark = _watermark(wanted, taken)
             until = monotonic() + _BELIEVED
             if watermark is not None and before is not None and before.watermark is not None:
@@ -65,10 +71,9 @@ class Claims:
 
     def notice(self, rows: list[AttemptRow]) -> None:
         """Unclaimed attempts that this process stored may lie before a watermark."""
-        if not self._seen:
-            return
         with self._lock:
             for row in rows:
+                self._hinted.add(row.queue)
                 for key, seen in list(self._seen.items()):
                     if (
                         row.queue in key[0]
@@ -76,6 +81,12 @@ class Claims:
                         and (row.priority, row.visible_at) < seen.watermark
                     ):
                         self._seen[key] = evolve(seen, watermark=None)
+
+    def hint(self, queues: Collection[str]) -> None:
+        """Something was put into these queues, nobody knows where."""
+        with self._lock:
+            self._seen.clear()
+            self._hinted.update(queues)
 
     def forget(self) -> None:
         """Look at everything from the front."""

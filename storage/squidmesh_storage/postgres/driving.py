@@ -1,11 +1,20 @@
 """Carrying scripts out: on a thread, or on an event loop."""
 
 import random
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg import (
+    AsyncConnection,
+    AsyncCursor,
+    AsyncRawCursor,
+    Connection,
+    Cursor,
+    RawCursor,
+)
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -26,6 +35,8 @@ from squidmesh_storage.postgres.scripts import (
 #: Seconds before another try; each is drawn between nothing and this.
 PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.6)
 
+#: Where a value stands, or a per cent sign.
+_NAME: Final = re.compile(r"%(?:%|\((\w+)\)s)")
 _OPEN: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 
 
@@ -131,7 +142,7 @@ def _one_by_one(session: Session[AnyConnection], calls: Round) -> Sequence[Call]
     Poolers hand answers on in pieces; the driver then takes a pause between two of
     them for the end, and leaves the connection in the middle of a pipeline.
     """
-    if session.in_transaction:
+    if session.in_transaction or (len(calls) == 1 and calls[0].bare):
         return calls
     return (OPENED, *calls[1:]) if calls[0] is BEGIN else (OPENED, *calls, COMMIT)
 
@@ -142,21 +153,35 @@ def _answers(cursors: Sequence[T], calls: Round) -> Sequence[T]:
 
 
 def _execute(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
-    if call.values is None:
-        return connection.execute(call.text.encode(), prepare=False)
-    return connection.execute(
-        call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
+    text, values = _sent(call)
+    return RawCursor(connection).execute(
+        text, values, prepare=None if call.keeps else False, binary=values is not None
     )
 
 
 async def _execute_async(
     connection: AsyncConnection[TupleRow], call: Call
 ) -> AsyncCursor[TupleRow]:
-    if call.values is None:
-        return await connection.execute(call.text.encode(), prepare=False)
-    return await connection.execute(
-        call.text.encode(), call.values, prepare=None if call.keeps else False, binary=True
+    text, values = _sent(call)
+    return await AsyncRawCursor(connection).execute(
+        text, values, prepare=None if call.keeps else False, binary=values is not None
     )
+
+
+def _sent(call: Call) -> tuple[bytes, list[object] | None]:
+    """What a raw cursor takes: the statement with numbers for names, and values by number."""
+    if call.values is None:
+        return call.text.encode(), None
+    text, names = _numbered(call.text)
+    return text, [call.values[name] for name in names]
+
+
+@lru_cache(maxsize=1024)
+def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
+    # The driver does this as well, anew each time for a text as long as some of ours.
+    names = tuple(dict.fromkeys(name for name in _NAME.findall(text) if name))
+    numbers = {name: f"${number}" for number, name in enumerate(names, start=1)}
+    return _NAME.sub(lambda match: numbers.get(match[1], "%"), text).encode(), names
 
 
 def _rows_of(cursor: Cursor[TupleRow]) -> Rows:

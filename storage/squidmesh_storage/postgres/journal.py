@@ -7,7 +7,7 @@ else takes one from a small pool.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -31,9 +31,11 @@ from squidmesh_storage.api import (
     Record,
     RunFilter,
     Survey,
+    Tally,
     Wakeups,
 )
 from squidmesh_storage.committer import Committer
+from squidmesh_storage.hosts import Lending
 from squidmesh_storage.postgres import (
     appending,
     claiming,
@@ -71,10 +73,11 @@ class _Process:
         self.writer = Pool(target, 1)
         self.pool = Pool(target, CONNECTIONS)
         self.lending = Pool(target, LENDING)
+        self.lent = Lending()
         self.committer = Committer(write)
         self.clock = CarriedClock()
         self.claims = Claims()
-        self.ear = Ear(target, sql, self.pool, self.name, self.claims.forget)
+        self.ear = Ear(target, sql, self.pool, self.name, self.claims.hint)
         #: The connection whose transaction a thread is deciding in.
         self.deciding = local()
 
@@ -141,6 +144,10 @@ class PostgresJournal:
         """See `Journal.load`."""
         return self._read(partial(loading.load, self._sql, run_id, after, whole=whole))
 
+    def load_many(self, wanted: Mapping[RunId, Revision]) -> Mapping[RunId, Loaded]:
+        """See `Journal.load_many`."""
+        return self._read(partial(loading.load_many, self._sql, wanted)) if wanted else {}
+
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """See `Journal.stored`."""
         return self._read(partial(loading.stored, self._sql, run_id, after, limit))
@@ -181,8 +188,8 @@ class PostgresJournal:
             taken = self._claim(process, wanted, decide)
         self._learn(process, taken.claimed.now, given=now)
         self._tell(process, taken.choice.batches, awaited=taken.awaited)
-        if taken.choice.batches:
-            process.ear.busy(wanted.queues)
+        if taken.choice.batches and len(taken.offered) >= wanted.limit:
+            process.ear.busy(wanted.queues)  # else slots are left, and hints wanted
         return taken.claimed
 
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
@@ -198,6 +205,16 @@ class PostgresJournal:
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
         """See `Journal.runs`."""
         return self._read(partial(listing.page, self._sql, where, cursor, limit))
+
+    def deadlines(
+        self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int
+    ) -> ListPage:
+        """See `Journal.deadlines`."""
+        return self._read(partial(listing.due_page, self._sql, where, cursor, limit))
+
+    def tally(self, at: datetime) -> Tally:
+        """See `Journal.tally`."""
+        return self._read(partial(surveying.tally, self._sql, at))
 
     def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
@@ -266,9 +283,11 @@ class PostgresJournal:
         """See `Journal.delete_checkpoint`."""
         self._change(partial(upkeep.drop_checkpoint, self._sql, run_id), harmless=True)
 
-    def records(self, kind: str) -> tuple[Record, ...]:
+    def records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> tuple[Record, ...]:
         """See `Journal.records`."""
-        return self._read(partial(upkeep.records, self._sql, kind))
+        return self._read(partial(upkeep.records, self._sql, kind, prefix, after, limit))
 
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
         """See `Journal.put_record`."""

@@ -29,12 +29,15 @@ from squidmesh_storage.postgres.rows import texts
 from squidmesh_storage.postgres.scripts import ask
 from squidmesh_storage.postgres.statements import Statements
 from squidmesh_storage.postgres.telling import Teller
-from squidmesh_storage.wakeups import LONGEST, Bell, Listener
+from squidmesh_storage.wakeups import Bell, Listener
 
 LOG: Final = logging.getLogger("squidmesh.storage")
 
 #: Seconds between polls while hints are seen to come from everywhere.
 LONGEST_LISTENING: Final = 30.0
+#: The same where they are not: with its signs of life an idle worker then asks for less
+#: than one statement in 5 s.
+LONGEST_POLLING: Final = 6.5
 #: Seconds between two tries whether hints come, and for one of them to come.
 _TRY_EVERY: Final = 60.0
 _TRY_FOR: Final = 5.0
@@ -57,7 +60,7 @@ class Ear:
         sql: Statements,
         pool: Pool,
         name: str,
-        heard: Callable[[], None],
+        heard: Callable[[Collection[str]], None],
     ) -> None:
         """
         Begin to know of hints; the thread begins with the first subscription.
@@ -67,7 +70,7 @@ class Ear:
             sql: The statements.
             pool: For what is said; listening has a connection of its own.
             name: That of this process.
-            heard: Called with each hint from elsewhere, on the listening thread.
+            heard: Called with the queues of each hint from elsewhere, on the listening thread.
         """
         self.bell = Bell()
         self.name = name
@@ -94,7 +97,7 @@ class Ear:
     @property
     def longest(self) -> float:
         """Seconds after which to look all the same."""
-        return LONGEST_LISTENING if self.hears else LONGEST
+        return LONGEST_LISTENING if self.hears else LONGEST_POLLING
 
     def begin(self) -> None:
         """Begin to listen, and wait a moment until it is known whether hints come."""
@@ -120,8 +123,9 @@ class Ear:
 
     def take(self, hint: str) -> None:
         """Pass on a hint from another process."""
-        self._heard()
-        self.bell.ring(hint.split(" "))
+        queues = hint.split(" ")
+        self._heard(queues)
+        self.bell.ring(queues)
 
     def notify(self, hint: str) -> None:
         """
@@ -312,5 +316,5 @@ class _Thread:
                 "every %g s at the latest",
                 self._target.url,
                 why,
-                LONGEST,
+                LONGEST_POLLING,
             )

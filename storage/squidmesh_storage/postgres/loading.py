@@ -1,5 +1,12 @@
 """Reading journals and what lies beside them, and checking what is read."""
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import groupby
+
+from psycopg.rows import TupleRow
+
+from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId, is_run_id
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
@@ -8,11 +15,12 @@ from squidmesh_storage.postgres.rows import (
     attempt_from,
     checkpoint_from,
     correlation_from,
+    plain,
     quarantine_from,
     record_from,
     run_from,
 )
-from squidmesh_storage.postgres.scripts import Script, all_of, ask, ask_one
+from squidmesh_storage.postgres.scripts import Call, Script, all_of, ask, ask_one
 from squidmesh_storage.postgres.statements import Statements
 from squidmesh_storage.problems import check_chain, run_not_found
 
@@ -29,32 +37,19 @@ def load(sql: Statements, run_id: RunId, after: Revision, *, whole: bool) -> Scr
     """
     if not is_run_id(run_id):
         raise run_not_found(run_id)
-    from_checkpoint = str(not after and not whole)
-    rows = yield from ask(
-        sql.call("load", run_id=run_id, after=str(after), from_checkpoint=from_checkpoint)
-    )
-    quarantined, checkpoint = None, None
-    stored: list[AppendRecord] = []
-    for kind, *row in rows:
-        if kind == _MARK:
-            quarantined = quarantine_from(row[0], row[4])
-        elif kind == _CHECKPOINT:
-            revision, codec_version, digest, _, body, _ = row
-            checkpoint = checkpoint_from((revision, digest, codec_version, body))
-        else:
-            stored.append(record_from(run_id, row))
-    start = after if checkpoint is None else checkpoint.revision
-    before = stored.pop(0) if stored and stored[0].first <= start else None
-    check_chain(run_id, stored, before=before, after=start)
-    newest = stored[-1] if stored else before
-    if newest is None:
-        raise run_not_found(run_id)
-    return Loaded(
-        records=tuple(stored),
-        checkpoint=checkpoint,
-        head=Head(revision=newest.last, hash=newest.hash, at=newest.at),
-        quarantined=quarantined,
-    )
+    rows = yield from ask(_load_call(sql, {run_id: after}, whole=whole))
+    return _loaded(run_id, after, rows)
+
+
+def load_many(sql: Statements, wanted: Mapping[RunId, Revision]) -> Script[dict[RunId, Loaded]]:
+    """The same of several runs in one statement, without those of which that would raise."""
+    known = {run_id: after for run_id, after in wanted.items() if is_run_id(run_id)}
+    rows = yield from ask(_load_call(sql, known, whole=False))
+    loaded: dict[RunId, Loaded] = {}
+    for run_id, of_run in groupby(rows, lambda row: RunId(row[0])):
+        with suppress(RunNotFound, StorageError):
+            loaded[run_id] = _loaded(run_id, known[run_id], of_run)
+    return loaded
 
 
 def stored(
@@ -120,3 +115,33 @@ def checkpoint(sql: Statements, run_id: RunId) -> Script[Checkpoint | None]:
         return None
     row = yield from ask_one(sql.call("checkpoint", run_id=run_id))
     return None if row is None else checkpoint_from(row)
+
+
+def _load_call(sql: Statements, wanted: Mapping[RunId, Revision], *, whole: bool) -> Call:
+    return sql.call("load", runs=plain(wanted), afters=plain(wanted.values()), whole=str(whole))
+
+
+def _loaded(run_id: RunId, after: Revision, rows: Iterable[TupleRow]) -> Loaded:
+    """What the rows of `load` say of one run."""
+    quarantined, checkpoint = None, None
+    stored: list[AppendRecord] = []
+    for _, kind, *row in rows:
+        if kind == _MARK:
+            quarantined = quarantine_from(row[0], row[4])
+        elif kind == _CHECKPOINT:
+            revision, codec_version, digest, _, body, *_ = row
+            checkpoint = checkpoint_from((revision, digest, codec_version, body))
+        else:
+            stored.append(record_from(run_id, row))
+    start = after if checkpoint is None else checkpoint.revision
+    before = stored.pop(0) if stored and stored[0].first <= start else None
+    check_chain(run_id, stored, before=before, after=start)
+    newest = stored[-1] if stored else before
+    if newest is None:
+        raise run_not_found(run_id)
+    return Loaded(
+        records=tuple(stored),
+        checkpoint=checkpoint,
+        head=Head(revision=newest.last, hash=newest.hash, at=newest.at),
+        quarantined=quarantined,
+    )

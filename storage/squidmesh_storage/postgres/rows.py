@@ -9,7 +9,9 @@ from psycopg.rows import TupleRow
 from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow
+from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Checkpoint, Quarantine
+from squidmesh_storage.postgres.packing import unpack
 
 # Arrays go as text: written here they cost a tenth of what the driver takes to find
 # out what is in a list, and a statement has the same types whatever is in it.
@@ -30,6 +32,11 @@ def instants(values: Iterable[datetime | None]) -> str:
     return "{" + ",".join("null" if one is None else f'"{one}"' for one in values) + "}"
 
 
+def octets(values: Iterable[bytes]) -> str:
+    """An array of bytes."""
+    return "{" + ",".join(f'"\\\\x{one.hex()}"' for one in values) + "}"
+
+
 def _element(value: str | None) -> str:
     if value is None:
         return "null"
@@ -48,14 +55,14 @@ def long_key(run_id: str, stored: str) -> AttemptKey:
 
 def record_from(run_id: RunId, row: Sequence[object]) -> AppendRecord:
     """A row of `stored`."""
-    first, last, append_id, at, body, digest = row
+    first, last, append_id, at, body, digest, packed = row
     return AppendRecord(
         run_id=run_id,
         first=Revision(_int(first)),
         last=Revision(_int(last)),
         append_id=AppendId(str(append_id)),
         at=_instant(at),
-        body=str(body),
+        body=unpack(packed, _instant(at)) if packed and isinstance(packed, bytes) else str(body),
         hash=str(digest),
     )
 
@@ -106,7 +113,8 @@ def run_from(row: TupleRow) -> RunRow:
     """A row of `run`."""
     (
         run_id, workflow, version, fingerprint, trigger, status, queue, priority, tags, key,
-        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at,
     ) = row  # fmt: skip
     return RunRow(
         run_id=RunId(run_id),
@@ -126,6 +134,9 @@ def run_from(row: TupleRow) -> RunRow:
         replayed_from=None if replayed_from is None else RunId(replayed_from),
         forked_at=None if forked_at is None else NodeName(forked_at),
         error=error,
+        deadline=None
+        if due_at is None
+        else Thresholds(due_at=due_at, due_soon_at=due_soon_at, escalated_at=escalated_at),
     )
 
 

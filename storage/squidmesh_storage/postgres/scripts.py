@@ -29,6 +29,8 @@ class Call(NamedTuple):
     writes: bool = False
     #: Whether the server may keep a plan for it whatever the values.
     keeps: bool = False
+    #: Whether it does by itself what it has to without our settings.
+    bare: bool = False
 
 
 Round = Sequence[Call]

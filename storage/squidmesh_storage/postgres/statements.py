@@ -20,8 +20,10 @@ _LONGEST: Final = 63
 _LONGEST_PREFIX: Final = 30
 #: Asked for all the time, and planned alike whatever the values.
 _KEPT: Final = re.compile(
-    r"step|part_.*|due|expired|promote|instant|lanes|next_due|standing|lock.*|load"
+    r"part_.*|glance|opening|claimable|due|expired|next_due|standing|lock.*|load|notify|idle|busy"
 )
+#: Asked for by idle processes: with settings around them they would be three times as many.
+_BARE: Final = frozenset({"glance", "put_record"})
 
 
 def read_sql(*path: str) -> str:
@@ -89,11 +91,13 @@ class Statements:
                 names.placed_with_values(text),
                 writes=_CHANGES.search(text) is not None,
                 keeps=_KEPT.fullmatch(name) is not None,
+                bare=name in _BARE,
             )
             for name, text in _blocks().items()
         }
         self.composed = lru_cache(maxsize=64)(self._composed)
         self.limited = lru_cache(maxsize=256)(self._limited)
+        self.claimable = lru_cache(maxsize=256)(self._claimable)
 
     def __getitem__(self, name: str) -> str:
         """The text of a statement."""
@@ -113,10 +117,22 @@ class Statements:
         call = self._calls[name]
         return call._replace(text=call.text.replace("{limit}", str(int(limit))))
 
-    def _composed(self, parts: tuple[str, ...], outcome: str, locks: str) -> str:
+    def _claimable(self, limit: int) -> Call:
+        """What is due in one queue and what has expired, in one statement."""
+        call = self._calls["claimable"]
+        text = call.text
+        for name in ("due", "expired"):
+            text = text.replace(f"{{{name}}}", self.limited(name, limit).text)
+        return call._replace(text=text)
+
+    def _composed(
+        self, parts: tuple[str, ...], outcomes: tuple[str, ...], locks: str, clash: str
+    ) -> str:
         """One statement of several parts, each of which sees what the others lock or write."""
         body = ",\n".join(self[part] for part in parts)
-        return f"with {body}\n{self[outcome]}".replace("%(locks)s", locks)
+        outcome = "\nunion all\n".join(self[part] for part in outcomes)
+        text = f"with {body}\n{outcome}"
+        return text.replace("%(locks)s", locks).replace("%(clash)s", clash)
 
 
 @lru_cache(maxsize=1)

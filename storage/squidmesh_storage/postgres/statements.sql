@@ -1,55 +1,82 @@
 -- Every statement of the adapter: its name, one line of purpose, the statement.
 -- `squidmesh.` stands for the schema and prefix that are configured.
 
--- step: A slot goes on from one attempt to the next: the append, and the held row moved in place.
-with slot as materialized (
-    select h.run_id
-    from squidmesh.held as h
-    where h.run_id = %(run_id)s::uuid and h.attempt_key = %(old_key)s
+-- part_slot: A slot that goes on from one attempt to the next.
+slot as materialized (
+    select
+        %(step_run)s::uuid as run_id, %(step_first)s::bigint as first,
+        %(step_last)s::bigint as last, %(step_at)s::timestamptz as at,
+        %(step_codec)s::smallint as codec, %(step_append_id)s::text as append_id,
+        %(step_hash)s::text as hash, %(step_body)s::text as body, %(step_packed)s::bytea as packed,
+        %(step_old)s::text as old_key, %(step_key)s::text as attempt_key,
+        %(step_queue)s::text as queue, %(step_action)s::text as action,
+        %(step_priority)s::bigint as priority, %(step_visible_at)s::timestamptz as visible_at,
+        %(step_partition)s::text as partition_key, %(step_held_until)s::timestamptz as held_until
+);
+
+-- part_slots: Several of them.
+slot as materialized (
+    select *
+    from unnest(
+        %(step_run)s::uuid[], %(step_first)s::bigint[], %(step_last)s::bigint[],
+        %(step_at)s::timestamptz[], %(step_codec)s::smallint[], %(step_append_id)s::text[],
+        %(step_hash)s::text[], %(step_body)s::text[], %(step_packed)s::bytea[],
+        %(step_old)s::text[], %(step_key)s::text[], %(step_queue)s::text[],
+        %(step_action)s::text[], %(step_priority)s::bigint[], %(step_visible_at)s::timestamptz[],
+        %(step_partition)s::text[], %(step_held_until)s::timestamptz[]
+    ) as s (
+        run_id, first, last, at, codec, append_id, hash, body, packed, old_key, attempt_key,
+        queue, action, priority, visible_at, partition_key, held_until
+    )
+);
+
+-- part_steps: Their held rows moved in place, and their appends.
+-- A row is locked by being moved, one after another as the slots stand: a lock of its own
+-- would be a record more in the log.
+gone_on as (
+    update squidmesh.held as h set
+        attempt_key = s.attempt_key,
+        queue = s.queue,
+        action = s.action,
+        priority = s.priority,
+        visible_at = s.visible_at,
+        partition_key = s.partition_key,
+        held_until = s.held_until
+    from slot as s
+    where h.run_id = s.run_id and h.attempt_key = s.old_key
         and not exists (
             select 1 from squidmesh.held as o
-            where o.run_id = %(run_id)s::uuid and o.attempt_key = %(attempt_key)s
+            where o.run_id = s.run_id and o.attempt_key = s.attempt_key
         )
         and not exists (
             select 1 from squidmesh.waiting as o
-            where o.run_id = %(run_id)s::uuid and o.attempt_key = %(attempt_key)s
+            where o.run_id = s.run_id and o.attempt_key = s.attempt_key
         )
-    for update of h
+        and s.first - 1 = (
+            select j.last from squidmesh.journal as j
+            where j.run_id = s.run_id order by j.first desc limit 1
+        )
+        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = s.run_id)
+    returning h.run_id
 ),
-written as (
-    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+stepped as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body, packed)
     select
-        run_id, %(first)s::bigint, %(last)s::bigint, %(at)s::timestamptz, %(codec)s::smallint,
-        %(append_id)s::text, decode(%(hash)s, 'hex'), %(body)s::text
-    from slot
-    where %(first)s::bigint - 1 = (
-        select j.last from squidmesh.journal as j
-        where j.run_id = %(run_id)s::uuid order by j.first desc limit 1
-    )
-    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = %(run_id)s::uuid)
-    on conflict (run_id, first) do nothing
+        s.run_id, s.first, s.last, s.at, s.codec, s.append_id, decode(s.hash, 'hex'), s.body,
+        s.packed
+    from slot as s
+    join gone_on as g on g.run_id = s.run_id
     returning run_id
-)
-update squidmesh.held as h set
-    attempt_key = %(attempt_key)s,
-    queue = %(queue)s,
-    action = %(action)s,
-    priority = %(priority)s::bigint,
-    visible_at = %(visible_at)s::timestamptz,
-    partition_key = %(partition_key)s,
-    held_until = %(held_until)s::timestamptz
-from written as w
-where h.run_id = w.run_id and h.attempt_key = %(old_key)s
-returning h.run_id::text, false;
+);
 
 -- part_batch: The appends to write.
 batch as materialized (
     select *
     from unnest(
-        %(run_id)s::uuid[], %(first)s::bigint[], %(last)s::bigint[], %(at)s::timestamptz[],
+        %(run)s::uuid[], %(first)s::bigint[], %(last)s::bigint[], %(at)s::timestamptz[],
         %(codec)s::smallint[], %(append_id)s::text[], %(hash)s::text[], %(body)s::text[],
-        %(guarded)s::boolean[]
-    ) as b (run_id, first, last, at, codec, append_id, hash, body, guarded)
+        %(packed)s::bytea[], %(guarded)s::boolean[]
+    ) as b (run_id, first, last, at, codec, append_id, hash, body, packed, guarded)
 );
 
 -- part_locked: The rows of attempts that will change, locked in order before any journal is touched.
@@ -79,9 +106,10 @@ locked_held as materialized (
 
 -- part_written: The appends whose predecessor is the head, of runs that are not quarantined.
 written as (
-    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body)
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body, packed)
     select
-        b.run_id, b.first, b.last, b.at, b.codec, b.append_id, decode(b.hash, 'hex'), b.body
+        b.run_id, b.first, b.last, b.at, b.codec, b.append_id, decode(b.hash, 'hex'), b.body,
+        b.packed
     from batch as b
     where b.first - 1 = coalesce(
         (
@@ -101,7 +129,7 @@ written as (
     )
     and %(locks)s
     order by b.run_id
-    on conflict (run_id, first) do nothing
+    %(clash)s
     returning run_id
 );
 
@@ -124,7 +152,7 @@ left_held as (
         and x.run_id = l.run_id and x.attempt_key = l.attempt_key
 );
 
--- part_held: Claimed attempts, each in the place of the row that it takes over, if that is there.
+-- part_seats: Claimed attempts.
 seat as materialized (
     select *
     from unnest(
@@ -135,7 +163,9 @@ seat as materialized (
         run_id, old_key, attempt_key, queue, action, priority, visible_at, partition_key,
         held_until
     )
-),
+);
+
+-- part_moved: Each in the place of the row that it takes over, if that is there.
 moved as (
     update squidmesh.held as h set
         attempt_key = s.attempt_key,
@@ -162,6 +192,17 @@ seated as (
     )
 );
 
+-- part_seated: Each in a place of its own, where nothing can be there.
+seated as (
+    insert into squidmesh.held
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until)
+    select
+        s.run_id, s.attempt_key, s.queue, s.action, s.priority, s.visible_at, s.partition_key,
+        s.held_until
+    from seat as s
+    join written as w on w.run_id = s.run_id
+);
+
 -- part_waiting: Unclaimed attempts.
 benched as (
     insert into squidmesh.waiting
@@ -182,12 +223,8 @@ benched as (
         due = excluded.due
 );
 
--- part_runs: The listed facts of runs, and their tags.
-listed as (
-    insert into squidmesh.runs (
-        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
-    )
+-- part_runs: The listed facts of runs, new ones and others.
+run as materialized (
     select r.*
     from unnest(
         %(run_run)s::uuid[], %(run_workflow)s::text[], %(run_version)s::text[],
@@ -195,37 +232,46 @@ listed as (
         %(run_queue)s::text[], %(run_priority)s::bigint[], %(run_tags)s::text[],
         %(run_key)s::text[], %(run_partition)s::text[], %(run_created_at)s::timestamptz[],
         %(run_ended_at)s::timestamptz[], %(run_parent)s::text[], %(run_replayed)s::text[],
-        %(run_forked)s::text[], %(run_error)s::text[]
+        %(run_forked)s::text[], %(run_error)s::text[], %(run_due_at)s::timestamptz[],
+        %(run_due_soon_at)s::timestamptz[], %(run_escalated_at)s::timestamptz[]
     ) as r (
         run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
     )
     join written as w on w.run_id = r.run_id
-    on conflict (run_id) do update set
-        workflow = excluded.workflow,
-        version = excluded.version,
-        fingerprint = excluded.fingerprint,
-        "trigger" = excluded."trigger",
-        status = excluded.status,
-        queue = excluded.queue,
-        priority = excluded.priority,
-        tags = excluded.tags,
-        key = excluded.key,
-        partition_key = excluded.partition_key,
-        created_at = excluded.created_at,
-        ended_at = excluded.ended_at,
-        parent = excluded.parent,
-        replayed_from = excluded.replayed_from,
-        forked_at = excluded.forked_at,
-        error = excluded.error
 ),
+relisted as (
+    update squidmesh.runs as x set (
+        workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
+    ) = row (
+        r.workflow, r.version, r.fingerprint, r."trigger", r.status, r.queue, r.priority, r.tags, r.key,
+        r.partition_key, r.created_at, r.ended_at, r.parent, r.replayed_from, r.forked_at, r.error, r.due_at,
+        r.due_soon_at, r.escalated_at
+    )
+    from run as r
+    where x.run_id = r.run_id
+    returning x.run_id
+),
+listed as (
+    insert into squidmesh.runs (
+        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
+    )
+    select r.* from run as r where not exists (select 1 from relisted as x where x.run_id = r.run_id)
+);
+
+-- part_tags: The tags of these runs.
 tag as materialized (
     select * from unnest(%(tag_run)s::uuid[], %(tag)s::text[]) as t (run_id, tag)
 ),
 untagged as (
     delete from squidmesh.tags as x
-    using unnest(%(run_run)s::uuid[]) as r (run_id), written as w
-    where w.run_id = r.run_id and x.run_id = r.run_id
+    using run as r
+    where x.run_id = r.run_id
         and not exists (select 1 from tag as t where t.run_id = x.run_id and t.tag = x.tag)
 ),
 tagged as (
@@ -263,8 +309,25 @@ correlated as (
         open = excluded.open
 );
 
+-- part_notices: What the hooks of an event are to be told.
+noticed as (
+    insert into squidmesh.records (kind, key, version, body)
+    select %(notice)s, h.key || ' ' || n.id, 1, n.body
+    from unnest(
+        %(notice_run)s::uuid[], %(notice_event)s::text[], %(notice_behind)s::text[],
+        %(notice_id)s::text[], %(notice_body)s::text[]
+    ) as n (run_id, event, behind, id, body)
+    join written as w on w.run_id = n.run_id
+    join squidmesh.records as h on h.kind = %(hook)s
+        and h.key >= n.event collate "C" and h.key < n.behind collate "C"
+    on conflict (kind, key) do nothing
+);
+
 -- part_outcome: Which appends were written.
 select run_id::text, false from written;
+
+-- part_outcome_steps: Which slots went on.
+select run_id::text, false from stepped;
 
 -- part_outcome_idle: The same, and whether another process waits for work of these queues.
 select
@@ -326,40 +389,48 @@ left join lateral (
 ) as j on true
 left join squidmesh.quarantine as q on q.run_id = r.run_id;
 
--- load: Mark, usable checkpoint and appends of a run, from one snapshot; the append before them first.
-with usable as materialized (
-    select c.revision, c.codec_version, c.hash, c.body
-    from squidmesh.checkpoints as c
+-- load: Marks, usable checkpoints and appends of runs, from one snapshot; of each the append before them first.
+with wanted as materialized (
+    select w.run_id, w.after
+    from unnest(%(runs)s::uuid[], %(afters)s::bigint[]) as w (run_id, after)
+),
+usable as materialized (
+    select c.run_id, c.revision, c.codec_version, c.hash, c.body
+    from wanted as w
+    join squidmesh.checkpoints as c on c.run_id = w.run_id
     cross join lateral (
         select o.last, o.hash from squidmesh.journal as o
         where o.run_id = c.run_id and o.first <= c.revision order by o.first desc limit 1
     ) as j
-    where c.run_id = %(run_id)s::uuid and %(from_checkpoint)s::boolean
+    where w.after = 0 and not %(whole)s::boolean
         and j.last = c.revision and encode(j.hash, 'hex') = c.hash
 )
-select 0, q.revision, null::bigint, null::text, null::timestamptz, q.reason, null::text
-from squidmesh.quarantine as q
-where q.run_id = %(run_id)s::uuid
+select w.run_id::text, 0, q.revision, null::bigint, null::text, null::timestamptz, q.reason,
+    null::text, null::bytea
+from wanted as w
+join squidmesh.quarantine as q on q.run_id = w.run_id
 union all
-select 1, u.revision, u.codec_version, u.hash, null, u.body, null
+select u.run_id::text, 1, u.revision, u.codec_version, u.hash, null, u.body, null, null
 from usable as u
 union all
-select 2, j.first, j.last, j.append_id, j.at, j.body, encode(j.hash, 'hex')
-from squidmesh.journal as j
-where j.run_id = %(run_id)s::uuid and j.first >= coalesce(
+select w.run_id::text, 2, j.first, j.last, j.append_id, j.at, j.body, encode(j.hash, 'hex'),
+    j.packed
+from wanted as w
+join squidmesh.journal as j on j.run_id = w.run_id and j.first >= coalesce(
     (
         select o.first from squidmesh.journal as o
-        where o.run_id = %(run_id)s::uuid
-            and o.first <= coalesce((select revision from usable), %(after)s::bigint)
+        where o.run_id = w.run_id and o.first <= coalesce(
+            (select u.revision from usable as u where u.run_id = w.run_id), w.after
+        )
         order by o.first desc
         limit 1
     ),
     0
 )
-order by 1, 2;
+order by 1, 2, 3;
 
 -- stored: A page of the appends after a revision.
-select first, last, append_id, at, body, encode(hash, 'hex')
+select first, last, append_id, at, body, encode(hash, 'hex'), packed
 from squidmesh.journal
 where run_id = %(run_id)s::uuid and first > %(after)s::bigint
 order by first
@@ -394,7 +465,8 @@ select run_id::text from walk order by run_id limit %(limit)s::bigint;
 -- run: The listed facts of a run.
 select
     run_id::text, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+    due_soon_at, escalated_at
 from squidmesh.runs
 where run_id = %(run_id)s::uuid;
 
@@ -422,12 +494,12 @@ where c.workflow = %(workflow)s and c.node = %(node)s and c.correlation = %(corr
 order by c.open desc, c.run_id
 limit %(limit)s::bigint;
 
--- runs: Runs before a cursor, newest first; the filters that are asked for follow the last line.
+-- runs: Listed runs; which of them, and in what order, follows the last line.
 select
     r.run_id::text, r.workflow, r.version, r.fingerprint, r."trigger", r.status, r.queue,
     r.priority, r.tags, r.key, r.partition_key, r.created_at, r.ended_at, r.parent,
-    r.replayed_from, r.forked_at, r.error, j.last, encode(j.hash, 'hex'), j.at, j.codec,
-    q.revision, q.reason
+    r.replayed_from, r.forked_at, r.error, r.due_at, r.due_soon_at, r.escalated_at, j.last,
+    encode(j.hash, 'hex'), j.at, j.codec, q.revision, q.reason
 from squidmesh.runs as r
 cross join lateral (
     select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
@@ -436,10 +508,28 @@ cross join lateral (
 left join squidmesh.quarantine as q on q.run_id = r.run_id
 where true;
 
+-- tally_runs: How many runs of each workflow have each status.
+select workflow, status, count(*) from squidmesh.runs group by workflow, status;
+
+-- tally_deadlines: How many runs of each workflow have a deadline that stands so, by the worst.
+select
+    workflow,
+    case
+        when escalated_at <= %(at)s::timestamptz then 'escalated'
+        when due_at <= %(at)s::timestamptz then 'overdue'
+        when due_soon_at <= %(at)s::timestamptz then 'due_soon'
+        else 'on_time'
+    end as standing,
+    count(*)
+from squidmesh.runs
+where due_at is not null and ended_at is null
+group by workflow, standing;
+
 -- finished: Runs that ended before an instant and beyond a cursor, the oldest end first.
 select
     run_id::text, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+    due_soon_at, escalated_at
 from squidmesh.runs as r
 where ended_at is not null and ended_at < %(before)s::timestamptz
     and (ended_at, run_id) > (%(ended_at)s::timestamptz, %(run_id)s::uuid)
@@ -523,35 +613,38 @@ select
         )
     );
 
--- instant: The one instant that a claim transaction judges by: now() stands still in it.
-select coalesce(%(at)s::timestamptz, now());
-
--- lanes: The settings of those of some queues that have any, locked.
-select q.key, q.body, q.version
-from squidmesh.records as q
-where q.kind = %(settings)s and q.key = any(%(queues)s::text[])
-order by q.key
-for update;
-
 -- lane_states: What earlier claims of some queues left.
 select s.key, s.body, s.version
 from squidmesh.records as s
 where s.kind = %(state)s and s.key = any(%(queues)s::text[]);
 
--- promote: Some delayed attempts that have become visible are due from now on.
-update squidmesh.waiting set due = true
-where ctid = any(array(
-    select p.place
-    from unnest(%(queues)s::text[]) as u (queue)
-    cross join lateral (
-        select t.ctid as place from squidmesh.waiting as t
-        where not t.due and t.queue = u.queue
-            and t.visible_at <= coalesce(%(at)s::timestamptz, now())
-        order by t.visible_at
-        limit 1000
-        for update skip locked
-    ) as p
-));
+-- opening: The instant that a claim transaction judges by, and settings of its queues, locked; some delayed attempts that have become visible are due from now on.
+with lane as materialized (
+    select q.key, q.body, q.version
+    from squidmesh.records as q
+    where q.kind = %(settings)s and q.key = any(%(queues)s::text[])
+    order by q.key
+    for update
+),
+promoted as (
+    update squidmesh.waiting set due = true
+    where ctid = any(array(
+        select p.place
+        from unnest(%(queues)s::text[]) as u (queue)
+        cross join lateral (
+            select t.ctid as place from squidmesh.waiting as t
+            where not t.due and t.queue = u.queue
+                and t.visible_at <= coalesce(%(at)s::timestamptz, now())
+            order by t.visible_at
+            limit 1000
+            for update skip locked
+        ) as p
+    ))
+)
+-- now() stands still in a transaction.
+select coalesce(%(at)s::timestamptz, now()), l.key, l.body, l.version
+from (values (true)) as one
+left join lane as l on true;
 
 -- front: How many of the first attempts of several queues lie in each.
 select f.queue, count(*)
@@ -620,6 +713,15 @@ where h.held_until <= coalesce(%(at)s::timestamptz, now())
 order by h.priority, h.visible_at, h.run_id, h.attempt_key
 limit {limit}
 for update of h skip locked;
+
+-- claimable: Both, of one queue.
+with due as materialized (
+{due}
+),
+expired as materialized (
+{expired}
+)
+select * from due union all select * from expired;
 
 -- next_due: The first instant after a claim's at which something of these queues becomes due.
 select least(
@@ -821,15 +923,29 @@ on conflict (run_id) do update set
 -- drop_checkpoint: Forget the stored state of a run.
 delete from squidmesh.checkpoints where run_id = %(run_id)s::uuid;
 
--- records: The records of a kind, by key.
-select key, body, version from squidmesh.records where kind = %(kind)s order by key;
+-- records: The records of a kind, by key, with a prefix and behind a key.
+select key, body, version
+from squidmesh.records
+where kind = %(kind)s and key >= %(from)s and key <> %(after)s
+    and (%(behind)s::text is null or key < %(behind)s::text collate "C")
+order by key
+limit %(limit)s::bigint;
 
 -- record: Whether there is a record.
 select version from squidmesh.records where kind = %(kind)s and key = %(key)s;
 
 -- put_record: Store a record, whatever is there.
 insert into squidmesh.records as r (kind, key, version, body)
-values (%(kind)s, %(key)s, 1, %(body)s)
+select %(kind)s, %(key)s, 1, %(body)s
+from (
+    select set_config(
+        'synchronous_commit',
+        case current_setting('synchronous_commit')
+            when 'off' then 'on' else current_setting('synchronous_commit')
+        end,
+        true
+    )
+) as durable
 on conflict (kind, key) do update set version = r.version + 1, body = excluded.body
 returning version;
 

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_storage.api import Depth, Survey
+from squidmesh_storage.api import Depth, Survey, Tally
 from squidmesh_storage.lanes import earliest
 from squidmesh_storage.postgres.rows import quarantine_from
 from squidmesh_storage.postgres.scripts import Call, Script, all_of
@@ -47,6 +47,17 @@ def survey(sql: Statements, now: datetime) -> Script[Survey]:
         queues=depths,
         waiting_since=earliest(*(depth.since for depth in depths.values())),
         facts=dict(zip(_FACTS, facts, strict=True)),
+    )
+
+
+def tally(sql: Statements, at: datetime) -> Script[Tally]:
+    """How many runs there are."""
+    _, runs, deadlines = yield from all_of(
+        _PATIENTLY, sql.call("tally_runs"), sql.call("tally_deadlines", at=at)
+    )
+    return Tally(
+        runs={(workflow, status): number for workflow, status, number in runs},
+        deadlines={(workflow, due): number for workflow, due, number in deadlines},
     )
 
 

@@ -10,6 +10,7 @@ from squidmesh_storage.api import Checkpoint, Quarantine, Record
 from squidmesh_storage.postgres.changes import Changes
 from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, ROLLBACK, Call, Script, ask
 from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.records import behind
 
 #: What forgets the index rows of one run.
 _INDEX = ("clear_waiting", "clear_held", "clear_tags", "clear_correlations", "drop_run")
@@ -25,7 +26,7 @@ def index(sql: Statements, run_id: RunId, revision: Revision, rows: IndexRows) -
     changes = Changes.afresh(run_id, rows, at)
     values = {"written_run": run_id, **changes.values()}
     parts = tuple(part for part in changes.parts if part not in {"part_batch", "part_written"})
-    text = sql.composed(("part_standing", *parts), "part_outcome", "true")
+    text = sql.composed(("part_standing", *parts), ("part_outcome",), "true", "")
     yield (*_calls(sql, run_id, _INDEX), Call(text, values, writes=True), COMMIT)
     return True
 
@@ -78,9 +79,18 @@ def drop_checkpoint(sql: Statements, run_id: RunId) -> Script[None]:
         yield (sql.call("drop_checkpoint", run_id=run_id),)
 
 
-def records(sql: Statements, kind: str) -> Script[tuple[Record, ...]]:
-    """The records of a kind, by key."""
-    rows = yield from ask(sql.call("records", kind=kind))
+def records(
+    sql: Statements, kind: str, prefix: str, after: str, limit: int | None
+) -> Script[tuple[Record, ...]]:
+    """The records of a kind, by key; see `Journal.records`."""
+    values = {
+        "kind": kind,
+        "from": max(prefix, after),
+        "behind": behind(prefix),
+        "after": after,
+        "limit": None if limit is None else str(limit),
+    }
+    rows = yield from ask(sql.call("records", **values))
     return tuple(
         Record(kind=kind, key=key, body=body, version=version) for key, body, version in rows
     )

@@ -17,6 +17,7 @@ from squidmesh_core.protocol.rows import (
     RowChanges,
 )
 from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
+from squidmesh_storage.sqlite import facts
 from squidmesh_storage.sqlite.rows import (
     attempt_values,
     correlation_values,
@@ -119,6 +120,7 @@ def _write_one(
         written = connection.execute(SQL["append"], values).rowcount
         if written:
             _change(connection, record.run_id, batch.rows, record.at)
+            facts.keep(connection, batch.notices)
             return Committed(run_id=record.run_id, revision=record.last)
     actual = _revision(connection, record.run_id)
     return Conflict(run_id=record.run_id, expected=batch.expected, actual=actual)

@@ -8,7 +8,7 @@ merged by `Committer`; reads have connections of their own.
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +32,11 @@ from squidmesh_storage.api import (
     Record,
     RunFilter,
     Survey,
+    Tally,
     Wakeups,
 )
 from squidmesh_storage.committer import Committer, Write
+from squidmesh_storage.hosts import Lending
 from squidmesh_storage.lanes import earliest
 from squidmesh_storage.problems import check_runs_differ, closed
 from squidmesh_storage.sqlite import (
@@ -64,6 +66,7 @@ class _Process:
         self.readers = SharedReader(self.writer) if path is None else Readers(path)
         self.committer = Committer(write)
         self.bell = Bell()
+        self.lent = Lending()
 
 
 #: Connections of a parent process.  Closing them in the child would drop the
@@ -120,6 +123,11 @@ class SqliteJournal:
         """See `Journal.load`."""
         with self._reading() as connection:
             return loading.load(connection, run_id, after, whole=whole)
+
+    def load_many(self, wanted: Mapping[RunId, Revision]) -> Mapping[RunId, Loaded]:
+        """See `Journal.load_many`."""
+        with self._reading() as connection:
+            return loading.load_many(connection, wanted)
 
     def stored(self, run_id: RunId, after: Revision, limit: int) -> tuple[AppendRecord, ...]:
         """See `Journal.stored`."""
@@ -186,6 +194,18 @@ class SqliteJournal:
         """See `Journal.runs`."""
         with self._reading() as connection:
             return listing.page(connection, where, cursor, limit)
+
+    def deadlines(
+        self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int
+    ) -> ListPage:
+        """See `Journal.deadlines`."""
+        with self._reading() as connection:
+            return listing.due_page(connection, where, cursor, limit)
+
+    def tally(self, at: datetime) -> Tally:
+        """See `Journal.tally`."""
+        with self._reading() as connection:
+            return surveying.tally(connection, at)
 
     def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
@@ -276,10 +296,12 @@ class SqliteJournal:
         """See `Journal.delete_checkpoint`."""
         self._execute("drop_checkpoint", run_id)
 
-    def records(self, kind: str) -> tuple[Record, ...]:
+    def records(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> tuple[Record, ...]:
         """See `Journal.records`."""
         with self._process.readers.snapshot() as connection:
-            return facts.of_kind(connection, kind)
+            return facts.of_kind(connection, kind, prefix=prefix, after=after, limit=limit)
 
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
         """See `Journal.put_record`."""

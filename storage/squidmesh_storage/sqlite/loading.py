@@ -1,7 +1,10 @@
 """Reading one journal, and checking what is read."""
 
 import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
 
+from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import Head
@@ -37,6 +40,17 @@ def load(
         head=_head((*((before,) if before else ()), *records)),
         quarantined=None if mark is None else quarantine_from(*mark),
     )
+
+
+def load_many(
+    connection: sqlite3.Connection, wanted: Mapping[RunId, Revision]
+) -> dict[RunId, Loaded]:
+    """The same of several runs, without those of which that would raise."""
+    loaded: dict[RunId, Loaded] = {}
+    for run_id, after in wanted.items():
+        with suppress(RunNotFound, StorageError):
+            loaded[run_id] = load(connection, run_id, after)
+    return loaded
 
 
 def stored(

@@ -7,6 +7,7 @@ from typing import Final, cast
 from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow, RunStatus
+from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Quarantine
 
 #: What SQLite stores and gives back.
@@ -142,6 +143,7 @@ def run_values(row: RunRow) -> tuple[Value, ...]:
         row.replayed_from,
         row.forked_at,
         row.error,
+        *_thresholds_values(row.deadline),
     )
 
 
@@ -153,7 +155,8 @@ def run_from(row: tuple[Value, ...]) -> RunRow:
     """
     (
         run_id, workflow, version, fingerprint, trigger, status, queue, priority, tags, key,
-        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at,
     ) = row  # fmt: skip
     return RunRow(
         run_id=RunId(cast("str", run_id)),
@@ -173,4 +176,18 @@ def run_from(row: tuple[Value, ...]) -> RunRow:
         replayed_from=cast("RunId | None", replayed_from),
         forked_at=cast("NodeName | None", forked_at),
         error=cast("str | None", error),
+        deadline=None
+        if due_at is None
+        else Thresholds(
+            due_at=instant(cast("int", due_at)),
+            due_soon_at=None if due_soon_at is None else instant(cast("int", due_soon_at)),
+            escalated_at=None if escalated_at is None else instant(cast("int", escalated_at)),
+        ),
     )
+
+
+def _thresholds_values(deadline: Thresholds | None) -> tuple[Value, ...]:
+    if deadline is None:
+        return (None, None, None)
+    instants = (deadline.due_at, deadline.due_soon_at, deadline.escalated_at)
+    return tuple(None if one is None else micros(one) for one in instants)

@@ -37,6 +37,12 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         title="small facts outside runs, queues with limits, runs in the order they ended",
         sql=read_sql("migrations", "0003_records_and_lanes.sql"),
     ),
+    Migration(
+        number=4,
+        kind="expand",
+        title="runs by their deadlines",
+        sql=read_sql("migrations", "0004_deadlines.sql"),
+    ),
 )
 
 _MARK: Final = "update squidmesh_schema set version = {version:d}"

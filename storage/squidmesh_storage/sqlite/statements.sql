@@ -148,9 +148,10 @@ delete from squidmesh_runs where run_id = ?;
 -- put_run: Store the listed facts of a run.
 insert into squidmesh_runs (
     run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+    due_soon_at, escalated_at
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (run_id) do update set
     workflow = excluded.workflow,
     version = excluded.version,
@@ -167,7 +168,10 @@ on conflict (run_id) do update set
     parent = excluded.parent,
     replayed_from = excluded.replayed_from,
     forked_at = excluded.forked_at,
-    error = excluded.error;
+    error = excluded.error,
+    due_at = excluded.due_at,
+    due_soon_at = excluded.due_soon_at,
+    escalated_at = excluded.escalated_at;
 
 -- clear_tags: Forget the tags of a run.
 delete from squidmesh_tags where run_id = ?;
@@ -178,26 +182,46 @@ insert or ignore into squidmesh_tags (run_id, tag) values (?, ?);
 -- run: The listed facts of a run.
 select
     run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+    due_soon_at, escalated_at
 from squidmesh_runs
 where run_id = ?;
 
--- runs: Runs before a cursor, newest first; the filters that are asked for follow the last line.
+-- runs: Listed runs; which of them, and in what order, follows the last line.
 select
     r.run_id, r.workflow, r.version, r.fingerprint, r."trigger", r.status, r.queue, r.priority,
     r.tags, r.key, r.partition_key, r.created_at, r.ended_at, r.parent, r.replayed_from,
-    r.forked_at, r.error, j.last, lower(hex(j.hash)), j.at, j.codec, q.revision, q.reason
+    r.forked_at, r.error, r.due_at, r.due_soon_at, r.escalated_at, j.last, lower(hex(j.hash)),
+    j.at, j.codec, q.revision, q.reason
 from squidmesh_runs as r
 cross join squidmesh_journal as j
     on j.run_id = r.run_id
     and j.first = (select max(first) from squidmesh_journal where run_id = r.run_id)
 left join squidmesh_quarantine as q on q.run_id = r.run_id
-where (r.created_at, r.run_id) < (:created_at, :run_id);
+where true;
+
+-- tally_runs: How many runs of each workflow have each status; row by row is quicker than by index.
+select workflow, status, count(*) from squidmesh_runs not indexed group by workflow, status;
+
+-- tally_deadlines: How many runs of each workflow have a deadline that stands so, by the worst.
+select
+    workflow,
+    case
+        when escalated_at <= :at then 'escalated'
+        when due_at <= :at then 'overdue'
+        when due_soon_at <= :at then 'due_soon'
+        else 'on_time'
+    end as standing,
+    count(*)
+from squidmesh_runs indexed by squidmesh_runs_due
+where due_at is not null and ended_at is null
+group by workflow, standing;
 
 -- finished: Runs that ended before an instant and beyond a cursor, the oldest end first.
 select
     run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
-    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error
+    partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+    due_soon_at, escalated_at
 from squidmesh_runs as r
 where ended_at < :before and (ended_at, run_id) > (:ended_at, :run_id)
     and exists (select 1 from squidmesh_journal as j where j.run_id = r.run_id)
@@ -359,8 +383,12 @@ on conflict (run_id) do update set
 -- drop_checkpoint: Forget the stored state of a run.
 delete from squidmesh_checkpoints where run_id = ?;
 
--- records: The records of a kind, by key.
-select key, body, version from squidmesh_records where kind = ? order by key;
+-- records: The records of a kind, by key, with a prefix and behind a key.
+select key, body, version
+from squidmesh_records
+where kind = :kind and key >= :from and key < :behind and key <> :after
+order by key
+limit :limit;
 
 -- record: The version of a record.
 select version from squidmesh_records where kind = ? and key = ?;
@@ -372,6 +400,12 @@ where :expected is null or :expected = coalesce(
     (select version from squidmesh_records where kind = :kind and key = :key), 0
 )
 on conflict (kind, key) do update set version = version + 1, body = excluded.body;
+
+-- put_notice: Store what the hooks of an event are to be told.
+insert or ignore into squidmesh_records (kind, key, version, body)
+select :notice, key || ' ' || :id, 1, :body
+from squidmesh_records
+where kind = :hook and key >= :event and key < :behind;
 
 -- drop_record: Forget a record, if its version is the one expected; null: any.
 delete from squidmesh_records

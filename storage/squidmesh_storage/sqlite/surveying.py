@@ -7,7 +7,7 @@ from typing import Final
 
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_storage.api import Depth, Survey
+from squidmesh_storage.api import Depth, Survey, Tally
 from squidmesh_storage.lanes import earliest
 from squidmesh_storage.sqlite.rows import instant, micros, quarantine_from
 from squidmesh_storage.sqlite.statements import SQL
@@ -38,6 +38,16 @@ def survey(connection: sqlite3.Connection, path: Path | None, now: datetime) -> 
         queues=queues,
         waiting_since=earliest(*(depth.since for depth in queues.values())),
         facts=_facts(connection, path),
+    )
+
+
+def tally(connection: sqlite3.Connection, at: datetime) -> Tally:
+    """How many runs there are; from a snapshot that the caller holds."""
+    runs = connection.execute(SQL["tally_runs"])
+    deadlines = connection.execute(SQL["tally_deadlines"], {"at": micros(at)})
+    return Tally(
+        runs={(workflow, status): number for workflow, status, number in runs},
+        deadlines={(workflow, due): number for workflow, due, number in deadlines},
     )
 
 

@@ -1,9 +1,11 @@
 """Index rows: what a state implies, and what one append changes."""
 
 from itertools import pairwise
+from typing import get_args
 
 from attrs import evolve
 from hypothesis import given
+from hypothesis import strategies as st
 
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, RunId
@@ -11,7 +13,15 @@ from squidmesh_core.protocol.entries import Entry, Parent
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RowChanges, RunRow
 from squidmesh_core.state.fold import fold, fold_run
 from squidmesh_core.state.run import RunState
-from squidmesh_core.values import Constant, FromPath, RetryPolicy
+from squidmesh_core.values import (
+    Constant,
+    DeadlinePolicy,
+    DeadlineStatus,
+    FromPath,
+    RetryPolicy,
+    Thresholds,
+)
+from squidmesh_core.views.deadlines import deadline_views, first_thresholds, running_deadlines
 from squidmesh_core.views.index import (
     attempt_rows,
     changes,
@@ -23,7 +33,7 @@ from squidmesh_core.views.index import (
 from support.entries import histories
 from support.plays import plays
 from support.scenario import EPOCH, LEASE, RUN, SECOND, Scenario, a_start
-from support.workflows import chain, diamond, receive, step, wait, workflow
+from support.workflows import approval, chain, diamond, receive, step, wait, workflow
 
 
 class Index:
@@ -231,6 +241,84 @@ def test_run_row_is_written_only_when_a_listed_fact_changes() -> None:
     written = [changes(*pair, run.spec).run is not None for pair in pairwise(run.states)]
 
     assert [True, False, False, False, True] == written
+
+
+# --- its deadlines
+
+
+def test_run_row_has_the_first_instant_of_each_kind() -> None:
+    """Over all deadlines that run: of attempts, of open gates, of awaited messages."""
+    run = Scenario(
+        workflow(
+            step("a", deadline=DeadlinePolicy(within_ms=9_000, due_soon_ms=1_000)),
+            approval("b", deadline=DeadlinePolicy(within_ms=5_000, escalate_after_ms=9_000)),
+            receive("c", deadline=DeadlinePolicy(within_ms=6_000, escalate_after_ms=2_000)),
+            step("end", after=("a", "b", "c"), deadline=DeadlinePolicy(within_ms=1)),
+        )
+    )
+    run.start()
+    expected = Thresholds(
+        due_at=EPOCH + 5 * SECOND,
+        due_soon_at=EPOCH + 8 * SECOND,
+        escalated_at=EPOCH + 8 * SECOND,
+    )
+
+    assert expected == _deadline(run)
+
+
+def test_run_row_is_written_when_a_deadline_comes_or_goes() -> None:
+    """And only then: claims and heartbeats move none."""
+    late = DeadlinePolicy(within_ms=1_000)
+    run = Scenario(chain(step("a"), step("b", deadline=late), step("c")))
+    run.start()
+    for name in ("a", "b", "c"):
+        run.perform(name)
+    rows = [changes(*pair, run.spec).run for pair in pairwise(run.states)]
+    #        start  claim  a done  claim  b done  claim  c done
+    assert [True, False, True, False, True, False, True] == [row is not None for row in rows]
+    assert [Thresholds(due_at=EPOCH + SECOND), None] == [row.deadline for row in rows[2:5:2] if row]
+
+
+def test_run_row_stays_when_one_deadline_takes_the_place_of_an_equal_one() -> None:
+    """Of two that are due together, the end of one changes no instant."""
+    late = DeadlinePolicy(within_ms=1_000)
+    run = Scenario(
+        workflow(step("a", deadline=late), step("b", deadline=late), step("c", after=("a", "b")))
+    )
+    run.start()
+    run.perform("a")
+
+    assert None is last_changes(run).run
+
+
+def test_held_run_keeps_its_deadlines_and_an_ended_one_has_none() -> None:
+    """They are those that an inspection shows, at every moment."""
+    run = Scenario(chain(step("a", deadline=DeadlinePolicy(within_ms=1_000))))
+    run.start()
+    run.hold()
+    assert Thresholds(due_at=EPOCH + SECOND) == _deadline(run)
+
+    run.cancel()
+    assert None is _deadline(run)
+
+
+@given(histories(), st.integers(0, 200))
+def test_status_of_the_row_is_that_of_the_most_urgent_deadline(
+    history: tuple[Entry, ...], seconds: int
+) -> None:
+    """At any instant, though each of its instants may be another deadline's."""
+    state, now = fold(RunState(run_id=RUN), history), EPOCH + seconds * SECOND
+    seen = {view.status for view in deadline_views(state, now)}
+    first = first_thresholds(running_deadlines(state))
+    worst = max(seen, key=get_args(DeadlineStatus).index, default=None)
+
+    assert worst == (first.status(now) if first else None)
+
+
+def _deadline(run: Scenario) -> Thresholds | None:
+    row = run_row(run.state)
+    assert row is not None
+    return row.deadline
 
 
 # --- comparing

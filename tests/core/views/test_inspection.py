@@ -12,7 +12,7 @@ from squidmesh_core.protocol.entries import Failure, RunSignalReceived, RunStart
 from squidmesh_core.protocol.rows import Head, RunRow
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
-from squidmesh_core.values import DeadlinePolicy, Exponential, FromPath, RetryPolicy
+from squidmesh_core.values import DeadlinePolicy, Exponential, FromPath, RetryPolicy, Thresholds
 from squidmesh_core.views.history import CommandView
 from squidmesh_core.views.inspection import Snapshot, run_of, run_view, snapshot
 from support.scenario import BOOM, EPOCH, LEASE, RUN, SECOND, Scenario, milliseconds
@@ -379,24 +379,24 @@ def test_a_run_is_shown_with_all_that_its_row_says() -> None:
         version="v1",
         fingerprint=Fingerprint("f" * 64),
         trigger="placed",
-        status="failed",
+        status="running",
         queue="slow",
         priority=7,
         tags=("vip",),
         key="k1",
         partition_key="eu",
         created_at=EPOCH,
-        ended_at=EPOCH + SECOND,
         parent=RunId("parent"),
         replayed_from=RunId("source"),
         forked_at=NodeName("ship"),
         error="Boom: it broke",
+        deadline=Thresholds(due_at=EPOCH, due_soon_at=EPOCH - SECOND),
     )
     head = Head(revision=Revision(9), hash="", at=EPOCH + LEASE)
     plain = run_view(row, head)
     marked = run_view(row, head, duplicate=True, quarantined="torn", newer=True)
 
-    assert asdict(row) == {
+    assert asdict(row, recurse=False) == {
         "run_id" if name == "id" else name: value
         for name, value in asdict(plain, recurse=False).items()
         if name in {"id", *(member.name for member in fields(RunRow))}
@@ -404,6 +404,8 @@ def test_a_run_is_shown_with_all_that_its_row_says() -> None:
     assert (Revision(9), EPOCH + LEASE) == (plain.revision, plain.updated_at)
     assert (False, None, False) == (plain.duplicate, plain.quarantined, plain.newer)
     assert (True, "torn", True) == (marked.duplicate, marked.quarantined, marked.newer)
+    assert None is run_view(evolve(row, ended_at=EPOCH + SECOND), head).deadline
+    assert EPOCH + SECOND == run_view(evolve(row, ended_at=EPOCH + SECOND), head).ended_at
     assert not run_of(started(chain(step("a"), step("b"))).state).duplicate
 
 

@@ -161,6 +161,7 @@ async def test_who_waits_is_woken_by_each_move_of_its_run(
 ) -> None:
     """By other tasks, and by threads beside the loop; nobody has to look again."""
     monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK", 3600.0)
+    monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK_CLAIMED", 3600.0)
     monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK_ELSEWHERE", 3600.0)
     async with async_mesh(stage, a=one, b=one) as mesh:
         run = await begin(mesh)

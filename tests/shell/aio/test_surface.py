@@ -8,7 +8,7 @@ import pytest
 from squidmesh import AsyncMesh, Mesh
 
 #: Plain calls in both classes: nothing of them waits for the storage.
-PLAIN = {"open", "redact", "using", "worker"}
+PLAIN = {"on", "open", "redact", "using", "worker"}
 #: What the two return that is each one's own.
 OWN = {
     "squidmesh.aio.worker.AsyncWorker": "squidmesh.workers.worker.Worker",

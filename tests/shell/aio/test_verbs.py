@@ -18,6 +18,7 @@ import pytest
 from squidmesh import (
     ActionRegistry,
     AsyncMesh,
+    Deadline,
     Mesh,
     Refused,
     Retries,
@@ -72,7 +73,7 @@ class Order(Workflow, name="aio.Order"):
     placed = manual(Placed)
     sku = placed.payload.sku
     packed = step(pack, retry=Retries(3)).takes(sku).undo(unpack)
-    ask = approval("Ship it?")
+    ask = approval("Ship it?", deadline=Deadline("1h"))
     settled = receive(Settlement, correlation=sku)
     count = pause("Count the boxes")
     shipped = step(ship).takes(packed.out, settled.out.cents)
@@ -131,6 +132,13 @@ async def an_order_is_shipped(mesh: Speaker) -> Run:
     assert (run.id, False, True) == (again.id, run.duplicate, again.duplicate)
     assert 1 == await mesh.drain()
     assert ["ask"] == [one.gate.node for one in (await mesh.approvals()).items]
+    assert [("ask", "on_time")] == [
+        (one.deadline.node, one.deadline.status) for one in (await mesh.deadlines(now=EPOCH)).items
+    ]
+    counts = await mesh.counts(now=EPOCH)
+    assert ({"paused": 1}, {"on_time": 1}) == (counts.runs, counts.deadlines)
+    assert [run.id] == [one.id for one in (await mesh.runs(deadline="on_time")).items]
+    assert [] == list((await mesh.runs(reason="attempt_visible")).items)
     await mesh.approve(run, by="ana", node=Order.ask, note="fine")
     await mesh.pause(run, by="op")
     await mesh.resume(run, by="op")
@@ -183,6 +191,20 @@ async def finished_runs_are_repeated(mesh: Speaker, run: Run) -> None:
     assert "shipped" in plan.again
 
 
+async def many_are_steered_at_once(mesh: Speaker) -> None:
+    """Planned, cancelled, and replayed under a key."""
+    runs = [await mesh.start(Order.placed, Placed(sku), tags=["bulk"]) for sku in ("tin", "can")]
+    assert (await mesh.cancel_all({"tag": "bulk"}, plan=True)).planned
+    told = await mesh.cancel_all({"tag": "bulk"}, by="op", limit=1)
+    assert [("done", "cancelled")] == [(one.outcome, one.after) for one in told.items]
+    rest = await mesh.cancel_all({"tag": "bulk"}, by="op", cursor=told.next)
+    assert {run.id for run in runs} == {one.id for one in (*told.items, *rest.items)}
+    first = await mesh.replay_all(runs, key="all-again")
+    again = await mesh.replay_all(runs, key="all-again")
+    assert [one.begun for one in first.items] == [one.begun for one in again.items]
+    assert {"already"} == {one.outcome for one in again.items}
+
+
 async def everything_is_kept_in_order(mesh: Speaker, run: Run) -> None:
     """Listed, read, verified, and pruned at last."""
     assert run.id in {one.id for one in (await mesh.runs(status="completed")).items}
@@ -221,6 +243,13 @@ async def queues_are_set_up(mesh: Speaker) -> None:
     assert () == await mesh.workers()
 
 
+async def hooks_are_given_and_looked_at(mesh: Speaker) -> None:
+    """Without a worker nobody says that they are there."""
+    assert pack is await mesh.on("run_failed", pack, name="told")
+    assert () == await mesh.hooks()
+    assert () == await mesh.forget_hook("told")
+
+
 async def test_every_verb_says_the_same(stage: Stage, kind: Kind, tmp_path: Path) -> None:
     """The whole story, on each mesh and on each adapter; no verb is left out."""
     async with spoken_to(stage, kind) as mesh:
@@ -229,7 +258,9 @@ async def test_every_verb_says_the_same(stage: Stage, kind: Kind, tmp_path: Path
         await an_executor_of_ones_own(mesh)
         await finished_runs_are_repeated(mesh, run)
         await runs_are_watched_and_filed(mesh, run, tmp_path)
+        await many_are_steered_at_once(mesh)
         await queues_are_set_up(mesh)
+        await hooks_are_given_and_looked_at(mesh)
         await everything_is_kept_in_order(mesh, run)
 
         verbs = {name for name in dir(Mesh) if inspect.isfunction(getattr(Mesh, name))}

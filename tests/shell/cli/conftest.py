@@ -89,6 +89,7 @@ def on_terminal(squidmesh: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
     def typed(*arguments: str) -> Said:
         with monkeypatch.context() as terminal:
             terminal.setenv("COLUMNS", "110")
+            terminal.setenv("LINES", "50")  # without it a dumb terminal counts as 80 by 25
             terminal.setenv("TERM", "dumb")
             terminal.setattr(sys.stdout, "isatty", lambda: True)
             return squidmesh(*arguments)

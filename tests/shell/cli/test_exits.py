@@ -1,8 +1,11 @@
 """Exit codes: each error says one thing to scripts."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from squidmesh.cli import root
+from squidmesh.cli import exits, root
 from squidmesh.cli.exits import exit_code
 from squidmesh_core import errors
 from squidmesh_core.errors import SquidmeshError
@@ -34,6 +37,16 @@ def test_every_kind_of_error_has_its_exit_code() -> None:
     }
 
     assert EXPECTED == {name: exit_code(kind("no", "code")) for name, kind in kinds.items()}
+
+
+def test_the_page_lists_every_exit_code() -> None:
+    """So does the help of the program itself, in the same order."""
+    numbers = [getattr(exits, name) for name in dir(exits) if name.isupper() and name[0] != "_"]
+    page = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+    listed = re.findall(r"^\| (\d+) \| ", page.read_text(encoding="utf-8"), re.MULTILINE)
+    said = re.findall(r"(\d+) [a-z]", str(root.root.help).partition("Exit codes:")[2])
+
+    assert [str(number) for number in sorted(numbers)] == listed == said
 
 
 def test_an_interrupted_command_says_130(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from squidmesh.cli.meanings import MEANINGS
+from squidmesh.cli.meanings import MEANINGS, UNNUMBERED
 from squidmesh_core.errors import NUMBERS
 from support.commands import Typed
 from support.shop import Shop, Where
@@ -232,11 +232,12 @@ def test_help_has_something_to_say_of_every_code(squidmesh: Typed) -> None:
     """The table is that of the codes, in their order."""
     listed = squidmesh("help", "--json").document["codes"]
 
+    meanings = {**MEANINGS, **UNNUMBERED}
     assert [*NUMBERS] == [*MEANINGS]
     assert listed == [
-        {"sm": number, "code": code, "means": MEANINGS[code]} for code, number in NUMBERS.items()
+        {"sm": NUMBERS.get(code), "code": code, "means": text} for code, text in meanings.items()
     ]
-    assert all(text.endswith(".") and ". " in text for text in MEANINGS.values())
+    assert all(text.endswith(".") and ". " in text for text in meanings.values())
 
 
 def test_help_for_what_is_no_code(squidmesh: Typed) -> None:

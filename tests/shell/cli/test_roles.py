@@ -16,6 +16,8 @@ READING: Final = (
     ("runs",),
     ("journal", "RUN"),
     ("approvals",),
+    ("deadlines",),
+    ("counts",),
     ("explain", "RUN"),
     ("graph", "RUN"),
     ("diff", "RUN@3", "RUN"),

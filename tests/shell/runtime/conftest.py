@@ -11,17 +11,25 @@ from support.stage import Stage, stage_on
 #: by all: these are played on PostgreSQL as well.
 _ON_A_SERVER: Final = frozenset(
     {
+        "test_board",
+        "test_bulk",
         "test_cancelling",
+        "test_diffing",
         "test_filing",
         "test_explaining",
+        "test_graph",
+        "test_hooks",
         "test_pruning",
         "test_queues",
         "test_reading",
+        "test_recall",
         "test_registry",
         "test_reindex",
         "test_slots",
         "test_step_control",
         "test_undoing",
+        "test_visibility",
+        "test_watch",
         "test_worker",
         "test_worker_protocol",
     }

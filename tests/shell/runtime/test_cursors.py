@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from squidmesh import ConfigError, Mesh, Page, Run
-from squidmesh.views.reading import RunFilters
+from squidmesh.views.filtering import RunFilters
 from support.stage import EPOCH, Stage, does
 from support.workflows import chain, step
 

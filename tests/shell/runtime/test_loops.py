@@ -141,9 +141,9 @@ def test_a_slot_performs_settles_and_goes_on(claim: Claim) -> None:
     done = Succeeded(output=1)
     slot = slot_loop(claim, lambda: False, lambda: 0.0)
 
-    assert Perform(claim=claim) == next(slot)
+    assert Perform(claim=claim, go_on=bool) == next(slot)
     assert Settle(claim=claim, outcome=done, go_on=True) == slot.send(done)
-    assert Perform(claim=claim) == slot.send(claim)
+    assert Perform(claim=claim, go_on=bool) == slot.send(claim)
     slot.send(done)
     with pytest.raises(StopIteration) as ended:
         slot.send(None)

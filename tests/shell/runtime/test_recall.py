@@ -1,6 +1,5 @@
 """Reading runs back: checkpoints, damage, and what newer processes wrote."""
 
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -9,10 +8,11 @@ from attrs import evolve
 from squidmesh import Mesh, Run, StorageError
 from squidmesh.door import recall as recall_module
 from squidmesh_core import canonical
-from squidmesh_core.ids import AppendId, Fingerprint, Revision
+from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_storage.api import Batch, Checkpoint, Committed
+from support.damage import rewrite, rewrite_definition
 from support.stage import Stage, begin, claimed, does, entries, types
 from support.workflows import chain, step
 
@@ -83,7 +83,7 @@ GARBLED: dict[str, Callable[[Checkpoint], Checkpoint]] = {
     "nothing": lambda one: evolve(one, body=""),
     "cut short": lambda one: evolve(one, body=one.body[:-2]),
     "a word changed": lambda one: evolve(one, body=one.body.replace("orders", "others")),
-    "a digit changed": lambda one: evolve(one, body=one.body.replace(":2", ":3")),
+    "a digit changed": lambda one: evolve(one, body=one.body.replace(":[2", ":[3")),
     "no state": lambda one: evolve(one, body=one.body[:64] + "null"),
     "another codec": lambda one: evolve(one, codec_version=one.codec_version + 1),
     "another history": lambda one: evolve(one, hash="00" * 32),
@@ -97,8 +97,10 @@ def test_a_garbled_checkpoint_changes_nothing(stage: Stage, how: str) -> None:
     run, checkpoint = checkpointed(stage)
     expected = stage.mesh().inspect(run)
     mesh = stage.mesh(actions=ACTIONS)
-    mesh.door.journal.put_checkpoint(run.id, GARBLED[how](checkpoint))
+    garbled = GARBLED[how](checkpoint)
+    mesh.door.journal.put_checkpoint(run.id, garbled)
 
+    assert garbled != checkpoint
     assert expected == mesh.inspect(run)
     stage.clock.advance(90)
     assert 2 == mesh.drain()
@@ -169,16 +171,10 @@ def test_a_takeover_of_a_long_run_by_a_cold_process(stage: Stage) -> None:
 
 def damaged(stage: Stage, mesh: Mesh, run: Run) -> None:
     """Change a byte of what is stored."""
-    if stage.folder is None:
-        records = mesh.door.journal._records[run.id]  # type: ignore[attr-defined]  # behind the adapter's back
-        records[0] = evolve(records[0], body=records[0].body.replace("placed", "plaxed"))
-    else:
-        with sqlite3.connect(stage.file) as connection:
-            connection.execute(
-                "update squidmesh_journal set body = replace(body, 'placed', 'plaxed') where run_id = ?",
-                (run.id,),
-            )
-        connection.close()
+    journal, run_id = mesh.door.journal, RunId(run.id)
+    first, *others = journal.load(run_id, whole=True).records
+    harmed = evolve(first, body=first.body.replace("placed", "plaxed"))
+    rewrite(stage, journal, run_id, [harmed, *others])
 
 
 def test_a_damaged_run_is_set_aside_and_the_others_go_on(stage: Stage) -> None:
@@ -220,14 +216,7 @@ def test_a_run_whose_definition_is_gone_is_set_aside(stage: Stage) -> None:
     other = chain(step("a"))
     good = begin(writer, other, a=one)
     mesh = stage.mesh(actions=ACTIONS)
-    if stage.folder is None:
-        del mesh.door.journal._definitions[SPEC.fingerprint]  # type: ignore[attr-defined]  # behind its back
-    else:
-        with sqlite3.connect(stage.file) as connection:
-            connection.execute(
-                "delete from squidmesh_definitions where fingerprint = ?", (SPEC.fingerprint,)
-            )
-        connection.close()
+    rewrite_definition(stage, mesh.door.journal, SPEC.fingerprint, None)
 
     mesh.drain()
     mesh.drain()
@@ -284,12 +273,7 @@ def test_a_definition_of_a_newer_release_leaves_its_run_alone(stage: Stage) -> N
     text = writer.door.journal.definition(Fingerprint(SPEC.fingerprint))
     assert text is not None
     newer = text[:-1] + ',"telepathy":true}'
-    if stage.folder is None:
-        writer.door.journal._definitions[SPEC.fingerprint] = newer  # type: ignore[attr-defined]  # behind its back
-    else:
-        with sqlite3.connect(stage.file) as connection:
-            connection.execute("update squidmesh_definitions set text = ?", (newer,))
-        connection.close()
+    rewrite_definition(stage, writer.door.journal, SPEC.fingerprint, newer)
 
     with pytest.raises(StorageError) as caught:
         stage.mesh().inspect(run)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.ports import Ports
-from squidmesh.workers.carry import Crew, perform_claim, settle_all
+from squidmesh.workers.carry import MOST_TOGETHER, Crew, perform_claim, settle_all
 from squidmesh.workers.loop import Settle
 from squidmesh.workers.slots import IN_A_ROW
 from squidmesh.workers.taking import take
@@ -17,7 +18,7 @@ from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
 from support.stage import Stage, does, types
-from support.workflows import chain, diamond, step
+from support.workflows import chain, diamond, step, workflow
 
 PATIENCE = 20.0
 ONE = chain(step("a", output="a"))
@@ -73,21 +74,41 @@ def test_what_several_runs_settle_is_one_append(stage: Stage) -> None:
     assert {run.id for run in runs} == {claim.run_id for claim in followed if claim is not None}
 
 
-def test_branches_of_one_run_settle_one_after_another(stage: Stage) -> None:
-    """The second is decided on what the first has left, so a join is scheduled once."""
+def test_what_branches_of_one_run_settle_is_one_append(stage: Stage) -> None:
+    """Each is decided on what the one before has left, so a join is scheduled once."""
     journal = Counting(stage)
     mesh = stage.mesh(journal=journal)
     names = [node.name for node in diamond().steps]
     (run,) = started(mesh, diamond(), does(**dict.fromkeys(names, lambda: 1)), 1)
     crew = crew_of(mesh)
-    settle_all(crew, performed(mesh, crew, 1))
+    settle_all(crew, [evolve(one, go_on=False) for one in performed(mesh, crew, 1)])
     claims = performed(mesh, crew, 2)
+    journal.sizes.clear()
+
+    followed = settle_all(crew, claims)
+
+    assert 2 == len(claims)
+    assert [1] == journal.sizes
+    assert [None, "ship"] == [claim and claim.node for claim in followed]
+    assert mesh.inspect(run).anomalies == ()
+
+
+def test_a_run_that_opens_out_wide_settles_in_few_appends(stage: Stage) -> None:
+    """No append holds more than so many outputs, and the next one follows it."""
+    journal = Counting(stage)
+    mesh = stage.mesh(journal=journal)
+    names = [f"s{place}" for place in range(MOST_TOGETHER + 1)]
+    spec = workflow(step("first"), *(step(name, after=("first",)) for name in names))
+    (run,) = started(mesh, spec, does(**dict.fromkeys(["first", *names], lambda: 1)), 1)
+    crew = crew_of(mesh)
+    settle_all(crew, [evolve(one, go_on=False) for one in performed(mesh, crew, 1)])
+    claims = performed(mesh, crew, len(names))
     journal.sizes.clear()
 
     settle_all(crew, claims)
 
-    assert len(claims) == len(journal.sizes)
-    assert mesh.inspect(run).anomalies == ()
+    assert [1, 1] == journal.sizes
+    assert "completed" == mesh.inspect(run).status
 
 
 def test_a_settlement_that_fails_leaves_the_others_alone(stage: Stage) -> None:

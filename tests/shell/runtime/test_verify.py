@@ -9,10 +9,9 @@ from squidmesh import Mesh, Run, RunNotFound, StorageError
 from squidmesh.door import recall as recall_module
 from squidmesh.door.requests import drive
 from squidmesh.upkeep import verifying
-from squidmesh_core import canonical
 from squidmesh_core.ids import AttemptKey, Revision, RunId
-from squidmesh_core.protocol.converter import to_json
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RunRow
+from squidmesh_core.state.checkpoint import freeze
 from squidmesh_storage.api import Checkpoint, Journal, Quarantine
 from support.damage import DAMAGES, NEWER, Records, forged, rewrite, rewrite_definition
 from support.stage import EPOCH, Stage, claimed, does
@@ -330,7 +329,7 @@ def _lying(stored: Checkpoint, journal: Journal, run_id: RunId) -> Checkpoint:
     state = recall_module.thawed(run_id, stored)
     assert state is not None
     known = evolve(state, context={**state.context, "a": 2})
-    body = canonical.encode(to_json(known, type(known), run_id))
+    body = freeze(known)
     return evolve(stored, body=recall_module._digest(body) + body)
 
 

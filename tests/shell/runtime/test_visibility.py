@@ -1,6 +1,7 @@
 """Who sees what of what a mesh hands out: policies, and the views that only the shell has."""
 
 import asyncio
+from itertools import islice
 
 import attrs
 import pytest
@@ -131,8 +132,8 @@ def test_every_member_of_the_shell_s_views_is_named() -> None:
         assert {field.name for field in attrs.fields(cls)} == set(table), cls.__name__
 
 
-def test_lists_entries_gates_queues_and_workers_are_redacted(stage: Stage) -> None:
-    """Each by its own table, and whatever they hold by theirs."""
+def test_whatever_a_mesh_hands_out_is_redacted(stage: Stage) -> None:
+    """Each view by its own table, and whatever it holds by theirs."""
     mesh = stage.mesh()
     run = mesh.start_spec(
         chain(step("a", output="a"), pause("b")),
@@ -146,9 +147,13 @@ def test_lists_entries_gates_queues_and_workers_are_redacted(stage: Stage) -> No
     mesh.pause_queue("default", by="canary", note="canary")
     views = (
         mesh.inspect(run, history=True),
+        mesh.explain(run),
+        mesh.graph(run, history=True),
+        mesh.diff((run, 3), run),
         mesh.runs(),
         mesh.approvals(),
         tuple(mesh.journal(run)),
+        tuple(islice(mesh.watch(run), 3)),
         mesh.queues(),
         mesh.workers(),
     )

@@ -3,7 +3,12 @@
 import pytest
 
 from squidmesh import Mesh, Workflow, manual, step
-from squidmesh.views.waiting import FIRST_LOOK, FIRST_LOOK_ELSEWHERE, AwaitMove, waiting
+from squidmesh.views.waiting import (
+    FIRST_LOOK_CLAIMED,
+    FIRST_LOOK_ELSEWHERE,
+    AwaitMove,
+    waiting,
+)
 from squidmesh_core.ids import RunId
 
 
@@ -47,4 +52,4 @@ def test_a_run_that_somebody_holds_is_looked_at_later(mesh: Mesh) -> None:
     run = mesh.start(One.go)
     assert mesh.claim(owner="somebody") is not None
 
-    assert FIRST_LOOK == first_wait(mesh, run.id)
+    assert FIRST_LOOK_CLAIMED == first_wait(mesh, run.id)

@@ -16,6 +16,8 @@ from squidmesh import (
     TxContext,
 )
 from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.codec import entries_of, wire_type
 from squidmesh_core.protocol.entries import AttemptCompleted
 from support.books import LEASE, Books
 from support.ledger import ACTS, Async, Hasty, Ledger, Patient, Posting, explode, give, posted
@@ -46,6 +48,16 @@ def test_the_writes_and_the_completion_are_one_commit(books: Books, ledger: Mesh
     assert last.first == before.last + 1
     ledger.drain()
     assert {"post": "E-1", "pdf": "E-1.pdf"}.items() <= ledger.inspect(run).context.items()
+
+
+def test_what_follows_is_claimed_in_the_same_commit(books: Books, ledger: Mesh) -> None:
+    """By the slot that goes on with it, as where a step is settled the ordinary way."""
+    run = ledger.start(Ledger.due, Posting("A-1"))
+    ledger.drain()
+
+    records = books.journal.load(RunId(run.id)).records
+    settling = next(one for one in map(_types, records) if "attempt_completed" in one)
+    assert ["attempt_completed", "step_applied", "attempt_scheduled", "attempt_claimed"] == settling
 
 
 def test_an_async_step_writes_in_its_transaction_too(books: Books, ledger: Mesh) -> None:
@@ -226,3 +238,7 @@ def test_a_spec_that_asks_for_a_transaction_gets_one(books: Books) -> None:
             assert "completed" == mesh.inspect(run).status
 
     assert ["running", "running"] == held
+
+
+def _types(record: AppendRecord) -> list[str]:
+    return [wire_type(type(entry)) for entry in entries_of(record)]

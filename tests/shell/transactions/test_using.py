@@ -338,3 +338,30 @@ def test_working_verbs_stay_outside(mesh: Mesh, shop: Shop) -> None:
         for work in (inside.drain, inside.execute_next, inside.reindex):
             with pytest.raises(StorageError):
                 work()
+
+
+# -- many runs at once
+
+
+def test_many_runs_are_steered_within_the_hosts_transaction(mesh: Mesh, shop: Shop) -> None:
+    """All of them, and what the host writes; or none."""
+    runs = [placed(mesh, number) for number in ("A-1", "A-2")]
+
+    def change_of_mind() -> None:
+        with shop.transaction() as connection:
+            mesh.using(connection).cancel_all(runs, key="k")
+            raise RolledBack
+
+    with pytest.raises(RolledBack):
+        change_of_mind()
+    assert ["paused"] * 2 == [mesh.inspect(run).status for run in runs]
+
+    with shop.transaction() as connection:
+        inside = mesh.using(connection)
+        told = inside.cancel_all(runs, key="k")
+        again = inside.replay_all(runs, key="k")
+        assert ["paused"] * 2 == [mesh.inspect(run).status for run in runs]
+
+    assert ["done"] * 4 == [item.outcome for item in (*told.items, *again.items)]
+    assert ["cancelled"] * 2 == [mesh.inspect(run).status for run in runs]
+    assert 4 == len(mesh.runs().items)

@@ -6,7 +6,19 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import assert_type
 
-from squidmesh import Actor, AsyncMesh, Claim, JournalEntry, OpenGate, Page, ReplayPlan, Run, Snapshot
+from squidmesh import (
+    Actor,
+    AsyncMesh,
+    Claim,
+    Hook,
+    JournalEntry,
+    Notice,
+    OpenGate,
+    Page,
+    ReplayPlan,
+    Run,
+    Snapshot,
+)
 
 from orders import OrderFulfilment, OrderPlaced, Payment, ReviewForm, Settlement
 
@@ -17,6 +29,19 @@ mesh = AsyncMesh.open("postgresql://shop@localhost/shop", workflows=[OrderFulfil
 async def lifespan(app: object) -> AsyncGenerator[None]:
     async with mesh, mesh.worker(concurrency=16, queues=["default", "slow"]):
         yield
+
+
+@mesh.on("run_failed")
+async def alert(notice: Notice) -> None:
+    assert_type(notice.attempt, int)
+
+
+@mesh.on("deadline_overdue", name="remind")
+def remind(notice: Notice) -> str:
+    return notice.run_id
+
+
+mesh.on("deadline_escalated", remind)
 
 
 async def place(order: OrderPlaced) -> dict[str, str]:
@@ -34,6 +59,10 @@ async def steer(run: Run, who: Actor) -> None:
     await mesh.send(run, OrderFulfilment.settled, Settlement("pay_1", 900))
     assert_type(await mesh.replay(run, simulate=True), ReplayPlan)
     assert_type(await mesh.replay(run, by=who), Run)
+
+
+async def who_is_told() -> None:
+    assert_type(await mesh.hooks(), tuple[Hook, ...])
 
 
 async def look(run: Run) -> Payment:

@@ -12,6 +12,7 @@ from typing import cast
 from attrs import evolve
 
 from squidmesh_core.definition.spec import Spec, StepNode
+from squidmesh_core.protocol.entries import StepApplied
 from squidmesh_core.state.attempt import LIVE
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import RecoveryPolicy
@@ -53,7 +54,10 @@ def graph(state: RunState, spec: Spec, now: datetime, *, history: bool = False) 
         *undoing,
     ]
     if history:
-        nodes = [_with_history(node, tries.get(node.id, ()), state, seen) for node in nodes]
+        last = {str(applied.step): applied for applied in state.applied.values()}
+        nodes = [
+            _with_history(node, tries.get(node.id, ()), last.get(node.id), seen) for node in nodes
+        ]
     return RunGraph(
         run_id=seen.id,
         workflow=seen.run.workflow,
@@ -96,16 +100,15 @@ def _at_work(
 
 
 def _with_history(
-    node: GraphNode, tries: Sequence[AttemptView], state: RunState, seen: Snapshot
+    node: GraphNode, tries: Sequence[AttemptView], last: StepApplied | None, seen: Snapshot
 ) -> GraphNode:
     newest = tries[-1] if tries else None
-    last = next((one for one in reversed([*state.applied.values()]) if one.step == node.id), None)
     # What was put out at a gate, by a message or in another run, no attempt of this run holds.
     held = last.output if last is not None and newest is None else None
     return evolve(
         node,
         input=newest.input if newest else None,
-        output=newest.output if newest else state.context.get(held) if held else None,
+        output=newest.output if newest else seen.context.get(held) if held else None,
         error=newest.error if newest and newest.error else last.error if last else None,
         gate=next((gate for gate in seen.gates if gate.node == node.id), None),
         attempts=tuple(tries),

@@ -71,21 +71,34 @@ class _Taken:
         #: decision there, which are why other edges were not.
         self.by: dict[str, Mapping[str, object]] = {}
         self.last: dict[tuple[NodeName, Outcome], Mapping[str, object]] = {}
+        named = _Named(spec)
         for applied in state.applied.values():
             decided = applied.transition
             if decided is not None:
-                taken = _edge_of(decided, spec)
+                taken = named.edge_of(decided)
                 self.times[taken] += 1
                 self.latest[decided.source] = taken
                 self.by[taken] = self.last[decided.source, decided.on] = decided.values
 
 
-def _edge_of(decided: Decided, spec: Spec) -> str:
-    for route in spec.routes.get((decided.source, decided.on), ()):
-        condition = None if route.condition is None else condition_to_json(route.condition)
-        if route.target == decided.target and same(condition, decided.condition):
-            return edge_id(route)
-    return edge_id(Transition(source=decided.source, on=decided.on, target=decided.target))
+class _Named:
+    """The routes of a definition, and their ids: made once, however often a run went them."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._routes = {
+            place: [(one.target, _condition(one), edge_id(one)) for one in routes]
+            for place, routes in spec.routes.items()
+        }
+
+    def edge_of(self, decided: Decided) -> str:
+        for target, condition, own in self._routes.get((decided.source, decided.on), ()):
+            if target == decided.target and same(condition, decided.condition):
+                return own
+        return edge_id(Transition(source=decided.source, on=decided.on, target=decided.target))
+
+
+def _condition(route: Transition) -> Mapping[str, object] | None:
+    return None if route.condition is None else condition_to_json(route.condition)
 
 
 def _route(route: Transition, spec: Spec, taken: _Taken, ahead: set[NodeName]) -> GraphEdge:
@@ -103,7 +116,7 @@ def _route(route: Transition, spec: Spec, taken: _Taken, ahead: set[NodeName]) -
         target=route.target,
         type="transition",
         outcome=route.on,
-        condition=None if condition is None else condition_to_json(condition),
+        condition=_condition(route),
         otherwise=condition is None and conditional,
         values=values or None,
         recovery=route.recovery,

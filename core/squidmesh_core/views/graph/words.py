@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
-from squidmesh_core.plan.deadline import DeadlineStatus
 from squidmesh_core.values import condition_from_json
 from squidmesh_core.values.condition import AllOf, AnyOf, Compare, Condition, Not
+from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_core.views.graph.records import GraphEdge, GraphNode, RunGraph
 from squidmesh_core.views.steps import StepStatus
 from squidmesh_core.views.words import away, clipped, value_text

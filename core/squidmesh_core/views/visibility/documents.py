@@ -7,6 +7,7 @@ under a name that views show is kept: nobody has said who may see the rest.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Final, Union, get_args, get_origin
 
@@ -17,15 +18,26 @@ from squidmesh_core.protocol.wire import NAMES, WIRE_TYPES
 from squidmesh_core.values.redaction import REDACTED, is_sensitive
 from squidmesh_core.values.scope import Scope
 from squidmesh_core.views.graph.records import ENDS, GraphEdge
-from squidmesh_core.views.plain import member_names, plain, plain_name
-from squidmesh_core.views.visibility.hiding import hidden
+from squidmesh_core.views.plain import MILLISECOND, member_names, plain, plain_name
+from squidmesh_core.views.visibility.hiding import Make, hidden
 from squidmesh_core.views.visibility.records import how, loose
-from squidmesh_core.views.visibility.rules import Tables
+from squidmesh_core.views.visibility.rules import Edit, Tables
 
 #: Names that are others in plain data.
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Decided: NAMES[Decided], GraphEdge: ENDS}
 _ENTRY_CLASSES: Final[Mapping[str, type]] = {name: cls for cls, name in WIRE_TYPES.items()}
-_ATOMS: Final = (str, int, float, bool, NoneType)
+_ATOM_CLASSES: Final = (str, int, float, bool, NoneType)
+_ATOMS: Final = frozenset(_ATOM_CLASSES)
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """What a scope sees of one member of a record."""
+
+    #: What makes the part that it sees, or stands for what it does not; null: it sees all.
+    edit: Edit | None
+    #: The class of the records in it.
+    record: type | None
 
 
 class Documents:
@@ -35,6 +47,7 @@ class Documents:
         self._tables = tables
         self._scope: Final[Scope] = scope
         self._shapes = _shapes(tables)
+        self._parts: dict[type, Mapping[str, Part]] = {}
         shown, unseen = _names(tables, scope)
         self._names: Final = shown - unseen
         self._unseen: Final = unseen
@@ -72,7 +85,7 @@ class Documents:
         """What stands under a name that views show."""
         if isinstance(member, list | tuple):
             return [self._listed(one) for one in member]
-        return member if isinstance(member, _ATOMS) else self.any(member)
+        return member if isinstance(member, _ATOM_CLASSES) else self.any(member)
 
     def _is_view(self, member: object) -> bool:
         if isinstance(member, list | tuple):
@@ -85,36 +98,54 @@ class Documents:
 
         Of an entry hidden ones stay away too: it never has all of them.
         """
-        table, names = self._tables[cls], _RENAMED.get(cls, {})
+        parts = self._parts.get(cls) or self._learn(cls)
         shown: dict[str, object] = {}
-        for field in attrs.fields(cls):
-            own = names.get(field.name, field.name)
-            name = own if own in members else plain_name(own, is_span=True)
-            if name not in members:
+        for name, member in members.items():
+            part = parts.get(name)
+            if part is None:
                 continue
-            edit, seen = how(table.get(field.name, "auditor"), self._scope)
-            if seen:
-                shown[name] = self._inside(members[name], field.type)
-            elif edit is not None:
-                shown[name] = edit(members.get)
-            elif cls not in WIRE_TYPES:
-                shown[name] = _hidden(field.type)
+            if part.edit is not None:
+                shown[name] = part.edit(members.get)
+            elif type(member) in _ATOMS:
+                shown[name] = member
+            else:
+                shown[name] = self._inside(member, part.record)
         return shown
 
-    def _inside(self, member: object, hint: object) -> object:
-        """What a member holds, of a type that the record's class declares."""
-        if isinstance(member, _ATOMS):
+    def _learn(self, cls: type) -> Mapping[str, "Part"]:
+        """The parts of a record under each name that they may have, but for those left out."""
+        table, names = self._tables[cls], _RENAMED.get(cls, {})
+        parts: dict[str, Part] = {}
+        for field in attrs.fields(cls):
+            edit, seen = how(table.get(field.name, "auditor"), self._scope)
+            if not seen and edit is None:
+                if cls in WIRE_TYPES:
+                    continue
+                edit = _in_place_of(hidden(field.type))
+            name = names.get(field.name, field.name)
+            part = Part(edit=edit, record=_record_class(field.type))
+            parts[name] = parts[plain_name(name, is_span=True)] = part
+        self._parts[cls] = parts
+        return parts
+
+    def _inside(self, member: object, cls: type | None) -> object:
+        """What a member holds, of the record class that its own class declares for it, if any."""
+        if isinstance(member, _ATOM_CLASSES):
             return member
-        cls = _record_class(hint)
         if isinstance(member, list | tuple):
-            return [self._inside(one, hint) for one in member]
+            return [self._inside(one, cls) for one in member]
         if not isinstance(member, Mapping):
             return REDACTED
         return loose(member) if cls is None else self._record(member, cls)
 
 
-def _hidden(hint: object) -> object:
-    return plain(hidden(hint)())
+def _written(value: object) -> object:
+    """What stands in the place of a member, as the record that it was would write it."""
+    return value // MILLISECOND if isinstance(value, timedelta) else plain(value)
+
+
+def _in_place_of(make: Make) -> Edit:
+    return lambda _: _written(make())
 
 
 def _record_class(hint: object) -> type | None:

@@ -84,22 +84,27 @@ class _Scoped:
         return self._record(member) if attrs.has(type(member)) else self.documents.any(member)
 
     def _record(self, record: object) -> object:
-        cls = self._instead.get(type(record), type(record))
-        copy = self._copies.get(cls)
-        if copy is None:
-            # An entry is shown as the shell hands it out: as data, with its wire type.
-            if cls not in self._tables or cls in WIRE_TYPES:
-                raise TypeError(f"nobody has said who may see which part of a {cls.__name__}")
-            copy = self._copies[cls] = copy_of(cls, self._tables[cls], self._scope)
+        copy = self._copies.get(type(record)) or self._learn(type(record))
         return copy.of(record, self._inside)
+
+    def _learn(self, kind: type) -> Copy:
+        cls = self._instead.get(kind, kind)
+        # An entry is shown as the shell hands it out: as data, with its wire type.
+        if cls not in self._tables or cls in WIRE_TYPES:
+            raise TypeError(f"nobody has said who may see which part of a {cls.__name__}")
+        copy = self._copies[kind] = copy_of(cls, self._tables[cls], self._scope)
+        return copy
 
     def _inside(self, member: object) -> object:
         """What a member holds that its scope sees."""
         cls = type(member)
+        copy = self._copies.get(cls)
+        if copy is not None:
+            return copy.of(member, self._inside)
         if cls is tuple:
             members = cast("tuple[object, ...]", member)
             redacted = tuple(map(self._inside, members))
             return members if all(map(is_, members, redacted)) else redacted
-        if cls in self._copies or attrs.has(cls):
+        if attrs.has(cls):
             return self._record(member)
         return loose(member) if isinstance(member, Mapping) else member

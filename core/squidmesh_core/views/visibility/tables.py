@@ -4,6 +4,10 @@ from typing import Final
 
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.state.run import Anomaly
+from squidmesh_core.values.deadline import Thresholds
+from squidmesh_core.views.board import Board, RunDeadline
+from squidmesh_core.views.bulk import Bulk, Steered
+from squidmesh_core.views.counts import Counts, WorkflowCounts
 from squidmesh_core.views.deadlines import DeadlineView
 from squidmesh_core.views.diff import FactDiff, PathDiff, RunDiff, Side, StepDiff, ValueDiff
 from squidmesh_core.views.explanation.records import (
@@ -16,6 +20,7 @@ from squidmesh_core.views.explanation.records import (
 )
 from squidmesh_core.views.graph.records import GraphEdge, GraphNode, RunGraph
 from squidmesh_core.views.history import AuditView, CommandView
+from squidmesh_core.views.hooks import FailingNotice, Hook
 from squidmesh_core.views.inspection import AttemptView, Run, Snapshot
 from squidmesh_core.views.steps import StepView
 from squidmesh_core.views.visibility.failures import ERROR_LINE
@@ -29,7 +34,7 @@ VIEWS: Final[Tables] = {
         external="id workflow version trigger status duplicate",
         operator=(
             "fingerprint queue priority created_at updated_at ended_at revision parent"
-            " replayed_from forked_at quarantined newer pruned_at"
+            " replayed_from forked_at deadline quarantined newer pruned_at"
         ),
         # Keys and tags are the host's own words, and often somebody's number.
         auditor="tags key partition_key",
@@ -71,17 +76,33 @@ VIEWS: Final[Tables] = {
         operator="event at revision node visit_key target",
         auditor="actor comment",
     ),
+    Hook: table(operator="event name since seen_at pending more failing"),
+    # What a function of the host's says may quote anything.
+    FailingNotice: table(operator="id run_id at attempts next_at", auditor="problem"),
     DeadlineView: table(
         external="status",
         operator=(
             "node visit_key started_at due_at due_soon_at escalated_at remaining escalation target"
         ),
     ),
+    Thresholds: table(operator="due_at due_soon_at escalated_at"),
     Due: table(
         external="status",
         operator="started_at due_at due_soon_at escalated_at remaining",
     ),
     Anomaly: table(operator="reason entry_type revision keys"),
+    # --- many runs
+    Board: table(external="items next", operator="at"),
+    RunDeadline: table(external="run deadline"),
+    Counts: table(operator="at runs deadlines workflows"),
+    WorkflowCounts: table(operator="workflow runs deadlines"),
+    Bulk: table(external="verb planned items next"),
+    Steered: table(
+        external="id workflow outcome before after",
+        operator="begun code",
+        # They quote what somebody filled in.
+        auditor="effects message",
+    ),
     # --- an explanation
     Explanation: table(
         external="run status at evidence zone",

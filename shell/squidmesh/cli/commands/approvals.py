@@ -1,11 +1,11 @@
 """`squidmesh approvals`: the inbox of everybody who may answer."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import click
 
+from squidmesh.cli import clock
 from squidmesh.cli.documents import gate_document, run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
@@ -38,7 +38,7 @@ def command(session: Session, /, *, cursor: str | None, limit: int) -> int:
         waiting = [
             {"run": run_document(one.run), "gate": gate_document(one.gate)} for one in page.items
         ]
-        screen.document("approvals/1", approvals=waiting, next=page.next)
+        screen.listing("approvals/1", "approvals", waiting, line="approval/1", next=page.next)
         return DONE
     short = short_ids(one.run.id for one in page.items)
     rows = [_row(one, short[one.run.id], screen) for one in page.items]
@@ -62,7 +62,7 @@ def _only(wanted: Sequence[int], members: Sequence[T]) -> list[T]:
 def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:
     gate = one.gate
     known = gate.opened_at != HIDDEN_AT
-    age = span((datetime.now(UTC) - gate.opened_at).total_seconds()) if known else ""
+    age = span((clock.now() - gate.opened_at).total_seconds()) if known else ""
     return (
         Cell(human=short, plain=one.run.id),
         Cell.of(one.run.workflow),

@@ -5,6 +5,7 @@ from typing import Unpack
 import click
 
 from squidmesh.cli.commanding import Manner, manner_options
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import options_for
 from squidmesh.cli.reviewing import Form, review
@@ -12,7 +13,7 @@ from squidmesh.cli.session import Session
 
 
 @click.command("approve")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--node", help="The approval, where several are open; or its visit key.")
 @options_for("form")
 @manner_options

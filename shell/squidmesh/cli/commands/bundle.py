@@ -3,12 +3,13 @@
 import click
 
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session, find_run
 
 
 @click.command("bundle")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("file", required=False)
 @common
 def command(session: Session, /, *, run: str, file: str | None) -> int:

@@ -100,6 +100,9 @@ def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
     yield _Fact(name="workers", value=str(health.workers) if health.workers else "none")
     for queue in health.paused:
         yield _Fact(name="queues", value=f"{queue} is paused", mark="look")
+    for hook in health.failing_hooks:
+        value = f"{hook.name} fails for {hook.event}: {hook.failing[0].problem}"
+        yield _Fact(name="hooks", value=value, mark="look")
     for queue, count in health.unserved.items():
         value = f"nobody serves {queue!r}: {_attempts(count)} waiting"
         yield _Fact(name="queues", value=value, mark="look")
@@ -142,5 +145,6 @@ def _document(health: Health) -> Document:
         "unserved": dict(health.unserved),
         "unperformed": dict(health.unperformed),
         "paused": list(health.paused),
+        "failing_hooks": [hook.to_dict() for hook in health.failing_hooks],
         "storage": dict(health.facts),
     }

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from squidmesh.cli.documents import plain_mapping
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen
@@ -27,7 +28,7 @@ _LENGTHS: Final = (13, 18, 23, 28)
 
 
 @click.command("explain")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @common
 @seen_as
 def command(session: Session, /, *, run: str) -> int:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from squidmesh.cli.documents import plain_mapping
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen, json_text
@@ -31,7 +32,7 @@ _STATUSES: Final = {sign: status for status, sign in SIGNS.items()}
 
 
 @click.command("graph")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option(
     "--format",
     "form",

@@ -4,6 +4,7 @@ import click
 
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session, find_run
@@ -11,7 +12,7 @@ from squidmesh.cli.tailing import entry_document, entry_row, tail
 
 
 @click.command("journal")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option(
     "--after",
     type=click.IntRange(min=0),
@@ -26,7 +27,8 @@ def command(session: Session, /, *, run: str, after: int, follow: bool) -> int:
     """
     List the entries of RUN: everything that ever happened to it.
 
-    With --follow and --json, each entry is a document on a line of its own.
+    With --jsonl, or with --follow and --json, each entry is a document on a line of
+    its own.
     """
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
@@ -38,7 +40,10 @@ def command(session: Session, /, *, run: str, after: int, follow: bool) -> int:
         entries = shown(session, tuple(mesh.journal(run_id, after=after)))
     if screen.form == "json":
         documents = [entry_document(entry, mask, run_id) for entry in entries]
-        screen.document("journal/1", run=run_id, entries=documents)
+        if not screen.lines:
+            screen.document("journal/1", run=run_id, entries=documents)
+        for document in documents if screen.lines else ():
+            screen.event("entry/1", run=run_id, **document)
         return DONE
     rows = [entry_row(entry, mask, run_id, entries[0].at, session) for entry in entries]
     screen.table(("rev", "at", "entry", "node", "what"), rows)

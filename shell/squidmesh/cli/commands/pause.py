@@ -5,13 +5,14 @@ from typing import Unpack
 import click
 
 from squidmesh.cli.commanding import Manner, manner_options, steer
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
 from squidmesh_core.protocol import requests
 
 
 @click.command("pause")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @manner_options
 @common
 def command(session: Session, /, *, run: str, **manner: Unpack[Manner]) -> int:

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
@@ -27,7 +28,7 @@ _KEPT: Final[dict[Kept, str]] = {
 
 @click.command("prune")
 @click.option("--older-than", metavar="DURATION", help="What ended so long ago, such as 90d.")
-@click.option("--run", metavar="RUN", help="This finished run, whatever its age.")
+@click.option("--run", type=RUN, metavar="RUN", help="This finished run, whatever its age.")
 @click.option(
     "--plan", "--dry-run", "plan", is_flag=True, help="Say what would be removed, and do nothing."
 )

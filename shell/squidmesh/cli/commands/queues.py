@@ -22,7 +22,8 @@ def command(session: Session, /) -> int:
     with session.mesh(must_exist=True) as mesh:
         queues = shown(session, mesh.queues())
     if screen.form == "json":
-        screen.document("queues/1", queues=[queue_document(one) for one in queues])
+        documents = [queue_document(one) for one in queues]
+        screen.listing("queues/1", "queues", documents, line="listed-queue/1")
     else:
         rows = [queue_row(one, screen) for one in queues]
         print_table(screen, QUEUE_HEADINGS, rows, "no queue is set up, and nothing waits")

@@ -6,6 +6,7 @@ import click
 
 from squidmesh import checks
 from squidmesh.cli.commanding import Manner, manner_options, steer
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
 from squidmesh.views.snapshot import Snapshot
@@ -15,7 +16,7 @@ from squidmesh_core.protocol.requests import Operation
 
 
 @click.command("resume")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--node", help="The pause to go on at, also while the run is held; or its visit key.")
 @manner_options
 @common

@@ -3,13 +3,14 @@
 import click
 
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import QUEUE
 from squidmesh.cli.options import common
 from squidmesh.cli.queueing import is_paused, queue_document, word_options
 from squidmesh.cli.session import Session
 
 
 @click.command("resume-queue")
-@click.argument("name")
+@click.argument("name", type=QUEUE)
 @word_options
 @common
 def command(session: Session, /, *, name: str, by: str | None, note: str | None) -> int:

@@ -44,4 +44,4 @@ def command(
         started = mesh.start(target.trigger, payload, key=key)
         queues = sorted({started.queue, *target.queues})
         with mesh.worker(concurrency=concurrency, queues=queues, lease=_LEASE):
-            return follow(mesh, started.id, session.screen)
+            return follow(session, mesh, started.id)

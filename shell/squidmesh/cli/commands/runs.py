@@ -5,18 +5,22 @@ from typing import TYPE_CHECKING, Unpack, get_args
 
 import click
 
+from squidmesh.cli import clock
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.listing import Masks
+from squidmesh.cli.naming import QUEUE, RUN, WORKFLOW
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import iso, one_line, short_ids
 from squidmesh.duration import parse_duration
-from squidmesh.views.reading import RunFilters
+from squidmesh.views.filtering import RunFilters
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.views.board import URGENCY
 from squidmesh_core.views.inspection import Run
+from squidmesh_core.views.reason import Reason
 from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ def moment(
     if text is None:
         return None
     try:
-        return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
+        return clock.now() - timedelta(milliseconds=parse_duration(text))
     except ValueError:
         pass
     try:
@@ -43,14 +47,25 @@ def moment(
 
 
 @click.command("runs")
-@click.option("--workflow", help="Only runs of this workflow.")
+@click.option("--workflow", type=WORKFLOW, help="Only runs of this workflow.")
 @click.option("--version", help="Only runs of this version of their workflow.")
 @click.option(
     "--status", type=click.Choice(get_args(RunStatus)), help="Only runs with this status."
 )
-@click.option("--queue", help="Only runs that were started on this queue.")
+@click.option(
+    "--reason",
+    type=click.Choice(get_args(Reason)),
+    metavar="REASON",
+    help="Only runs that are where they are for this reason, as `show` says it.",
+)
+@click.option(
+    "--deadline",
+    type=click.Choice(URGENCY),
+    help="Only runs whose most urgent deadline stands so.",
+)
+@click.option("--queue", type=QUEUE, help="Only runs that were started on this queue.")
 @click.option("--tag", help="Only runs with this tag.")
-@click.option("--parent", metavar="RUN", help="Only child runs of this run.")
+@click.option("--parent", type=RUN, metavar="RUN", help="Only child runs of this run.")
 @click.option(
     "--since", callback=moment, metavar="INSTANT|AGE", help="Only runs started then or later."
 )
@@ -77,14 +92,14 @@ def command(
         masked = {run.id: None if unmasked else masks.of(run) for run in page.items}
     if screen.form == "json":
         documents = [run_document(run, masked[run.id]) for run in page.items]
-        screen.document("runs/1", runs=documents, next=page.next)
+        screen.listing("runs/1", "runs", documents, line="listed-run/1", next=page.next)
         return DONE
     short = short_ids(run.id for run in page.items)
     rows = [_row(run, short[run.id], masked[run.id], screen) for run in page.items]
     if rows or screen.form == "plain":
         screen.table(("run", "workflow", "status", "key", "started", "took", "error"), rows)
     else:
-        screen.line("no runs", "dim")
+        screen.line("no runs" if page.next is None else "none on this page", "dim")
     if page.next is not None and screen.form == "human":
         screen.line(f"there are more: --cursor {page.next}", "dim")
     return DONE

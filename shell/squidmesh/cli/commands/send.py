@@ -5,7 +5,8 @@ from typing import Unpack
 import click
 
 from squidmesh import checks
-from squidmesh.cli.commanding import Who, steer, who_options
+from squidmesh.cli.commanding import Sending, dry_option, steer, who_options
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import options_for, read_payload
 from squidmesh.cli.session import Session
@@ -19,10 +20,11 @@ from squidmesh_core.protocol.requests import Operation
 
 
 @click.command("send")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("node")
 @options_for("message")
 @who_options
+@dry_option
 @common
 def command(
     session: Session,
@@ -32,7 +34,7 @@ def command(
     node: str,
     data: str | None,
     pairs: tuple[str, ...],
-    **who: Unpack[Who],
+    **manner: Unpack[Sending],
 ) -> int:
     """
     Hand a message to RUN, for its NODE.
@@ -48,4 +50,4 @@ def command(
         message = message_of(node, read_payload(data, pairs, fields, "message"))
         return requests.send(before.id, said, node=node, payload=message)
 
-    return steer(session, run, "send", make, **who, yes=True, dry_run=False)
+    return steer(session, run, "send", make, yes=True, **manner)

@@ -3,6 +3,7 @@
 import click
 
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import QUEUE
 from squidmesh.cli.options import common
 from squidmesh.cli.queueing import limits_text, queue_document, word_options
 from squidmesh.cli.session import Session
@@ -19,7 +20,7 @@ def _number(ctx: click.Context, param: click.Parameter, text: str | None) -> int
 
 
 @click.command("set-queue")
-@click.argument("name")
+@click.argument("name", type=QUEUE)
 @click.option("--concurrency", metavar="N", callback=_number, help="Attempts held at once.")
 @click.option("--per-key", metavar="N", callback=_number, help="The same, of each partition key.")
 @click.option("--rate", metavar="N/TIME", help="Starts in a time: 5/s, 100/m, 10/15m.")

@@ -6,6 +6,7 @@ import click
 
 from squidmesh.cli.documents import failure_document, mask_of, snapshot_document, taken_in
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.panels import audit_line, context_text, history_table, run_panel
 from squidmesh.cli.roles import seen_as, shown
@@ -21,7 +22,7 @@ _WORDS: Final = {"compensation": "undo"}
 
 
 @click.command("show")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--history", is_flag=True, help="Also what each attempt took in and gave out.")
 @click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
 @common
@@ -43,9 +44,10 @@ def command(session: Session, /, *, run: str, history: bool, at: int | None) -> 
             if history:
                 screen.line()
                 screen.render(history_table(snapshot))
-            screen.line()
-            screen.line("context", "dim")
-            screen.render(context_text(snapshot))
+            if snapshot.context:
+                screen.line()
+                screen.line("context", "dim")
+                screen.render(context_text(snapshot))
     return DONE
 
 

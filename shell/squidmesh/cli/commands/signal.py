@@ -45,7 +45,8 @@ def command(session: Session, /, *, file: str) -> int:
         case "plain":
             screen.fields(run.id, done, run.status)
         case "human":
-            screen.line(f"{run.id}  {done}, {run.status}")
+            led = "" if run.status == done else f", {run.status}"
+            screen.line(f"{run.id}  {done}{led}")
     return DONE
 
 

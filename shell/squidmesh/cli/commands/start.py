@@ -14,7 +14,6 @@ from squidmesh.cli.exits import DONE
 from squidmesh.cli.following import follow
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import payload_options, read_payload
-from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
 from squidmesh.mesh import Mesh
 from squidmesh.starting import StartOptions
@@ -73,14 +72,14 @@ def command(
         registry = _registry(actions)
         with session.mesh() as mesh:
             started = _start_spec(mesh, spec, registry, asked, trigger=trigger, said=said)
-            return _report(mesh, started, session.screen, wait=wait, timeout=timeout)
+            return _report(session, mesh, started, wait=wait, timeout=timeout)
     if actions is not None or trigger is not None:
         raise click.UsageError("--actions and --trigger belong to --spec")
     target = target_of(str(workflow))
     with session.mesh([target.workflow]) as mesh:
         payload = target.trigger.parse(read_payload(data, pairs, target.fields))
         started = mesh.start(target.trigger, payload, **asked)
-        return _report(mesh, started, session.screen, wait=wait, timeout=timeout)
+        return _report(session, mesh, started, wait=wait, timeout=timeout)
 
 
 def _options(options: dict[str, object]) -> StartOptions:
@@ -131,9 +130,10 @@ def _registry(reference: str) -> ActionRegistry:
     )
 
 
-def _report(mesh: Mesh, started: Run, screen: Screen, *, wait: bool, timeout: str | None) -> int:
+def _report(session: Session, mesh: Mesh, started: Run, *, wait: bool, timeout: str | None) -> int:
+    screen = session.screen
     if wait:
-        return follow(mesh, started.id, screen, timeout=timeout)
+        return follow(session, mesh, started.id, timeout=timeout)
     match screen.form:
         case "json":
             screen.document("started/1", run=run_document(started))

@@ -6,6 +6,7 @@ import click
 
 from squidmesh.cli.documents import Document
 from squidmesh.cli.exits import DONE, STORAGE
+from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session, find_run
@@ -23,7 +24,7 @@ _SAID: Final[dict[Verdict, tuple[str, str, str]]] = {
 
 
 @click.command("verify")
-@click.argument("run", required=False)
+@click.argument("run", type=RUN, required=False)
 @click.option("--checker", is_flag=True, help="Also hold each journal against every rule.")
 @common
 def command(session: Session, /, *, run: str | None, checker: bool) -> int:
@@ -37,13 +38,15 @@ def command(session: Session, /, *, run: str | None, checker: bool) -> int:
     with session.mesh(must_exist=True) as mesh:
         report = mesh.verify(None if run is None else find_run(mesh, run), checker=checker)
     if screen.form == "json":
-        screen.document(
+        screen.listing(
             "verification/1",
+            "results",
+            [_document(verified) for verified in report.results],
+            line="verified-run/1",
             clean=report.clean,
             runs=report.runs,
             entries=report.entries,
             verdicts=dict(report.verdicts),
-            results=[_document(verified) for verified in report.results],
         )
     else:
         _print(report, screen)

@@ -22,7 +22,8 @@ def command(session: Session, /) -> int:
     with session.mesh(must_exist=True) as mesh:
         workers = shown(session, mesh.workers())
     if screen.form == "json":
-        screen.document("workers/1", workers=[worker_document(one) for one in workers])
+        documents = [worker_document(one) for one in workers]
+        screen.listing("workers/1", "workers", documents, line="listed-worker/1")
     else:
         rows = [worker_row(one, screen) for one in workers]
         print_table(screen, WORKER_HEADINGS, rows, "nobody works; `squidmesh work` begins")

@@ -18,6 +18,8 @@ from squidmesh_core.plan.admission import Paused, QueueSettings
 from squidmesh_core.protocol.codec import entry_to_json
 from squidmesh_core.protocol.entries import Failure, ManualStepResolved, RunStarted
 from squidmesh_core.values.scope import Scope, sees
+from squidmesh_core.views.board import Board, run_deadlines
+from squidmesh_core.views.bulk import Bulk, Steered
 from squidmesh_core.views.diff import diff
 from squidmesh_core.views.explanation import Explanation, Line, Surroundings, explain
 from squidmesh_core.views.graph import GraphEdge, RunGraph, graph
@@ -51,6 +53,8 @@ def views(run: Planted) -> dict[str, object]:
         "snapshot": full,
         "explanation": explain(run.state, run.spec, run.now, Surroundings(lines=lines)),
         "graph": graph(run.state, run.spec, run.now, history=True),
+        "board": Board(at=run.now, items=run_deadlines(run.state, run.now)),
+        "bulk": Bulk(verb="cancel", planned=True, items=(steered(run),)),
         "diff": diff(begun, full),
     }
     documents = {name: view.to_dict() for name, view in records.items()}
@@ -62,6 +66,21 @@ def views(run: Planted) -> dict[str, object]:
         "a page of data": {"views": list(documents.values()), "extra": run["payload"]},
         "what a host adds": {**documents["snapshot"], "customer": {"status": run["payload"]}},
     }
+
+
+def steered(run: Planted) -> Steered:
+    """What a command on many runs says of this one, quoting what was filled in."""
+    one = run_of(run.state)
+    return Steered(
+        id=one.id,
+        workflow=one.workflow,
+        outcome="refused",
+        before=one.status,
+        after=one.status,
+        effects=(f"the run ends here: {run['errormessage']}",),
+        code="invalid_transition",
+        message=f"it is held by {run['actor']}: {run['comment']}",
+    )
 
 
 def ways_out(view: object) -> Iterator[str]:

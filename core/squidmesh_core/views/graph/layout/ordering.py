@@ -4,6 +4,7 @@ Left to right in each row: near the middle of one's neighbours, by sweeps down a
 The order with the fewest crossings of all sweeps is kept.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -17,9 +18,11 @@ _SWEEPS: Final = 6
 def in_order(ranks: Ranks) -> list[list[int]]:
     """The stops of each row, from left to right."""
     rows = _first(ranks)
-    best, fewest = [list(row) for row in rows], _crossings(rows, ranks.below)
+    orders = [[list(row) for row in rows]]
+    best, fewest = orders[0], _crossings(rows, ranks.below)
     for sweep in range(_SWEEPS):
-        if not fewest:
+        # A sweep sees nothing but the order: where two of them lead back, so will the rest.
+        if not fewest or orders[-1] in orders[-3:-2]:
             break
         down = sweep % 2 == 0
         neighbours = ranks.above if down else ranks.below
@@ -27,9 +30,10 @@ def in_order(ranks: Ranks) -> list[list[int]]:
             if len(rows[i]) == 1:
                 continue
             rows[i] = _sorted(rows[i], rows[i - 1 if down else i + 1], neighbours)
+        orders.append([list(row) for row in rows])
         crossings = _crossings(rows, ranks.below)
         if crossings < fewest:
-            best, fewest = [list(row) for row in rows], crossings
+            best, fewest = orders[-1], crossings
     return best
 
 
@@ -63,7 +67,7 @@ def _sorted(row: list[int], beside: list[int], neighbours: Sequence[Sequence[int
 
 
 def _crossings(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) -> int:
-    """How many pairs of joins cross (Barth, Jünger and Mutzel, 2002)."""
+    """How many pairs of joins cross."""
     return sum(
         _between(upper, lower, below)
         for upper, lower in pairwise(rows)
@@ -72,20 +76,13 @@ def _crossings(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) ->
 
 
 def _between(upper: Sequence[int], lower: Sequence[int], below: Sequence[Sequence[int]]) -> int:
-    """Pairs of joins in the wrong order, counted in a tree of sums."""
+    """Pairs of joins in the wrong order: those that end further right than one after them."""
     place = {stop: i for i, stop in enumerate(lower)}
-    leaves = 1
-    while leaves < len(lower):
-        leaves *= 2
-    tree = [0] * (2 * leaves)
+    ends: list[int] = []
     crossings = 0
     for stop in upper:
         for end in sorted(place[one] for one in below[stop]):
-            node = end + leaves
-            while node > 1:
-                tree[node] += 1
-                if node % 2 == 0:
-                    crossings += tree[node + 1]
-                node //= 2
-            tree[1] += 1
+            at = bisect_right(ends, end)
+            crossings += len(ends) - at
+            ends.insert(at, end)
     return crossings

@@ -1,0 +1,29 @@
+"""When a deadline is due, and how it stands at an instant (reference §33)."""
+
+from datetime import datetime
+from typing import Literal
+
+from attrs import frozen
+
+DeadlineStatus = Literal["on_time", "due_soon", "overdue", "escalated"]
+
+
+@frozen(kw_only=True)
+class Thresholds:
+    """The instants at which a deadline, or the first of several, comes to stand worse."""
+
+    due_at: datetime
+    #: Null: nobody is told beforehand.
+    due_soon_at: datetime | None = None
+    #: Null: it stays overdue.
+    escalated_at: datetime | None = None
+
+    def status(self, now: datetime) -> DeadlineStatus:
+        """How it stands at an instant: the worst that has come."""
+        if self.escalated_at is not None and now >= self.escalated_at:
+            return "escalated"
+        if now >= self.due_at:
+            return "overdue"
+        if self.due_soon_at is not None and now >= self.due_soon_at:
+            return "due_soon"
+        return "on_time"

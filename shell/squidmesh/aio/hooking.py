@@ -1,0 +1,22 @@
+"""`AsyncHooking`: the verbs that look at hooks, as coroutines; `AsyncMesh` has them all."""
+
+from squidmesh.aio.engine import AsyncEngine
+from squidmesh.workers.hooks.verbs import Hooking
+from squidmesh_core.views.hooks import Hook
+
+
+class AsyncHooking:
+    """The verbs that look at hooks, and forget them."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What this mesh runs on while it is entered."""
+        raise NotImplementedError
+
+    async def hooks(self) -> tuple[Hook, ...]:
+        """See `Mesh.hooks`."""
+        return await self.engine.aside(self.engine.blocking(Hooking).hooks)
+
+    async def forget_hook(self, name: str) -> tuple[Hook, ...]:
+        """See `Mesh.forget_hook`."""
+        return await self.engine.aside(self.engine.blocking(Hooking).forget_hook, name)
