@@ -177,7 +177,7 @@ class _Told:
             )
             return
         if self._screen.form == "plain":
-            self._screen.table((), [_record(item) for item in masked])
+            self._screen.table((), [_record(item, planned=planned) for item in masked])
             return
         short = short_ids(item.id for item in masked)
         rows = [self._row(item, short[item.id], planned=planned) for item in masked]
@@ -229,9 +229,10 @@ class _Told:
         return evolve(item, effects=tuple(map(mask.text, item.effects)), message=message)
 
 
-def _record(item: Steered) -> tuple[Cell, ...]:
+def _record(item: Steered, *, planned: bool) -> tuple[Cell, ...]:
     """A run for pipes."""
-    members = (item.id, item.workflow, item.outcome, item.after, item.begun, item.code)
+    outcome = "planned" if planned and item.outcome == "done" else item.outcome
+    members = (item.id, item.workflow, outcome, item.after, item.begun, item.code)
     return (*map(Cell.of, members), Cell.of(item.message or "; ".join(item.effects)))
 
 

@@ -32,7 +32,7 @@ def test_a_dry_run_shows_each_run_and_does_nothing(
     piped, shown = squidmesh(*typed), on_terminal(*typed)
 
     effects = "the run ends here, cancelled; not undone: 'reserved' (--compensate does it)"
-    assert [[run, "Order", "done", "cancelled", "", "", effects] for run in orders[:3]] == (
+    assert [[run, "Order", "planned", "cancelled", "", "", effects] for run in orders[:3]] == (
         piped.records
     )
     assert (0, 0) == (piped.code, shown.code)
@@ -128,7 +128,7 @@ def test_a_key_is_made_and_told_where_none_is_given(squidmesh: Typed, orders: li
 
     key = said.document["key"]
     assert said.err == f"--key {key} goes on with these replays, should they be cut off\n"
-    assert (0, "", {"done"}) == (dry.code, dry.err, {record[2] for record in dry.records})
+    assert (0, "", {"planned"}) == (dry.code, dry.err, {record[2] for record in dry.records})
 
 
 def test_no_run_is_no_error(squidmesh: Typed, on_terminal: Typed, orders: list[str]) -> None:
