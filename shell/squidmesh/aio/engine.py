@@ -169,3 +169,12 @@ class AsyncEngine:
             taken = await self.take(crew, 1)
             if taken.claims or not taken.appends:
                 return taken.claims[0] if taken.claims else None
+
+
+class AsyncVerbs:
+    """A family of the verbs of `AsyncMesh`, which says what they run on."""
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What this mesh runs on while it is entered."""
+        raise NotImplementedError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from squidmesh import checks
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.door.outcomes import answered
 from squidmesh.duration import Duration
 from squidmesh.workers import executing
@@ -13,13 +13,8 @@ from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
 from squidmesh_core.views.inspection import Run
 
 
-class AsyncExecuting:
+class AsyncExecuting(AsyncVerbs):
     """The verbs of whoever performs steps without a worker."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def claim(
         self,

@@ -2,20 +2,15 @@
 
 from pathlib import Path
 
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.files.lines import FilePath
 from squidmesh.files.verbs import Filing
 from squidmesh.views.snapshot import RunRef
 from squidmesh_core.views.inspection import Run
 
 
-class AsyncFiling:
+class AsyncFiling(AsyncVerbs):
     """The verbs for files."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def bundle(self, run: RunRef, path: FilePath) -> Path:
         """See `Mesh.bundle`."""

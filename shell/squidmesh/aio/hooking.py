@@ -1,17 +1,12 @@
 """`AsyncHooking`: the verbs that look at hooks, as coroutines; `AsyncMesh` has them all."""
 
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.workers.hooks.verbs import Hooking
 from squidmesh_core.views.hooks import Hook
 
 
-class AsyncHooking:
+class AsyncHooking(AsyncVerbs):
     """The verbs that look at hooks, and forget them."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def hooks(self) -> tuple[Hook, ...]:
         """See `Mesh.hooks`."""

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Unpack
 
 from squidmesh import checks
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.steering import asking, bulk
 from squidmesh.steering.bulk import BulkOptions, Choice, Which
@@ -14,13 +14,8 @@ from squidmesh_core.protocol.requests import DefinitionChoice
 from squidmesh_core.views.bulk import Bulk
 
 
-class AsyncSteeringMany:
+class AsyncSteeringMany(AsyncVerbs):
     """The verbs that decide about each of many runs."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     @property
     def workflows(self) -> Mapping[str, Spec]:

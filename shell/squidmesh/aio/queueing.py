@@ -2,20 +2,15 @@
 
 from typing import Unpack
 
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.queues.limits import QueueCommand, QueueLimits
 from squidmesh.queues.queue import Queue
 from squidmesh.queues.verbs import Queueing
 from squidmesh.workers.registry import WorkerInfo
 
 
-class AsyncQueueing:
+class AsyncQueueing(AsyncVerbs):
     """The verbs that look at queues and workers, and set queues up."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def queues(self) -> tuple[Queue, ...]:
         """See `Mesh.queues`."""

@@ -1,7 +1,7 @@
 """`AsyncUpkeeping`: the verbs of `squidmesh.upkeep.verbs` as coroutines; `AsyncMesh` has them all."""
 
 from squidmesh import checks
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.door.reindex import reindex
 from squidmesh.duration import Duration
 from squidmesh.upkeep import pruning
@@ -11,13 +11,8 @@ from squidmesh.views.reading import run_id_of
 from squidmesh.views.snapshot import RunRef
 
 
-class AsyncUpkeeping:
+class AsyncUpkeeping(AsyncVerbs):
     """The verbs that rebuild, verify and prune what is stored."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def reindex(self, run: RunRef | None = None) -> int:
         """See `Mesh.reindex`."""

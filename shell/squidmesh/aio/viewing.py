@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
 from squidmesh import checks
-from squidmesh.aio.engine import AsyncEngine
+from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.aio.stream import watch
 from squidmesh.aio.waiting import wait_for
 from squidmesh.duration import Duration
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
     from squidmesh_core.views.graph import RunGraph
 
 
-class AsyncViewing:
+class AsyncViewing(AsyncVerbs):
     """The verbs that read runs and tell of them; none of them changes one."""
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """What this mesh runs on while it is entered."""
-        raise NotImplementedError
 
     async def inspect(
         self,
