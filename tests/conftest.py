@@ -27,7 +27,7 @@ from support.postgres import (
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 # Derandomised, so that a red build is red again when it is repeated.
-settings.register_profile("ci", max_examples=80, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("nightly", max_examples=5_000, deadline=None, print_blob=True)
 # For tests/mutation.py: a mutant is to be found or not, always alike, and not to be shrunk.
 settings.register_profile(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
+from attrs import asdict
 from psycopg import ClientCursor, Connection
 from psycopg.rows import TupleRow
 
@@ -38,6 +39,13 @@ ROWS = 100_000
 SQL = Statements(Names())
 NOW = datetime.now(UTC)
 DEADLINES = [RunFilter(deadline=one, deadline_at=NOW) for one in get_args(DeadlineStatus)]
+
+
+def asked(where: RunFilter) -> str:
+    """What a filter asks for, the same on every day."""
+    given = [key for key, value in asdict(where).items() if value and key != "deadline_at"]
+    return ", ".join([*given, *([where.deadline] if where.deadline else [])]) or "all"
+
 
 #: Held attempts are as few as worker slots: walking them is the plan.
 GROWING = re.compile(r"Seq Scan on (waiting|runs|journal|tags|correlations)\b")
@@ -152,7 +160,7 @@ def _values(*queues: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     "name",
     [
-        "glance", "opening", "front", "due", "expired", "next_due", "lane_states",
+        "glance", "foremost", "opening", "front", "due", "expired", "next_due", "lane_states",
         "lane_front", "lane_keys", "lane_waiting_locked", "lock", "lock_run", "lock_head", "head",
         "standing", "load", "stored", "find", "run_ids", "run", "attempts", "correlations",
         "correlated", "finished", "clear_waiting", "clear_tags", "clear_correlations",
@@ -173,6 +181,8 @@ def test_no_statement_walks_a_table_that_grows(connection: Connection[TupleRow],
     [
         ("due", "waiting_due"),
         ("front", "waiting_due"),
+        ("foremost", "waiting_due"),
+        ("foremost", "waiting_timer"),
         ("opening", "waiting_timer"),
         ("next_due", "waiting_timer"),
         ("lane_front", "waiting_due"),
@@ -213,7 +223,7 @@ def test_candidates_come_sorted_out_of_the_index(connection: Connection[TupleRow
         RunFilter(since=EPOCH, until=EPOCH),
         *DEADLINES,
     ],
-    ids=str,
+    ids=asked,
 )
 def test_no_page_walks_the_runs(connection: Connection[TupleRow], where: RunFilter) -> None:
     """Whatever is filtered, and however deep it lies."""
@@ -223,7 +233,7 @@ def test_no_page_walks_the_runs(connection: Connection[TupleRow], where: RunFilt
         assert [] == [line for line in plan if GROWING.search(line)]
 
 
-@pytest.mark.parametrize("where", [RunFilter(), *DEADLINES], ids=str)
+@pytest.mark.parametrize("where", [RunFilter(), *DEADLINES], ids=asked)
 def test_deadlines_come_sorted_out_of_their_index(
     connection: Connection[TupleRow], where: RunFilter
 ) -> None:

@@ -2,7 +2,8 @@
 Heartbeats: keep the leases of running steps alive, and learn when one is lost.
 
 One thread per worker beats every third of the lease, so a step shorter than
-that costs no write.  A refused heartbeat raises the step's flags and
+that costs no write; it ends when it finds no step to beat for, and another is
+made with the next.  A refused heartbeat raises the step's flags and
 cancels an async step; whatever a sync step returns then is refused by the fence.
 """
 
@@ -94,6 +95,9 @@ class Heartbeats:
         while True:
             with self._change:
                 if self._change.wait_for(lambda: self._stopped, wait):
+                    return
+                if not self._beats:
+                    self._thread = None
                     return
             wait = self.beat_due()
 
