@@ -16,7 +16,7 @@ def test_ci_types_the_commands_of_the_readme() -> None:
 
     assert f"$ python3 -m venv .venv && {install} && {test}\n" in readme
     assert install in script
-    assert f"exec {test}" == script.rstrip().splitlines()[-1]
+    assert test == script.rstrip().splitlines()[-1]
 
 
 def test_news_fragments_are_named_by_issue_and_kind() -> None:
