@@ -1,6 +1,5 @@
 """Who sees which member of the views that only the shell has."""
 
-from collections.abc import Mapping
 from typing import Final, cast
 
 from squidmesh.queues.history import QueueChange
@@ -25,11 +24,8 @@ def _bare_spec(get: Get) -> object:
 
 
 def _data(scope: Scope) -> Edit:
-    def data(get: Get) -> object:
-        members = get("data")
-        return CORE.entry_data(get("type"), members if isinstance(members, Mapping) else {}, scope)
-
-    return data
+    redact = CORE.entry_data(scope)
+    return lambda get: redact(get("type"), get("data"))
 
 
 VIEWS: Final[Tables] = {

@@ -14,7 +14,8 @@ who sees it:
     failures    what of an error is the runtime's own
     telling     what an explanation says without anybody's words
     hiding      what stands in the place of a hidden member, by its type
-    records     redaction of records
+    records     what becomes of each member of a record
+    copying     a record like another but for some members, quickly
     documents   redaction of plain data: views as `to_dict` writes them, entries, and others
     redacting   one door for both
 

@@ -7,9 +7,10 @@ under a name that views show is kept: nobody has said who may see the rest.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from types import NoneType, UnionType
-from typing import Final, Union, get_args, get_origin
+from typing import Final, TypeGuard, Union, get_args, get_origin
 
 import attrs
 
@@ -31,13 +32,13 @@ _ATOMS: Final = frozenset(_ATOM_CLASSES)
 
 
 @attrs.frozen(kw_only=True)
-class Part:
-    """What a scope sees of one member of a record."""
+class Parts:
+    """What a scope sees of the members of a record; of those in neither, nothing at all."""
 
-    #: What makes the part that it sees, or stands for what it does not; null: it sees all.
-    edit: Edit | None
-    #: The class of the records in it.
-    record: type | None
+    #: Those that it sees → the class of the records in each, if any.
+    seen: Mapping[str, type | None]
+    #: Of the others, what makes the part that it sees, or stands for what it does not.
+    edited: Mapping[str, Edit]
 
 
 class Documents:
@@ -47,7 +48,7 @@ class Documents:
         self._tables = tables
         self._scope: Final[Scope] = scope
         self._shapes = _shapes(tables)
-        self._parts: dict[type, Mapping[str, Part]] = {}
+        self._parts: dict[type, Parts] = {}
         shown, unseen = _names(tables, scope)
         self._names: Final = shown - unseen
         self._unseen: Final = unseen
@@ -64,10 +65,10 @@ class Documents:
             case _:
                 return REDACTED
 
-    def entry(self, kind: str, data: Mapping[str, object]) -> dict[str, object]:
+    def entry(self, kind: object, data: object) -> dict[str, object]:
         """The members of a journal entry, by its wire type; of one that nobody knows, none."""
-        cls = _ENTRY_CLASSES.get(kind)
-        return {} if cls is None else self._record(data, cls)
+        cls = _ENTRY_CLASSES.get(kind) if isinstance(kind, str) else None
+        return self._record(data, cls) if cls is not None and _is_map(data) else {}
 
     def _mapping(self, members: Mapping[str, object]) -> dict[str, object]:
         cls = self._shapes.get(frozenset(members))
@@ -99,44 +100,50 @@ class Documents:
         Of an entry hidden ones stay away too: it never has all of them.
         """
         parts = self._parts.get(cls) or self._learn(cls)
+        seen, edited = parts.seen, parts.edited
         shown: dict[str, object] = {}
         for name, member in members.items():
-            part = parts.get(name)
-            if part is None:
-                continue
-            if part.edit is not None:
-                shown[name] = part.edit(members.get)
+            if name not in seen:
+                if name in edited:
+                    shown[name] = edited[name](members.get)
             elif type(member) in _ATOMS:
                 shown[name] = member
             else:
-                shown[name] = self._inside(member, part.record)
+                shown[name] = self._inside(member, seen[name])
         return shown
 
-    def _learn(self, cls: type) -> Mapping[str, "Part"]:
-        """The parts of a record under each name that they may have, but for those left out."""
+    def _learn(self, cls: type) -> Parts:
+        """The parts of a record, under each name that they may have."""
         table, names = self._tables[cls], _RENAMED.get(cls, {})
-        parts: dict[str, Part] = {}
+        seen: dict[str, type | None] = {}
+        edited: dict[str, Edit] = {}
         for field in attrs.fields(cls):
-            edit, seen = how(table.get(field.name, "auditor"), self._scope)
-            if not seen and edit is None:
+            edit, whole = how(table.get(field.name, "auditor"), self._scope)
+            if edit is None and not whole:
                 if cls in WIRE_TYPES:
                     continue
                 edit = _in_place_of(hidden(field.type))
             name = names.get(field.name, field.name)
-            part = Part(edit=edit, record=_record_class(field.type))
-            parts[name] = parts[plain_name(name, is_span=True)] = part
-        self._parts[cls] = parts
+            for written in (name, plain_name(name, is_span=True)):
+                if edit is None:
+                    seen[written] = _record_class(field.type)
+                else:
+                    edited[written] = edit
+        parts = self._parts[cls] = Parts(seen=seen, edited=edited)
         return parts
 
     def _inside(self, member: object, cls: type | None) -> object:
         """What a member holds, of the record class that its own class declares for it, if any."""
-        if isinstance(member, _ATOM_CLASSES):
-            return member
+        if _is_map(member):
+            return loose(member) if cls is None else self._record(member, cls)
         if isinstance(member, list | tuple):
             return [self._inside(one, cls) for one in member]
-        if not isinstance(member, Mapping):
-            return REDACTED
-        return loose(member) if cls is None else self._record(member, cls)
+        return member if isinstance(member, _ATOM_CLASSES) else REDACTED
+
+
+def _is_map(member: object) -> TypeGuard[Mapping[str, object]]:
+    # Its exact type first: to ask what else is a map takes as long as to redact it.
+    return type(member) is dict or isinstance(member, Mapping)
 
 
 def _written(value: object) -> object:
@@ -145,7 +152,10 @@ def _written(value: object) -> object:
 
 
 def _in_place_of(make: Make) -> Edit:
-    return lambda _: _written(make())
+    written = _written(make())
+    if isinstance(written, list | dict):
+        return lambda _: copy(written)  # for hosts to keep
+    return lambda _: written
 
 
 def _record_class(hint: object) -> type | None:

@@ -1,6 +1,6 @@
 """`Redaction`: one door for records and plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from operator import is_
 from typing import Final, TypeVar, cast
 
@@ -8,8 +8,9 @@ import attrs
 
 from squidmesh_core.protocol.wire import WIRE_TYPES
 from squidmesh_core.values.scope import SCOPES, Scope
+from squidmesh_core.views.visibility.copying import Copied, copier
 from squidmesh_core.views.visibility.documents import Documents
-from squidmesh_core.views.visibility.records import Copy, copy_of, loose
+from squidmesh_core.views.visibility.records import changes_of, loose
 from squidmesh_core.views.visibility.rules import Tables
 
 T = TypeVar("T")
@@ -50,11 +51,13 @@ class Redaction:
         # A record is copied as its own class, a map as a dict.
         return cast("T", self._scoped[scope].view(view))
 
-    def entry_data(
-        self, kind: object, data: Mapping[str, object], scope: Scope
-    ) -> Mapping[str, object]:
-        """What a scope may see of the members of a journal entry, given its wire type."""
-        return data if scope == "auditor" else self._scoped[scope].documents.entry(str(kind), data)
+    def entry_data(self, scope: Scope) -> Callable[[object, object], object]:
+        """What redacts the members of a journal entry, given its wire type and them."""
+        return _whole if scope == "auditor" else self._scoped[scope].documents.entry
+
+
+def _whole(_: object, data: object) -> object:
+    return data
 
 
 class _Scoped:
@@ -62,19 +65,22 @@ class _Scoped:
 
     def __init__(self, tables: Tables, instead: Mapping[type, type], scope: Scope) -> None:
         self._tables, self._instead, self._scope = tables, instead, scope
-        self._copies: dict[type, Copy] = {}
+        self._copies: dict[type, Copied] = {}
         self.documents: Final = Documents(tables, scope)
 
     def view(self, view: object) -> object:
+        copy = self._copies.get(type(view))
+        if copy is not None:
+            return copy(view)
         match view:
             case None:
                 return None
             case Mapping():
                 return self.documents.any(view)
             case list():
-                return [self._one(member) for member in view]
+                return list(self._each(view, self._one))
             case tuple():
-                return tuple(map(self._one, view))
+                return tuple(self._each(view, self._one))
             case _ if attrs.has(type(view)):
                 return self._record(view)
             case _:
@@ -85,14 +91,15 @@ class _Scoped:
 
     def _record(self, record: object) -> object:
         copy = self._copies.get(type(record)) or self._learn(type(record))
-        return copy.of(record, self._inside)
+        return copy(record)
 
-    def _learn(self, kind: type) -> Copy:
+    def _learn(self, kind: type) -> Copied:
         cls = self._instead.get(kind, kind)
         # An entry is shown as the shell hands it out: as data, with its wire type.
         if cls not in self._tables or cls in WIRE_TYPES:
             raise TypeError(f"nobody has said who may see which part of a {cls.__name__}")
-        copy = self._copies[kind] = copy_of(cls, self._tables[cls], self._scope)
+        changes = changes_of(cls, self._tables[cls], self._scope)
+        copy = self._copies[kind] = copier(cls, changes, self._inside)
         return copy
 
     def _inside(self, member: object) -> object:
@@ -100,11 +107,20 @@ class _Scoped:
         cls = type(member)
         copy = self._copies.get(cls)
         if copy is not None:
-            return copy.of(member, self._inside)
+            return copy(member)
         if cls is tuple:
             members = cast("tuple[object, ...]", member)
-            redacted = tuple(map(self._inside, members))
+            kinds = set(map(type, members))
+            redact = (
+                self._copies.get(kinds.pop(), self._inside) if len(kinds) == 1 else self._inside
+            )
+            redacted = tuple(map(redact, members))
             return members if all(map(is_, members, redacted)) else redacted
         if attrs.has(cls):
             return self._record(member)
         return loose(member) if isinstance(member, Mapping) else member
+
+    def _each(self, members: Collection[object], redact: Copied) -> Iterator[object]:
+        """Several at once; most often they are records of one class, which is then known."""
+        kinds = set(map(type, members))
+        return map(self._copies.get(kinds.pop(), redact) if len(kinds) == 1 else redact, members)

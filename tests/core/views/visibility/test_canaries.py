@@ -111,7 +111,7 @@ def shown(run: Planted, scope: Scope, redaction: Redaction = CORE) -> Iterator[t
     for entry in run.journal:
         data = dict(entry_to_json(entry, run.state.run_id))
         kind = str(data.pop("type"))
-        yield kind, json.dumps(redaction.entry_data(kind, data, scope), ensure_ascii=False)
+        yield kind, json.dumps(redaction.entry_data(scope)(kind, data), ensure_ascii=False)
 
 
 @settings(max_examples=settings().max_examples * FOLD // 2)
