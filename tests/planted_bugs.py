@@ -98,6 +98,10 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "join released twice": ("join_released_twice",),
     "early message lost": ("early_message_lost",),
     "command done again on repetition": ("repetition_done_again", "key_not_looked_up"),
+    "urgent work waits behind a long run": (
+        "urgency_compared_the_wrong_way",
+        "sight_believed_for_ever",
+    ),
 }
 
 

@@ -137,6 +137,10 @@ class Candidate:
 
     row: AttemptRow
     head: Head
+    #: The run's whole journal if that is one append, as `load` has it: whoever claims a
+    #: fresh run need not ask for it.  Null: it is longer or does not fit the chain, or
+    #: the queue has settings (of those more is offered than claimed).
+    begun: AppendRecord | None = None
 
 
 @frozen(kw_only=True)
@@ -201,7 +205,8 @@ class Claimed:
     #: The storage clock's reading that the candidates came with.
     now: datetime
     #: The first instant after `now` at which a delayed or held attempt of these
-    #: queues becomes due, whatever its action, or at which a limit lets go; null: none.
+    #: queues becomes due, whatever its action, or at which a limit lets go.  Null: none,
+    #: or `decide` returned batches: whoever claims something looks again anyway.
     next_due: datetime | None
 
 
@@ -421,6 +426,24 @@ class Journal(Protocol):
         Raises:
             StorageError: Nothing was written.
             ValueError: Two batches name one run.
+        """
+        ...
+
+    def foremost(
+        self, queues: Sequence[str], actions: Collection[str], *, at: datetime | None = None
+    ) -> Mapping[str, int]:
+        """
+        Of each of some queues the most urgent priority that waits there; smaller is sooner.
+
+        What counts is what `claimable` would offer, but for attempts whose lease is
+        past.  Of delayed attempts that have become visible since the last claim, the
+        first few are enough: a claim lets all of them into the order.  A queue where
+        nothing counts is left out.  Settings are not looked at, and nothing is locked.
+
+        Args:
+            queues: Where to look.
+            actions: What the worker can perform.
+            at: Judge at this instant; null: the clock's reading.
         """
         ...
 
@@ -651,7 +674,11 @@ class Wakeups(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a hint, at most so long; whether there was one."""
+        """
+        Wait for a hint, at most so long; whether there was one.
+
+        Of a short wait other processes need not be told, and then it has none of their hints.
+        """
         ...
 
     def ring(self) -> None:

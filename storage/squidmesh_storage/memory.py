@@ -51,6 +51,7 @@ from squidmesh_storage.problems import (
     check_runs_differ,
     closed,
     not_joined,
+    sound_beginning,
     writing_inside_decide,
 )
 from squidmesh_storage.records import HOOK, NOTICE, hooks_of, notice_key
@@ -160,8 +161,28 @@ class MemoryJournal:
             outcomes = self._append(choice.batches)
             for record in choice.records:
                 self._put_fact(record.kind, record.key, record.body)
-            next_due = earliest(self._next_due(queues, now), choice.next_due)
+            next_due = None
+            if not choice.batches:
+                next_due = earliest(self._next_due(queues, now), choice.next_due)
             return Claimed(outcomes=outcomes, now=now, next_due=next_due)
+
+    def foremost(
+        self, queues: Sequence[str], actions: Collection[str], *, at: datetime | None = None
+    ) -> Mapping[str, int]:
+        """See `Journal.foremost`."""
+        with self._reading():
+            now = at or self._clock()
+            waiting = [
+                one.row
+                for one in self._open_attempts(queues)
+                if one.row.held_until is None
+                and one.claimable(now)
+                and (one.row.action is None or one.row.action in actions)
+            ]
+            return {
+                queue: min(row.priority for row in waiting if row.queue == queue)
+                for queue in {row.queue for row in waiting}
+            }
 
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""
@@ -507,8 +528,13 @@ class MemoryJournal:
             if (SETTINGS, queue) in self._facts:
                 offered += window((row for row in claimable if row.queue == queue), limit)
         offered.sort(key=claim_order)
-        return tuple(
-            Candidate(row=row, head=_head_of(self._records[row.run_id][-1])) for row in offered
+        return tuple(map(self._candidate, offered))
+
+    def _candidate(self, row: AttemptRow) -> Candidate:
+        *before, newest = self._records[row.run_id]
+        whole = not before and (SETTINGS, row.queue) not in self._facts
+        return Candidate(
+            row=row, head=_head_of(newest), begun=sound_beginning(newest) if whole else None
         )
 
     def _decided(self, decide: DecideClaims, offered: Offered) -> Choice:

@@ -51,6 +51,12 @@ def check_chain(
         raise broken_chain(run_id, broken)
 
 
+def sound_beginning(record: AppendRecord) -> AppendRecord | None:
+    """An append, if it is one that a journal can begin with; null: it does not fit the chain."""
+    broken = first_break((record,), previous=origin(record.run_id), after=Revision(0))
+    return record if broken is None else None
+
+
 def run_not_found(run_id: RunId) -> RunNotFound:
     """No append of this run exists."""
     return RunNotFound(f"no run {run_id} is kept here", "not_found", {"run_id": run_id})

@@ -240,6 +240,16 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
         self.all_answer(ask)
 
     @rule(
+        queues=st.lists(st.sampled_from(QUEUES), max_size=3),
+        actions=st.sampled_from([(), ("act",), ("act", "other")]),
+        at=st.none() | instants,
+    )
+    def somebody_asks_how_urgent_it_is(
+        self, queues: list[str], actions: tuple[str, ...], at: datetime | None
+    ) -> None:
+        self.all_answer(lambda journal: journal.foremost(queues, actions, at=at))
+
+    @rule(
         run=runs,
         row=listed,
         put=st.lists(attempts, max_size=2, unique_by=lambda a: a.step),

@@ -22,6 +22,7 @@ from squidmesh_storage.conformance.kit import (
     then,
 )
 from squidmesh_storage.postgres import PostgresJournal, driving
+from squidmesh_storage.postgres.listening import BRIEF
 from squidmesh_storage.postgres.pool import SyncSession
 from squidmesh_storage.postgres.scripts import Round, Rows
 from support.postgres import execute
@@ -160,7 +161,7 @@ def test_a_claim_is_two_trips(journal: PostgresJournal, rounds: list[Round]) -> 
         rounds[0][0].text.split()[0],
         rounds[-1][-1].text,
     ]
-    assert [3, 3] == [len(one) for one in rounds]
+    assert [3, 2] == [len(one) for one in rounds]
 
 
 def test_a_claim_after_a_hint_does_not_look_first(
@@ -195,13 +196,35 @@ def test_a_process_with_free_slots_goes_on_waiting(
 ) -> None:
     """Only one whose slots are all taken says that it does not wait any more."""
     with journal.listen(("default",)) as wakeups:
-        wakeups.wait(0.01)
+        wakeups.wait(1)
         commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
 
         journal.claimable(("default",), ("act",), slots, _hold_all)
 
     said = execute(postgres_dsn, "select queue from squidmesh.idle")
     assert ([("default",)] if waits else []) == said
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.01, []), (BRIEF, []), (1.0, ["default"])])
+def test_a_brief_wait_is_told_to_nobody(
+    journal: PostgresJournal, postgres_dsn: str, seconds: float, told: list[str]
+) -> None:
+    """Whoever has no slot free waits so: it wants no hints, and costs nobody any."""
+    with journal.listen(("default",)) as wakeups:
+        heard = wakeups.wait(seconds)
+
+    said = [queue for (queue,) in execute(postgres_dsn, "select queue from squidmesh.idle")]
+    assert (bool(told), told) == (heard, said)
+
+
+def test_seeing_what_waits_is_one_read(journal: PostgresJournal, rounds: list[Round]) -> None:
+    """However many queues there are, and whatever waits there."""
+    commit(journal, *(first(run_id(n), rows=puts(attempt(run_id(n)))) for n in range(1, 9)))
+    queues = ["default", *(f"queue-{number}" for number in range(50))]
+    rounds.clear()
+
+    assert journal.foremost(queues, ("act",)) == {"default": 0}
+    assert [[False]] == [[call.writes for call in one] for one in rounds]
 
 
 def test_reading_a_run_is_one_statement(journal: PostgresJournal, rounds: list[Round]) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.rows import RowChanges
-from squidmesh_storage.api import Batch, Committed, Conflict, Outcome
+from squidmesh_storage.api import Batch, Choice, Committed, Conflict, Offered, Outcome
 from squidmesh_storage.conformance.kit import (
     attempt,
     commit,
     first,
     head_of,
+    hold,
     key,
+    puts,
     run_id,
     run_row,
     then,
@@ -65,11 +67,16 @@ def overtaken(
     journal: PostgresJournal, url: str, batches: Sequence[Batch], *, by: Batch
 ) -> list[Outcome]:
     """What becomes of these, sent while somebody stores that revision and commits afterwards."""
+    return meanwhile(url, by, lambda: journal.append(batches))
+
+
+def meanwhile(url: str, by: Batch, send: Callable[[], Sequence[Outcome]]) -> list[Outcome]:
+    """What comes of sending something while somebody stores a revision and commits afterwards."""
     outcomes: list[Outcome] = []
     record = by.record
     with psycopg.connect(url) as other:
         other.execute(_AHEAD, (record.run_id, record.first, record.last))
-        sending = Thread(target=lambda: outcomes.extend(journal.append(batches)))
+        sending = Thread(target=lambda: outcomes.extend(send()))
         sending.start()
         while execute(url, _WAITS) == [(0,)]:
             assert sending.is_alive()
@@ -107,6 +114,32 @@ def test_a_start_that_is_overtaken_is_a_conflict(
 
     assert [Conflict(run_id=run_id(1), expected=Revision(0), actual=Revision(1))] == outcomes
     assert journal.rows_of(run_id(1)).run is None
+
+
+def test_a_claim_that_is_overtaken_leaves_its_attempt_waiting(
+    journal: PostgresJournal, postgres_dsn: str
+) -> None:
+    """Whoever else is claimed in that transaction is held."""
+    begun, other = (first(run_id(number), rows=puts(attempt(run_id(number)))) for number in (1, 2))
+    commit(journal, begun, other)
+
+    def decide(offered: Offered) -> Choice:
+        until = offered.now + timedelta(hours=1)
+        return Choice(batches=[hold(one, until) for one in offered.candidates])
+
+    outcomes = meanwhile(
+        postgres_dsn,
+        then(begun),
+        lambda: journal.claimable(("default",), ("act",), 9, decide).outcomes,
+    )
+
+    assert [
+        Conflict(run_id=run_id(1), expected=Revision(1), actual=Revision(2)),
+        Committed(run_id=run_id(2), revision=Revision(2)),
+    ] == outcomes
+    assert [True, False] == [
+        journal.rows_of(run_id(number)).attempts[0].held_until is None for number in (1, 2)
+    ]
 
 
 @pytest.mark.parametrize("make", [step, end])

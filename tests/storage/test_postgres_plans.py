@@ -33,6 +33,7 @@ from squidmesh_storage.postgres.listing import due_call, page_call
 from squidmesh_storage.postgres.pool import open_session
 from squidmesh_storage.postgres.scripts import Call
 from squidmesh_storage.postgres.statements import Names, Statements
+from squidmesh_storage.postgres.usual import claim_of
 from support.postgres import database
 
 ROWS = 100_000
@@ -246,7 +247,7 @@ def test_deadlines_come_sorted_out_of_their_index(
 
 
 def test_no_append_walks_a_table_that_grows(connection: Connection[TupleRow]) -> None:
-    """All parts of the statement at once, and the one for a single step."""
+    """All parts of the statement at once, those for single appends, and for several of them."""
     begun = first(run_id(1))
     until = EPOCH
     rows = RowChanges(
@@ -258,11 +259,19 @@ def test_no_append_walks_a_table_that_grows(connection: Connection[TupleRow]) ->
     batch = then(begun, rows=rows)
     row = attempt(run_id(2), step="b", held_until=until)
     step = then(first(run_id(2)), rows=RowChanges(put=(row,), drop=(key(run_id(2)),)))
+    listed = run_row(run_id(3), status="completed", ended_at=EPOCH)
+    end = then(first(run_id(3)), rows=RowChanges(run=listed, drop=(key(run_id(3)),)))
+    held, due = attempt(run_id(4), held_until=until), attempt(run_id(5))
+    start = first(run_id(4), rows=RowChanges(run=run_row(run_id(4)), put=(held,)))
+    waiting = first(run_id(5), rows=RowChanges(run=run_row(run_id(5)), put=(due,)))
+    one = then(first(run_id(6)), rows=puts(attempt(run_id(6), held_until=until)))
     calls = [
         writing.write_call(SQL, [batch, step], "me"),
         writing.write_call(SQL, [begun], "me"),
-        writing.write_call(SQL, [step], "me"),
+        *(writing.write_call(SQL, [one], "me") for one in (start, waiting, step, end)),
+        writing.write_call(SQL, [start, waiting, step, end], "me"),
         writing.write_locked_call(SQL, [batch], Changes.of([batch]), "me"),
+        *(writing.write_claims_call(SQL, [claim_of(one) or {}] * number) for number in (1, 2)),
     ]
 
     for call in calls:

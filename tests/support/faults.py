@@ -150,6 +150,12 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.load_many(wanted)
 
+    def foremost(
+        self, queues: Sequence[str], actions: Collection[str], *, at: datetime | None = None
+    ) -> Mapping[str, int]:
+        """See `Journal`."""
+        return self.honest.foremost(queues, actions, at=at)
+
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:
         """See `Journal`."""
         return self.honest.runs(where, cursor, limit)

@@ -14,6 +14,7 @@ from squidmesh.door import recall
 from squidmesh.door.known import Memory
 from squidmesh.door.requests import Trip
 from squidmesh.workers.claim import Claim
+from squidmesh.workers.outlook import Outlook
 from squidmesh_core.decide import advance, settle
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import StorageError
@@ -21,7 +22,9 @@ from squidmesh_core.ids import RunId
 from squidmesh_core.plan import progress
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import entries_of
+from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.checkpoint import thaw
 from squidmesh_core.state.fold import Draft
 from squidmesh_core.state.run import RunState
@@ -147,6 +150,21 @@ def end_beside_an_open_gate(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(advance, "plan", plan)
 
 
+def urgency_compared_the_wrong_way(patch: pytest.MonkeyPatch) -> None:
+    """A slot goes on for what is less urgent than what waits, and stops for what is more."""
+
+    def comes_later(attempt: Attempt, offer: Offer) -> bool:
+        waiting = offer.waiting.get(attempt.intent.queue)
+        return waiting is not None and waiting > attempt.intent.priority
+
+    patch.setattr(advance, "_comes_later", comes_later)
+
+
+def sight_believed_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """What was seen to wait is taken to wait though it was claimed since."""
+    patch.setattr(Outlook, "clear", lambda outlook: None)
+
+
 # --- what people are shown
 
 
@@ -177,6 +195,8 @@ WIDER: tuple[tuple[Plant, str], ...] = (
     (driver_error_to_the_caller, "tests/storage/test_sqlite_files.py"),
     (successor_not_in_the_append, "tests/core/decide"),
     (end_beside_an_open_gate, "tests/core/decide"),
+    (urgency_compared_the_wrong_way, "tests/core/decide"),
+    (sight_believed_for_ever, "tests/shell/runtime/test_urgency.py"),
     (lists_not_redacted, "tests/core/values"),
     (token_in_repr, "tests/shell/runtime/test_worker_protocol.py"),
 )

@@ -33,10 +33,12 @@ def advance(desk: Desk) -> None:
         if asked.complete:
             end_run(desk, "completed")
             return
+        applied = len(draft.applied)
         for node in asked.enter:
             if draft.forward:
                 enter(desk, desk.spec.nodes[node])
-        if not _tick_one(desk) and not asked.enter:
+        # Planning settles: it asks for more only once something more was taken in.
+        if not _tick_one(desk) and len(draft.applied) == applied:
             break
     undo_next(desk)
     if draft.terminal is None:
@@ -143,10 +145,18 @@ def _claim_successor(desk: Desk) -> None:
     due = [
         attempt
         for attempt in _takeable(desk, offer)
-        if attempt.intent.action in offer.actions and attempt.intent.queue not in offer.limited
+        if attempt.intent.action in offer.actions
+        and attempt.intent.queue not in offer.limited
+        and not _comes_later(attempt, offer)
     ]
     if due:
         claim_for(desk, min(due, key=claim_order).key, offer)
+
+
+def _comes_later(attempt: Attempt, offer: Offer) -> bool:
+    """Whether more urgent work is known to wait in its queue (specs/protocol.md §3)."""
+    waiting = offer.waiting.get(attempt.intent.queue)
+    return waiting is not None and waiting < attempt.intent.priority
 
 
 def _takeable(desk: Desk, offer: Offer) -> list[Attempt]:

@@ -49,6 +49,9 @@ class Offer:
     #: Those of the queues where only work without an action is done on the way:
     #: whether anything else may start there is asked for in a claim transaction.
     limited: frozenset[str] = frozenset()
+    #: By queue, the most urgent priority known to wait there: less urgent work is not
+    #: claimed on the way.
+    waiting: Mapping[str, int] = Factory(dict)
 
 
 @frozen(kw_only=True)

@@ -21,7 +21,7 @@ from squidmesh.duration import Duration
 from squidmesh.engine import lease_of
 from squidmesh.workers import worker as on_threads
 from squidmesh.workers.claim import Claim
-from squidmesh.workers.loop import Begin, Rest, Take, worker_loop
+from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
 from squidmesh.workers.places import Places
 from squidmesh.workers.registry import Presence
 from squidmesh.workers.taking import Taken
@@ -67,7 +67,7 @@ class AsyncWorker:
         self._concurrency = integer("concurrency", concurrency, least=1)
         self._queues = queue_names("queues", queues)
         self._lease = lease
-        self._places = Places(self._ring)
+        self._places = Places(self._ring, self._monotonic)
         self._stopping = False
         #: Whether the slots take no more claims.
         self._closed = False
@@ -223,8 +223,13 @@ class AsyncWorker:
                 case Begin(claims=claims):
                     for claim in claims:
                         self._submit(claim)
+                case Look():
+                    if hands.crew.outlook.due:
+                        await engine.aside(hands.crew.outlook.look)
                 case Rest(seconds=seconds):
                     await wakeups.wait(seconds)
+                    if pause := self._places.pause():
+                        await wakeups.wait(pause)
                 case _:
                     assert_never(request)
 
@@ -233,6 +238,7 @@ class AsyncWorker:
         slots, let_go = self._places.seize(limit)
         if slots == 0:
             return None
+        hands.crew.outlook.clear()
         claims: tuple[Claim, ...] = ()
         try:
             taken = await engine.take(hands.crew, slots)
@@ -254,6 +260,7 @@ class AsyncWorker:
         hands = self._hands
         if hands is None or self._closed:
             return False
+        hands.crew.outlook.begun()
         strand = asyncio.create_task(self._carry(hands, claim))
         self._strands.add(strand)
         strand.add_done_callback(self._strands.discard)
@@ -269,6 +276,9 @@ class AsyncWorker:
 
     def _is_stopping(self) -> bool:
         return self._stopping
+
+    def _monotonic(self) -> float:
+        return self._mesh.engine.engine.door.ports.monotonic()
 
     def _ring(self) -> None:
         if self._wakeups is not None:

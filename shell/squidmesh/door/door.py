@@ -13,20 +13,19 @@ from typing import Final
 from squidmesh.door.handle import Handled, handle, handle_together
 from squidmesh.door.known import Known, Memory
 from squidmesh.door.mint import Mint
-from squidmesh.door.recall import catch_up, recall
+from squidmesh.door.recall import catch_up, recall, take_in
 from squidmesh.door.requests import Trip, drive, drive_all
 from squidmesh.door.watching import Watchers
 from squidmesh.ports import Ports
-from squidmesh_core.definition.form import spec_to_text
 from squidmesh_core.definition.spec import LogNode, Spec
 from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import Fingerprint, RunId
-from squidmesh_core.protocol.chain import origin
+from squidmesh_core.protocol.chain import AppendRecord, origin
 from squidmesh_core.protocol.commands import Command
 from squidmesh_core.protocol.entries import AttemptCompleted, Entry
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_core.state.run import RunState
-from squidmesh_storage.api import Journal, Quarantine
+from squidmesh_storage.api import Journal, Loaded, Quarantine
 
 LOG: Final = logging.getLogger("squidmesh.workflow")
 _LEVELS: Final = {
@@ -136,6 +135,17 @@ class Door:
         trips = [self._reading(run_id) for run_id in run_ids]
         return drive_all(trips, self.journal, self.ports)
 
+    def begun(self, record: AppendRecord) -> Known:
+        """
+        A run whose whole journal is at hand: the one append that it begins with.
+
+        Raises:
+            StorageError: It, or its definition, is unreadable.
+        """
+        head = Head(revision=record.last, hash=record.hash, at=record.at)
+        loaded = Loaded(records=(record,), head=head)
+        return drive(take_in(self.memory, record.run_id, loaded), self.journal, self.ports)
+
     def at_head(self, run_id: RunId, head: Head) -> Known | None:
         """What is known of a run, if that is all there is up to this head."""
         known = self.memory.get(run_id)
@@ -171,6 +181,8 @@ class Door:
         """
         fingerprint = Fingerprint(spec.fingerprint)
         if fingerprint not in self._defined:
+            from squidmesh_core.definition.form import spec_to_text  # who only reads needs no form
+
             self.ports.site("define.before")
             self.journal.define(fingerprint, spec_to_text(spec))
             self.ports.site("define.after")

@@ -1,6 +1,7 @@
 """Fresh identities: everything of a run that must be drawn, in one place."""
 
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime
 
 from squidmesh.ports import Ports
@@ -24,7 +25,13 @@ class Mint:
         return AppendId(_text(self._bytes(16)))
 
     def offer(
-        self, *, owner: str, lease_ms: int, actions: frozenset[str], where: Inline
+        self,
+        *,
+        owner: str,
+        lease_ms: int,
+        actions: frozenset[str],
+        where: Inline,
+        waiting: Mapping[str, int],
     ) -> tuple[Offer, str]:
         """
         A worker's free slot, and the token that proves whose it is.
@@ -40,6 +47,7 @@ class Mint:
             actions=actions,
             queues=where.queues,
             limited=where.limited,
+            waiting=waiting,
         )
         return offer, token
 

@@ -44,6 +44,16 @@ def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
         StorageError: Its journal or its definition is unreadable.
     """
     loaded = yield from _unmarked(memory, run_id, BEGINNING)
+    return (yield from take_in(memory, run_id, loaded))
+
+
+def take_in(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[Known]:
+    """
+    Know a run from what was read of it, from its beginning or a checkpoint on.
+
+    Raises:
+        StorageError: Its journal or its definition is unreadable.
+    """
     try:
         known = yield from _read(memory, run_id, loaded)
     except StorageError as error:

@@ -25,6 +25,7 @@ from squidmesh.workers.heartbeat import Heartbeats
 from squidmesh.workers.lanes import Lanes
 from squidmesh.workers.line import StepSignals
 from squidmesh.workers.loop import Perform, Settle, SlotRequest, slot_loop
+from squidmesh.workers.outlook import Outlook
 from squidmesh.workers.perform import (
     Deferred,
     Failed,
@@ -72,6 +73,8 @@ class Crew:
     now: datetime | None = None
     #: What is known of limits and pauses.
     lanes: Lanes = Factory(Lanes)
+    #: What is known to wait.
+    outlook: Outlook = Factory(Outlook)
 
     def offer(self, *, settled: str | None = None) -> tuple[Offer, str]:
         """
@@ -85,6 +88,7 @@ class Crew:
             lease_ms=self.lease_ms,
             actions=self.actions.performable(),
             where=inline(self.queues, self.lanes.settings, settled=settled),
+            waiting=self.outlook.waiting,
         )
 
 

@@ -2,6 +2,7 @@
 The two loops of a worker, as generators that yield requests.
 
     worker_loop   Take ─▶ Begin ─▶ … ─▶ Rest       one per worker
+                  Look ─▶ Rest                     while no slot is free
     slot_loop     Perform ─▶ Settle ─▶ Perform …    one per claimed attempt
 
 They hold the policy (how many to claim, when to rest and how long, when to let
@@ -22,6 +23,8 @@ from squidmesh.workers.taking import Taken
 SHORTEST_REST: Final = 1.0
 #: A slot lets go of its run after so long, so that long runs starve nobody.
 LONGEST_STRAND: Final = 1.0
+#: Seconds between looks at what waits while no slot is free.
+LOOK: Final = 0.25
 
 
 @frozen(kw_only=True)
@@ -39,13 +42,18 @@ class Begin:
 
 
 @frozen(kw_only=True)
+class Look:
+    """See what waits, so that slots let go of their runs for what is more urgent."""
+
+
+@frozen(kw_only=True)
 class Rest:
     """Wait for a hint of new work or a free slot, at most so long."""
 
     seconds: float
 
 
-WorkerRequest = Take | Begin | Rest
+WorkerRequest = Take | Begin | Look | Rest
 
 
 @frozen(kw_only=True)
@@ -91,7 +99,8 @@ def worker_loop(
     while not stopping():
         free = free_slots()
         if free == 0:
-            yield Rest(seconds=longest())
+            yield Look()
+            yield Rest(seconds=min(longest(), LOOK))
             continue
         taken = yield Take(limit=free)
         if taken is None or not taken.appends:

@@ -1,7 +1,21 @@
-"""The places of a worker: how many claims it can begin, and whether its loop waits for one."""
+"""
+The places of a worker: how many claims it can begin, and whether its loop waits for one.
+
+A claim transaction costs about the same for one slot as for ten.  While claims take as
+long as the work that they bring, a loop that claimed for each slot as it is let go would
+do little else.  So it waits for company, no longer than such a claim takes:
+
+    claim ─▶ all slots taken ─▶ … one is let go ─▶ all are, or so long has passed ─▶ claim
+"""
 
 import threading
 from collections.abc import Callable
+from typing import Final
+
+#: Slots that come back within so many claims have done quick work: more will follow soon.
+SOON: Final = 4.0
+#: Seconds that a slot waits for company at most, however slow claims are.
+LONGEST_PAUSE: Final = 0.02
 
 
 class Places:
@@ -10,24 +24,33 @@ class Places:
 
     Args:
         ring: Wakes the loop; called when a slot is let go that it waits for.
+        monotonic: Seconds on a clock that never steps back; by default it stands still,
+            and then nothing is waited for.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(
+        self, ring: Callable[[], None], monotonic: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._ring = ring
+        self._monotonic = monotonic
         #: Guards all below; told when the loop gives back what it took.
         self._lock = threading.Condition(threading.Lock())
-        self._free = 0
+        self._count = self._free = 0
         #: Whether the loop has taken slots and looks for work to fill them with.
         self._looking = False
         #: Whether the loop waits for a slot: none is free, or limits hold work back.
         self._starved = False
         #: Slots that were let go, ever.
         self._let_go = 0
+        #: Whether the loop was rung for the first slot of several, and waits for the others.
+        self._gathering = False
+        #: When the loop took slots last, when it was done with that, and how long that was.
+        self._seized_at = self._filled_at = self._took = 0.0
 
     def open(self, count: int) -> None:
         """So many slots are free from now on."""
         with self._lock:
-            self._free = count
+            self._count = self._free = count
 
     def free(self) -> int:
         """How many are free; asked by the loop, which waits for one if there is none."""
@@ -59,6 +82,8 @@ class Places:
             self._free -= taken
             self._starved = taken == 0  # starts took them since the loop looked
             self._looking = taken > 0
+            self._gathering = False
+            self._seized_at = self._monotonic()
             return taken, self._let_go
 
     def give_back(self, count: int) -> None:
@@ -66,6 +91,8 @@ class Places:
         with self._lock:
             self._free += count
             self._looking = False
+            self._filled_at = self._monotonic()
+            self._took = self._filled_at - self._seized_at
             self._lock.notify_all()
 
     def let_go(self) -> None:
@@ -75,9 +102,18 @@ class Places:
         with self._lock:
             self._free += 1
             self._let_go += 1
-            starved, self._starved = self._starved, False
-        if starved:
+            rings, self._starved = self._starved, False
+            if rings:
+                self._gathering = self._free == 1 < self._count and self._is_soon()
+            elif self._gathering and self._free == self._count:
+                self._gathering, rings = False, True
+        if rings:
             self._ring()
+
+    def pause(self) -> float:
+        """Seconds for which the loop, rung for a slot, waits for others; a ring ends that."""
+        with self._lock:
+            return min(self._took, LONGEST_PAUSE) if self._gathering else 0.0
 
     def wait_for_one(self, since: int) -> None:
         """Limits hold work back: the loop is to look again as soon as a slot is let go."""
@@ -86,3 +122,6 @@ class Places:
             missed = self._let_go != since
         if missed:
             self._ring()
+
+    def _is_soon(self) -> bool:
+        return self._monotonic() - self._filled_at <= SOON * self._took

@@ -24,6 +24,7 @@ from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.plan.admission import admit, state_to_text, states_after
 from squidmesh_core.protocol import commands
+from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry
 from squidmesh_core.protocol.rows import AttemptRow, RowChanges
@@ -122,6 +123,8 @@ class _Plan:
     after: Known | None
     #: The offers that went into it, each with its token.
     offers: tuple[tuple[Offer, str], ...]
+    #: The whole journal before the batch, if it came with the candidate.
+    begun: AppendRecord | None = None
 
     @property
     def run_id(self) -> RunId:
@@ -262,6 +265,7 @@ class _Round:
             entries=tuple(entries),
             after=None,
             offers=tuple(offers),
+            begun=candidates[0].begun,
         )
 
     def _by_state(self, run_id: RunId, candidate: Candidate, now: datetime) -> _Plan | None:
@@ -289,14 +293,22 @@ class _Round:
         )
 
     def _remembered(self, plan: _Plan) -> Known | None:
-        """The run after a committed batch, if it was known before; null: it has to be read."""
+        """The run after a committed batch, from what is at hand; null: it has to be read."""
         door, record = self.door, plan.batch.record
         known = plan.after
         if known is None:
-            before = door.memory.get(plan.run_id)
+            before = door.memory.get(plan.run_id) or self._begun(plan)
             if before is None or before.state.revision != plan.batch.expected:
                 return None
             state = fold(before.state, plan.entries)
             known = Known(state=state, hash=record.hash, spec=before.spec)
         door.remember(known, plan.entries, plan.batch.rows)
         return known
+
+    def _begun(self, plan: _Plan) -> Known | None:
+        if plan.begun is None:
+            return None
+        try:
+            return self.door.begun(plan.begun)
+        except Exception:  # whatever it is, reading the run comes upon it again
+            return None

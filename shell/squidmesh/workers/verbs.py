@@ -1,16 +1,24 @@
-"""`Executing`: the worker protocol, for executors of one's own; `Mesh` has its verbs."""
+"""
+`Executing`: the worker protocol, for executors of one's own; `Mesh` has its verbs.
 
-from collections.abc import Mapping
-from datetime import datetime
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from squidmesh import checks
-from squidmesh.door.outcomes import answered
-from squidmesh.duration import Duration
-from squidmesh.engine import Engine
-from squidmesh.workers import executing
-from squidmesh.workers.claim import Claim
-from squidmesh.workers.perform import Outcome, deferred, failed, succeeded
-from squidmesh_core.views.inspection import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from squidmesh.duration import Duration
+    from squidmesh.engine import Engine
+    from squidmesh.workers.claim import Claim
+    from squidmesh.workers.perform import Outcome
+    from squidmesh_core.views.inspection import Run
 
 
 class Executing:
@@ -52,6 +60,8 @@ class Executing:
             Refused: `stale_claim`, `expired_claim`, `terminal_run`: stop working.
             ConfigError: An option is wrong.
         """
+        from squidmesh.workers import executing
+
         command = executing.heartbeat(claim, progress)
         handled = self.engine.door.handle(claim.run_id, command, now=checks.instant("now", now))
         return executing.renewed(claim, handled)
@@ -67,6 +77,8 @@ class Executing:
                 `conflicting_completion`: nothing was written.
             StorageError: `not_storable`: the output cannot be stored.
         """
+        from squidmesh.workers.perform import succeeded
+
         return self._settle(claim, succeeded(output), now)
 
     def fail(
@@ -84,6 +96,9 @@ class Executing:
         Raises:
             Refused: As for `complete`.
         """
+        from squidmesh.workers import executing
+        from squidmesh.workers.perform import failed
+
         outcome = failed(error, retryable=retryable, after_ms=executing.delay_ms(retry_after))
         return self._settle(claim, outcome, now)
 
@@ -103,9 +118,14 @@ class Executing:
             Refused: As for `complete`.
             TypeError: Neither or both of `for_` and `until` are given.
         """
+        from squidmesh.workers.perform import deferred
+
         return self._settle(claim, deferred(reason, for_=for_, until=until), now)
 
     def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
+        from squidmesh.door.outcomes import answered
+        from squidmesh.workers import executing
+
         command = executing.settlement(claim, outcome, self.engine.door.ports)
         handled = self.engine.door.handle(claim.run_id, command, now=checks.instant("now", now))
         return answered(handled)

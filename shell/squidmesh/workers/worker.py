@@ -19,7 +19,7 @@ from squidmesh.engine import Engine
 from squidmesh.workers.carry import hand_back
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.hooks.notifier import Notifier
-from squidmesh.workers.loop import Begin, Rest, Take, worker_loop
+from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
 from squidmesh.workers.places import Places
 from squidmesh.workers.registry import Presence
 from squidmesh.workers.slots import Slots
@@ -73,7 +73,7 @@ class Worker:
         self._concurrency = integer("concurrency", concurrency, least=1)
         self._queues = queue_names("queues", queues)
         self._crew = mesh.engine.crew(self._queues, lease)
-        self._places = Places(self._ring)
+        self._places = Places(self._ring, mesh.engine.door.ports.monotonic)
         self._enlisted = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -237,8 +237,12 @@ class Worker:
                 case Begin(claims=claims):
                     for claim in claims:
                         self._submit(claim)
+                case Look():
+                    self._crew.outlook.look()
                 case Rest(seconds=seconds):
                     ports.rest(wakeups, seconds)
+                    if pause := self._places.pause():
+                        ports.rest(wakeups, pause)
                 case _:
                     assert_never(request)
 
@@ -247,6 +251,7 @@ class Worker:
         slots, let_go = self._places.seize(limit)
         if slots == 0:
             return None
+        self._crew.outlook.clear()
         claims: tuple[Claim, ...] = ()
         try:
             taken = self._engine.take(self._crew, slots)
@@ -265,6 +270,7 @@ class Worker:
 
     def _submit(self, claim: Claim) -> None:
         """Work on it in a slot, or give it back if these are closed by now."""
+        self._crew.outlook.begun()
         slots = self._slots
         if slots is None or not slots.begin(claim):
             hand_back(self._crew, claim)

@@ -15,9 +15,9 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
         for module in (
-            "appending", "chain", "claiming", "concurrency", "deadlines", "finding", "indexing",
-            "joining", "keeping", "kit", "lanes", "limits", "listing", "loading", "noticing",
-            "recording", "removing", "surveying", "waking",
+            "appending", "chain", "claiming", "concurrency", "deadlines", "finding", "foremost",
+            "indexing", "joining", "keeping", "kit", "lanes", "limits", "listing", "loading",
+            "noticing", "recording", "removing", "surveying", "waking",
         )
     )
 )  # fmt: skip
@@ -28,6 +28,7 @@ from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
 from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
 from squidmesh_storage.conformance.deadlines import DeadlinePromises  # noqa: E402
 from squidmesh_storage.conformance.finding import FindingPromises  # noqa: E402
+from squidmesh_storage.conformance.foremost import ForemostPromises  # noqa: E402
 from squidmesh_storage.conformance.indexing import IndexPromises  # noqa: E402
 from squidmesh_storage.conformance.joining import JoiningPromises  # noqa: E402
 from squidmesh_storage.conformance.keeping import KeepingPromises  # noqa: E402
@@ -48,6 +49,7 @@ class JournalConformance(
     LoadPromises,
     ChainPromises,
     ClaimPromises,
+    ForemostPromises,
     LanePromises,
     LimitPromises,
     IndexPromises,

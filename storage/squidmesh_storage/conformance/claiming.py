@@ -4,6 +4,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from attrs import evolve
 
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.rows import IndexRows, RowChanges
@@ -37,7 +38,7 @@ class ClaimPromises(Promises):
         begun = first(run_id(1), entries=3, rows=puts(row))
         commit(journal, begun)
 
-        assert (Candidate(row=row, head=head_of(begun)),) == look(journal)
+        assert (Candidate(row=row, head=head_of(begun), begun=begun.record),) == look(journal)
 
     def test_candidates_come_in_claim_order(self, journal: Journal) -> None:
         """By priority, then visible instant, then run id, then attempt key."""
@@ -220,9 +221,42 @@ class ClaimPromises(Promises):
 
         assert (Committed(run_id=run_id(1), revision=Revision(2)),) == claimed.outcomes
         assert [claimed.now] == readings
-        assert claimed.now + 30 * SECOND == claimed.next_due
         assert look(journal) == ()
         assert len(journal.load(run_id(1)).records) == 2
+
+    def test_next_due_is_told_only_to_whoever_appends_nothing(self, journal: Journal) -> None:
+        """Whoever got something looks again, and is told when nothing is left."""
+        commit(journal, first(run_id(1), rows=puts(attempt(run_id(1)))))
+
+        def claim(offered: Offered) -> Choice:
+            return Choice(batches=[hold(offered.candidates[0], offered.now + 30 * SECOND)])
+
+        claimed = journal.claimable(("default",), ("act",), 5, claim)
+
+        assert claimed.next_due is None
+        assert claimed.now + 30 * SECOND == look_and_tell(journal)[1].next_due
+
+    def test_a_journal_of_one_append_comes_with_its_candidate(self, journal: Journal) -> None:
+        """Whether it waits or its lease is past; a longer one is asked for."""
+        now = journal.now()
+        fresh = first(run_id(1), at=now, entries=2, rows=puts(attempt(run_id(1))))
+        lost = first(run_id(2), at=now, rows=puts(attempt(run_id(2), held_until=now - SECOND)))
+        longer = first(run_id(3), at=now, rows=puts(attempt(run_id(3))))
+        commit(journal, fresh, lost, longer)
+        commit(journal, then(longer, at=now))
+
+        assert {run_id(1): fresh.record, run_id(2): lost.record, run_id(3): None} == {
+            one.row.run_id: one.begun for one in look(journal)
+        }
+
+    def test_a_damaged_journal_does_not_come_with_its_candidate(self, journal: Journal) -> None:
+        """`load` says what is wrong with it."""
+        begun = first(run_id(1), rows=puts(attempt(run_id(1))))
+        commit(journal, begun)
+        torn = evolve(begun.record, body=begun.record.body + " ")
+        self.rewrite(journal, run_id(1), [torn])
+
+        assert [one.begun for one in look(journal)] == [None]
 
     def test_a_conflict_leaves_its_candidate_as_it_was(self, journal: Journal) -> None:
         """Others of the same call are claimed nevertheless."""

@@ -349,6 +349,7 @@ class JoiningPromises(Promises):
         checkpoint = Checkpoint(revision=Revision(1), hash="0", codec_version=1, body="{}")
         return [
             lambda: joined.claimable(("default",), ("act",), 1, decide),
+            lambda: joined.foremost(("default",), ("act",)),
             lambda: joined.listen(("default",)),
             lambda: joined.index(RUN, Revision(1), IndexRows()),
             lambda: joined.put_checkpoint(RUN, checkpoint),

@@ -49,6 +49,15 @@ class LanePromises(Promises):
         assert offered.lanes == ()
         assert (key(run_id(1)), key(run_id(2))) == keys_of(offered.candidates)
 
+    def test_candidates_of_a_lane_come_without_their_journals(self, journal: Journal) -> None:
+        """More of them are offered than anybody can claim."""
+        journal.put_record("queue", "mail", "{}")
+        wait(journal, attempt(run_id(1)), attempt(run_id(2), queue="mail"))
+
+        offered = offered_by(journal, "default", "mail")
+
+        assert [one.begun is not None for one in offered.candidates] == [True, False]
+
     def test_a_queue_with_settings_is_a_lane(self, journal: Journal) -> None:
         """For each claim that asks for it, once, until the settings are dropped."""
         journal.put_record("queue", "default", '{"limit":1}')

@@ -25,7 +25,7 @@ from squidmesh_storage.postgres.connecting import Session, Target, connect_async
 from squidmesh_storage.postgres.driving import PAUSES, drive_async, jittered, may_repeat
 from squidmesh_storage.postgres.errors import exhausted, not_connected
 from squidmesh_storage.postgres.journal import PostgresJournal
-from squidmesh_storage.postgres.listening import Ear
+from squidmesh_storage.postgres.listening import BRIEF, Ear
 from squidmesh_storage.postgres.pool import PATIENCE
 from squidmesh_storage.postgres.scripts import Script, T
 from squidmesh_storage.problems import check_runs_differ, closed
@@ -216,19 +216,25 @@ class AsyncHints:
         """See `Hints.wait`."""
         queues, rung = self._listener.queues, self._listener.rung
         await asyncio.sleep(0)  # a ring of this very turn of the loop counts
+        if seconds <= BRIEF:
+            return await self._rung_within(seconds)
         with self._ear.waiting(queues):
-            asks = not rung.is_set() and seconds > 0 and bool(self._ear.news(queues, seconds))
+            asks = not rung.is_set() and bool(self._ear.news(queues, seconds))
             if asks and await asyncio.to_thread(self._ear.expect, queues, seconds):
                 return True
-            with suppress(TimeoutError):
-                await asyncio.wait_for(rung.wait(), seconds)
-        heard = rung.is_set()
-        rung.clear()
-        return heard
+            return await self._rung_within(seconds)
 
     def ring(self) -> None:
         """See `Wakeups.ring`."""
         self._listener.ring()
+
+    async def _rung_within(self, seconds: float) -> bool:
+        rung = self._listener.rung
+        with suppress(TimeoutError):
+            await asyncio.wait_for(rung.wait(), seconds)
+        heard = rung.is_set()
+        rung.clear()
+        return heard
 
 
 async def _whole(work: Coroutine[object, object, T]) -> T:

@@ -24,7 +24,8 @@ from squidmesh_storage.postgres.changes import Changes
 from squidmesh_storage.postgres.rows import plain
 from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, ROLLBACK, Call, Rows, Script, ask
 from squidmesh_storage.postgres.statements import Statements
-from squidmesh_storage.postgres.writing import write_call, write_locked_call
+from squidmesh_storage.postgres.usual import claim_of
+from squidmesh_storage.postgres.writing import write_call, write_claims_call, write_locked_call
 
 #: Somebody has stored an append of that revision since the statement began: nothing of it
 #: was written.
@@ -110,8 +111,14 @@ def append_inside(
 
 
 def append_and_commit(
-    sql: Statements, batches: Sequence[Batch], listener: str, more: Call, *, locked: bool
-) -> Script[tuple[Appended, Rows]]:
+    sql: Statements,
+    batches: Sequence[Batch],
+    listener: str,
+    before: Sequence[Call],
+    *,
+    locked: bool,
+    fresh: bool,
+) -> Script[Appended]:
     """
     Append at the end of a transaction of our own, and end it, in one trip if there is no group.
 
@@ -119,32 +126,38 @@ def append_and_commit(
         sql: The statements.
         batches: What to write.
         listener: The name of this process.
-        more: What to ask once it is written; its rows come back as well.
+        before: What else to write in that trip.
         locked: The rows of attempts that batches without a group change are locked already.
+        fresh: And nobody held these attempts before.
     """
     grouped = yield from append_inside(
         sql, [one for one in batches if one.group is not None], listener
     )
     outcomes = {one.run_id: one for one in grouped.outcomes}
     alone = [one for one in batches if one.group is None]
-    changes, written = Changes.of(alone), _Written()
-    calls = [] if locked else [*_locks(sql, changes)]
-    if alone:
+    calls, written = list(before), _Written()
+    claims = [claim for batch in alone if fresh and (claim := claim_of(batch)) is not None]
+    if alone and len(claims) == len(alone):
+        calls.append(write_claims_call(sql, claims))
+    elif alone:
+        changes = Changes.of(alone)
+        calls += () if locked else _locks(sql, changes)
         calls.append(write_locked_call(sql, alone, changes, listener))
-    answer: Rows = ()
+    committed = False
     try:
-        *before, answer, _ = yield (*calls, more, COMMIT)
+        *rows, _ = yield (*calls, COMMIT)
+        committed = True
         if alone:
-            written.add(before[-1])
+            written.add(rows[-1])
         outcomes |= yield from _outcomes(sql, alone, written.runs)
     except OutcomeUnknown:
         outcomes |= _in_doubt(batches, ())
     except StorageError:
-        if not answer:
+        if not committed:
             raise  # nothing was written at all
         outcomes |= _in_doubt(alone, written.runs)
     awaited = grouped.awaited or written.awaited
-    return _in_order(batches, outcomes, awaited=awaited), answer
+    return _in_order(batches, outcomes, awaited=awaited)
 
 
 def _write_apart(

@@ -80,7 +80,8 @@ class Changes:
             ("part_seats", bool(self.seats)),
             ("part_seated" if self.new else "part_moved", bool(self.seats)),
             ("part_waiting", bool(self.bench)),
-            ("part_runs", bool(self.runs)),
+            ("part_run", bool(self.runs)),
+            ("part_listed" if self.new else "part_relisted", bool(self.runs)),
             ("part_tags", (not self.new and bool(self.runs)) or any(row.tags for row in self.runs)),
             ("part_correlations", bool(self.correlated)),
             ("part_notices", bool(self.notices)),
@@ -156,17 +157,6 @@ class Changes:
             self.guarded.add(run_id)
 
 
-def step_of(batch: Batch) -> tuple[AttemptKey, AttemptRow] | None:
-    """The key left and the row put, if all of it is a slot that goes on to another attempt."""
-    rows = batch.rows
-    if len(rows.put) != 1 or len(rows.drop) != 1 or rows.run or rows.correlations is not None:
-        return None
-    (row,), (old,) = rows.put, rows.drop
-    if row.held_until is None or row.attempt_key == old or not batch.expected or batch.notices:
-        return None
-    return old, row
-
-
 def _paired(
     rows: RowChanges,
 ) -> tuple[list[tuple[AttemptKey, AttemptRow]], list[AttemptRow], list[AttemptKey]]:
@@ -183,25 +173,18 @@ def _paired(
     return seats, bench, free[len(rest) :]
 
 
-def attempt_values(prefix: str, rows: Sequence[AttemptRow]) -> dict[str, object]:
-    """Rows of claimed attempts, column by column."""
-    return {
-        f"{prefix}key": texts(short_key(row.run_id, row.attempt_key) for row in rows),
-        f"{prefix}queue": texts(row.queue for row in rows),
-        f"{prefix}action": texts(row.action for row in rows),
-        f"{prefix}priority": plain(row.priority for row in rows),
-        f"{prefix}visible_at": instants(row.visible_at for row in rows),
-        f"{prefix}partition": texts(row.partition_key for row in rows),
-        f"{prefix}held_until": instants(row.held_until for row in rows),
-    }
-
-
 def _seat_values(seats: Sequence[tuple[AttemptKey, AttemptRow]]) -> dict[str, object]:
     rows = [row for _, row in seats]
     return {
         "seat_run": plain(row.run_id for row in rows),
         "seat_old": texts(short_key(row.run_id, old) for old, row in seats),
-        **attempt_values("seat_", rows),
+        "seat_key": texts(short_key(row.run_id, row.attempt_key) for row in rows),
+        "seat_queue": texts(row.queue for row in rows),
+        "seat_action": texts(row.action for row in rows),
+        "seat_priority": plain(row.priority for row in rows),
+        "seat_visible_at": instants(row.visible_at for row in rows),
+        "seat_partition": texts(row.partition_key for row in rows),
+        "seat_held_until": instants(row.held_until for row in rows),
     }
 
 

@@ -3,8 +3,8 @@ Claims: what may be claimed is locked, offered, decided and appended in one tran
 
     glance ──nothing──▶ done                       one read, while there is nothing to do
     begin ▸ opening ▸ due and expired              one trip; locked by others is skipped
-    decide
-    append ▸ lane records ▸ next due ▸ commit      one trip
+    decide; nothing is chosen: lane records ▸ next due ▸ commit
+    lane records ▸ append ▸ commit                 one trip
 
 One queue at a time: within a queue the index gives the claim order, so that only
 the first few rows of a long backlog are ever read.
@@ -17,6 +17,7 @@ from typing import Final
 from attrs import Factory, frozen
 from psycopg.rows import TupleRow
 
+from squidmesh_core.errors import OutcomeUnknown
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import (
     Candidate,
@@ -29,11 +30,11 @@ from squidmesh_storage.api import (
 from squidmesh_storage.lanes import SETTINGS, claim_order, earliest
 from squidmesh_storage.postgres import lanes
 from squidmesh_storage.postgres.appending import append_and_commit
-from squidmesh_storage.postgres.rows import attempt_from, head_from, texts
-from squidmesh_storage.postgres.scripts import BEGIN, Call, Rows, Script, ask
+from squidmesh_storage.postgres.rows import attempt_from, head_from, record_from, texts
+from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, Call, Rows, Script, ask
 from squidmesh_storage.postgres.statements import Statements
 from squidmesh_storage.postgres.upkeep import put_record_call
-from squidmesh_storage.problems import check_runs_differ
+from squidmesh_storage.problems import check_runs_differ, sound_beginning
 
 #: What a claim's rows are known to lie behind: priority and visible instant.
 Watermark = tuple[int, datetime]
@@ -101,28 +102,53 @@ def glance(sql: Statements, wanted: Wanted) -> Script[tuple[datetime, bool, date
     return now, anything and wanted.limit > 0, due_at
 
 
+def foremost(sql: Statements, wanted: Wanted) -> Script[dict[str, int]]:
+    """Of each queue where something unclaimed can be claimed, the first priority."""
+    rows = yield from ask(sql.call("foremost", **wanted.values()))
+    return dict(rows)
+
+
 def claim(sql: Statements, wanted: Wanted, decide: DecideClaims) -> Script[Taken]:
     """Hand what can be claimed to `decide`, and append what it returns."""
     offered = yield from _offered(sql, wanted)
     choice = decide(offered) if offered.candidates else Choice()
     check_runs_differ(choice.batches)
-    for record in choice.records:
-        yield (put_record_call(sql, record.kind, record.key, record.body),)
-    appended, due = yield from append_and_commit(
+    left = [put_record_call(sql, record.kind, record.key, record.body) for record in choice.records]
+    if not choice.batches:
+        next_due = yield from _ended_with_nothing(sql, wanted, offered.now, left)
+        claimed = Claimed(
+            outcomes=(), now=offered.now, next_due=earliest(next_due, choice.next_due)
+        )
+        return Taken(claimed=claimed, choice=choice, offered=offered.candidates)
+    appended = yield from append_and_commit(
         sql,
         choice.batches,
         wanted.listener,
-        sql.call("next_due", **wanted.values(), now=offered.now),
+        left,
         # Of a lane more is offered than chosen; and all that is offered is locked.
-        locked=_only_claims(choice, offered),
+        locked=_only_claims(choice, offered.candidates),
+        fresh=_only_claims(
+            choice, [one for one in offered.candidates if one.row.held_until is None]
+        ),
     )
-    due_at = due[0][0] if due else None
-    claimed = Claimed(
-        outcomes=appended.outcomes, now=offered.now, next_due=earliest(due_at, choice.next_due)
-    )
+    claimed = Claimed(outcomes=appended.outcomes, now=offered.now, next_due=None)
     return Taken(
         claimed=claimed, choice=choice, offered=offered.candidates, awaited=appended.awaited
     )
+
+
+def _ended_with_nothing(
+    sql: Statements, wanted: Wanted, now: datetime, left: Sequence[Call]
+) -> Script[datetime | None]:
+    """End a claim that appends nothing; when something else is due."""
+    try:
+        *_, ((due_at,),), _ = yield (
+            *left, sql.call("next_due", **wanted.values(), now=now), COMMIT,
+        )  # fmt: skip
+    except OutcomeUnknown:
+        return None  # whatever became of the records, nobody waits for an answer to them
+    found: datetime | None = due_at
+    return found
 
 
 def _offered(sql: Statements, wanted: Wanted) -> Script[Offered]:
@@ -160,16 +186,23 @@ def _limited(sql: Statements, name: str, limit: int, values: dict[str, object]) 
 
 
 def _candidate(row: TupleRow) -> Candidate:
-    return Candidate(row=attempt_from(row), head=head_from(row[8:]))
+    """A row of `due` or `expired`, or of a lane: that has no journal in it."""
+    attempt, head, whole = attempt_from(row), head_from(row[8:11]), row[11:]
+    if not whole or whole[0] is None:
+        return Candidate(row=attempt, head=head)
+    append_id, body, packed = whole
+    stored = (1, head.revision, append_id, head.at, body, head.hash, packed)
+    begun = sound_beginning(record_from(attempt.run_id, stored))
+    return Candidate(row=attempt, head=head, begun=begun)
 
 
 def _order(candidate: Candidate) -> tuple[object, ...]:
     return claim_order(candidate.row)
 
 
-def _only_claims(choice: Choice, offered: Offered) -> bool:
-    """Whether all rows that change are among those offered."""
-    keys = {(one.row.run_id, one.row.attempt_key) for one in offered.candidates}
+def _only_claims(choice: Choice, offered: Sequence[Candidate]) -> bool:
+    """Whether all rows that change are among some that were offered."""
+    keys = {(one.row.run_id, one.row.attempt_key) for one in offered}
     return all(
         not batch.rows.drop and all((row.run_id, row.attempt_key) in keys for row in batch.rows.put)
         for batch in choice.batches

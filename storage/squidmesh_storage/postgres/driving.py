@@ -184,12 +184,15 @@ def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
     return _NAME.sub(lambda match: numbers.get(match[1], "%"), text).encode(), names
 
 
+# Asked for a description of its rows, the driver puts one together, column by column.
+
+
 def _rows_of(cursor: Cursor[TupleRow]) -> Rows:
-    return cursor.fetchall() if cursor.description else ()
+    return cursor.fetchall() if cursor.rownumber is not None else ()
 
 
 async def _rows_of_async(cursor: AsyncCursor[TupleRow]) -> Rows:
-    return await cursor.fetchall() if cursor.description else ()
+    return await cursor.fetchall() if cursor.rownumber is not None else ()
 
 
 def _told(

@@ -192,6 +192,15 @@ class PostgresJournal:
             process.ear.busy(wanted.queues)  # else slots are left, and hints wanted
         return taken.claimed
 
+    def foremost(
+        self, queues: Sequence[str], actions: Collection[str], *, at: datetime | None = None
+    ) -> Mapping[str, int]:
+        """See `Journal.foremost`."""
+        process = self._process
+        now = at if at is not None or self._clock is None else self._clock()
+        wanted = claiming.Wanted.of(queues, actions, 1, now, process.name)
+        return self._read(partial(claiming.foremost, self._sql, wanted))
+
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""
         return self._read(partial(loading.find, self._sql, run_id, append_id))

@@ -43,6 +43,9 @@ _TRY_EVERY: Final = 60.0
 _TRY_FOR: Final = 5.0
 #: Seconds for which a process says that it waits; it says so again in time.
 _SAID_FOR: Final = 120.0
+#: Seconds of a wait that is over before it is worth telling others: whoever has no slot
+#: free waits so, again and again.
+BRIEF: Final = 0.25
 #: Seconds that opening a subscription waits for the first try.
 _AT_FIRST: Final = 2.0
 #: Marks a hint that a process sends to itself.
@@ -220,11 +223,13 @@ class Hints:
 
     def wait(self, seconds: float) -> bool:
         """See `Wakeups.wait`; a hint is also that others have only now come to know of us."""
+        if seconds <= BRIEF:
+            return self._listener.wait(seconds)
         queues = self._listener.queues
         with self._ear.waiting(queues):
             if self._listener.wait(0):
                 return True
-            if seconds > 0 and self._ear.expect(queues, seconds):
+            if self._ear.expect(queues, seconds):
                 # What was stored before they knew was told to nobody: look once more.
                 return True
             return self._listener.wait(seconds)

@@ -11,6 +11,7 @@ comes with a migration that contracts: older processes cannot read what it packs
 
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -26,6 +27,13 @@ _WORDS: Final = {
 MOST: Final = 1 << 20
 #: The largest window, and neither header nor checksum: each body has a hash already.
 _WINDOW: Final = -15
+#: Bytes up to which a body is packed by a copy of a compressor that has read the words.
+_SMALL: Final = 4096
+#: Such a one sees the words and as much again, and keeps less to be copied.
+_SMALL_WINDOW: Final = -13
+_SMALL_MEMORY: Final = 6
+#: What stands for the part of an instant below the second: no UTF-8, so nothing in a body.
+_ANY: Final = b"\xff" * len(".000000+00:00")
 
 
 def pack(body: str, at: datetime) -> bytes:
@@ -39,7 +47,10 @@ def pack(body: str, at: datetime) -> bytes:
     plain = body.encode()
     if len(plain) > MOST:
         return b""
-    deflate = zlib.compressobj(wbits=_WINDOW, zdict=_dictionary(_NUMBER, at))
+    if len(plain) > _SMALL:
+        deflate = zlib.compressobj(wbits=_WINDOW, zdict=_dictionary(_NUMBER, at))
+    else:
+        deflate = _ready(_NUMBER, _instant(at)[: -len(_ANY)]).copy()
     packed = bytes((_NUMBER,)) + deflate.compress(plain) + deflate.flush()
     return packed if len(packed) < len(plain) else b""
 
@@ -56,6 +67,17 @@ def unpack(packed: bytes, at: datetime) -> str:
     return packed.hex()
 
 
+@lru_cache(maxsize=2)
+def _ready(number: int, second: bytes) -> "zlib._Compress":
+    """A compressor that has read what the dictionaries of a second have in common."""
+    words = _WORDS[number] + second + _ANY
+    return zlib.compressobj(wbits=_SMALL_WINDOW, memLevel=_SMALL_MEMORY, zdict=words)
+
+
 def _dictionary(number: int, at: datetime) -> bytes:
+    return _WORDS[number] + _instant(at)
+
+
+def _instant(at: datetime) -> bytes:
     # Part of the form, like the words: it may not be written otherwise, ever.
-    return _WORDS[number] + at.astimezone(UTC).isoformat(timespec="microseconds").encode()
+    return at.astimezone(UTC).isoformat(timespec="microseconds").encode()

@@ -37,6 +37,20 @@ def octets(values: Iterable[bytes]) -> str:
     return "{" + ",".join(f'"\\\\x{one.hex()}"' for one in values) + "}"
 
 
+def array(values: Iterable[str | bytes | None]) -> str:
+    """An array of whatever it is: in quotes, numbers and instants are what they are without."""
+    return "{" + ",".join(map(_any, values)) + "}"
+
+
+def instant(value: datetime | None) -> str | None:
+    """An instant by itself."""
+    return None if value is None else str(value)
+
+
+def _any(value: str | bytes | None) -> str:
+    return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else _element(value)
+
+
 def _element(value: str | None) -> str:
     if value is None:
         return "null"

@@ -1,7 +1,7 @@
 """The statements of `statements.sql`, for the schema and prefix that are configured."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
@@ -12,6 +12,7 @@ from squidmesh_storage.postgres.scripts import Call
 DEFAULT_SCHEMA: Final = "squidmesh"
 
 _BLOCK: Final = re.compile(r"^-- (\w+): [^\n]*\n(.*?);$", re.MULTILINE | re.DOTALL)
+_COLUMN: Final = re.compile(r'("?\w+"?) (\w+)')
 #: A table as a text, a table, and a name that has no schema.
 _NAMES: Final = re.compile(r"'squidmesh\.(\w+)'|\bsquidmesh\.(\w+)|\bsquidmesh_(\w+)")
 _CHANGES: Final = re.compile(r"\b(insert into|update|delete from) squidmesh\.")
@@ -20,10 +21,11 @@ _LONGEST: Final = 63
 _LONGEST_PREFIX: Final = 30
 #: Asked for all the time, and planned alike whatever the values.
 _KEPT: Final = re.compile(
-    r"part_.*|glance|opening|claimable|due|expired|next_due|standing|lock.*|load|notify|idle|busy"
+    r"part_.*|glance|foremost|opening|claimable|due|expired|next_due|standing|lock.*|load|notify|idle|busy"
 )
-#: Asked for by idle processes: with settings around them they would be three times as many.
-_BARE: Final = frozenset({"glance", "put_record"})
+#: Asked for again and again, by idle processes and by those that have no slot free: with
+#: settings around them they would be three times as many.
+_BARE: Final = frozenset({"foremost", "glance", "put_record"})
 
 
 def read_sql(*path: str) -> str:
@@ -95,7 +97,7 @@ class Statements:
             )
             for name, text in _blocks().items()
         }
-        self.composed = lru_cache(maxsize=64)(self._composed)
+        self.composed = lru_cache(maxsize=256)(self._composed)
         self.limited = lru_cache(maxsize=256)(self._limited)
         self.claimable = lru_cache(maxsize=256)(self._claimable)
 
@@ -126,18 +128,48 @@ class Statements:
         return call._replace(text=text)
 
     def _composed(
-        self, parts: tuple[str, ...], outcomes: tuple[str, ...], locks: str, clash: str
+        self,
+        parts: tuple[str, ...],
+        outcomes: tuple[tuple[str, str], ...],
+        locks: str,
+        clash: str,
     ) -> str:
-        """One statement of several parts, each of which sees what the others lock or write."""
+        """
+        One statement of several parts, each of which sees what the others lock or write.
+
+        Args:
+            parts: Their names.
+            outcomes: What it returns, and of which of them.
+            locks: What must be true of the rows that are locked.
+            clash: What becomes of an append that was overtaken.
+        """
         body = ",\n".join(self[part] for part in parts)
-        outcome = "\nunion all\n".join(self[part] for part in outcomes)
+        outcome = "\nunion all\n".join(
+            self[name].replace("{written}", written) for name, written in outcomes
+        )
         text = f"with {body}\n{outcome}"
         return text.replace("%(locks)s", locks).replace("%(clash)s", clash)
 
 
 @lru_cache(maxsize=1)
 def _blocks() -> dict[str, str]:
-    return dict(_BLOCK.findall(read_sql("statements.sql")))
+    blocks = dict(_BLOCK.findall(read_sql("statements.sql")))
+    for name, text in list(blocks.items()):
+        if name.startswith("columns_"):
+            source, columns = name.removeprefix("columns_"), _COLUMN.findall(text)
+            for form in ("one", "many"):
+                blocks[f"{form}_{source}"] = _source(blocks[form], source, columns)
+    return blocks
+
+
+def _source(form: str, name: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Where parts take their values from, by columns with their types."""
+    keys = [(column.strip('"'), column, type_) for column, type_ in columns]
+    values = (f"%({key})s::{type_} as {column}" for key, column, type_ in keys)
+    elements = (
+        f"(%({name}_{key})s::{type_}[])[place::integer] as {column}" for key, column, type_ in keys
+    )
+    return form.format(name=name, values=", ".join(values), elements=", ".join(elements))
 
 
 def _quoted(name: str) -> str:

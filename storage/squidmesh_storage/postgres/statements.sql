@@ -1,33 +1,77 @@
 -- Every statement of the adapter: its name, one line of purpose, the statement.
 -- `squidmesh.` stands for the schema and prefix that are configured.
 
--- part_slot: A slot that goes on from one attempt to the next.
-slot as materialized (
-    select
-        %(step_run)s::uuid as run_id, %(step_first)s::bigint as first,
-        %(step_last)s::bigint as last, %(step_at)s::timestamptz as at,
-        %(step_codec)s::smallint as codec, %(step_append_id)s::text as append_id,
-        %(step_hash)s::text as hash, %(step_body)s::text as body, %(step_packed)s::bytea as packed,
-        %(step_old)s::text as old_key, %(step_key)s::text as attempt_key,
-        %(step_queue)s::text as queue, %(step_action)s::text as action,
-        %(step_priority)s::bigint as priority, %(step_visible_at)s::timestamptz as visible_at,
-        %(step_partition)s::text as partition_key, %(step_held_until)s::timestamptz as held_until
+-- one: One append with its values, put in the place of its columns wherever they stand.
+{name} as not materialized (
+    select {values}
 );
 
--- part_slots: Several of them.
-slot as materialized (
-    select *
-    from unnest(
-        %(step_run)s::uuid[], %(step_first)s::bigint[], %(step_last)s::bigint[],
-        %(step_at)s::timestamptz[], %(step_codec)s::smallint[], %(step_append_id)s::text[],
-        %(step_hash)s::text[], %(step_body)s::text[], %(step_packed)s::bytea[],
-        %(step_old)s::text[], %(step_key)s::text[], %(step_queue)s::text[],
-        %(step_action)s::text[], %(step_priority)s::bigint[], %(step_visible_at)s::timestamptz[],
-        %(step_partition)s::text[], %(step_held_until)s::timestamptz[]
-    ) as s (
-        run_id, first, last, at, codec, append_id, hash, body, packed, old_key, attempt_key,
-        queue, action, priority, visible_at, partition_key, held_until
-    )
+-- many: Several, with an array of each column; one set of rows only, as each costs the server a table of its own.
+{name} as materialized (
+    select {elements}
+    from unnest(%({name}_first)s::bigint[]) with ordinality as x (number, place)
+);
+
+-- columns_slot: A slot that goes on from one attempt to the next.
+run_id uuid, first bigint, last bigint, at timestamptz, codec smallint, append_id text, hash text,
+body text, packed bytea,
+old_key text, attempt_key text, queue text, action text, priority bigint, visible_at timestamptz,
+partition_key text, held_until timestamptz;
+
+-- columns_beginning: A run that begins, with its first attempt.
+run_id uuid, first bigint, last bigint, at timestamptz, codec smallint, append_id text, hash text,
+body text, packed bytea,
+workflow text, version text, fingerprint text, "trigger" text, status text, queue text,
+priority bigint, tags text, key text, partition_key text, created_at timestamptz,
+ended_at timestamptz, parent text, replayed_from text, forked_at text, error text,
+due_at timestamptz, due_soon_at timestamptz, escalated_at timestamptz,
+attempt_key text, attempt_queue text, action text, attempt_priority bigint, visible_at timestamptz,
+attempt_partition_key text, held_until timestamptz, attempt_due boolean;
+
+-- columns_ending: A slot that lets its attempt go, with which facts of its run change.
+run_id uuid, first bigint, last bigint, at timestamptz, codec smallint, append_id text, hash text,
+body text, packed bytea,
+old_key text, workflow text, version text, fingerprint text, "trigger" text, status text,
+queue text, priority bigint, tags text, key text, partition_key text, created_at timestamptz,
+ended_at timestamptz, parent text, replayed_from text, forked_at text, error text,
+due_at timestamptz, due_soon_at timestamptz, escalated_at timestamptz,
+event text, behind text, notice_id text, notice_body text;
+
+-- columns_claim: An attempt that is taken.
+run_id uuid, first bigint, last bigint, at timestamptz, codec smallint, append_id text, hash text,
+body text, packed bytea,
+attempt_key text, queue text, action text, priority bigint, visible_at timestamptz,
+partition_key text, held_until timestamptz;
+
+-- part_claimed: Their appends, and held rows in the place of waiting ones, which are locked already.
+claimed as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body, packed)
+    select
+        c.run_id, c.first, c.last, c.at, c.codec, c.append_id, decode(c.hash, 'hex'), c.body,
+        c.packed
+    from claim as c
+    where c.first - 1 = (
+            select j.last from squidmesh.journal as j
+            where j.run_id = c.run_id order by j.first desc limit 1
+        )
+        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = c.run_id)
+    order by c.run_id
+    %(clash)s
+    returning run_id
+),
+claimed_left as (
+    delete from squidmesh.waiting as w
+    using claim as c, claimed as d
+    where d.run_id = c.run_id and w.run_id = c.run_id and w.attempt_key = c.attempt_key
+),
+claimed_held as (
+    insert into squidmesh.held
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until)
+    select
+        c.run_id, c.attempt_key, c.queue, c.action, c.priority, c.visible_at, c.partition_key,
+        c.held_until
+    from claim as c
+    join claimed as d on d.run_id = c.run_id
 );
 
 -- part_steps: Their held rows moved in place, and their appends.
@@ -67,6 +111,104 @@ stepped as (
     from slot as s
     join gone_on as g on g.run_id = s.run_id
     returning run_id
+);
+
+-- part_started: Their appends, where there is no journal yet, and their listed facts.
+started as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body, packed)
+    select
+        b.run_id, b.first, b.last, b.at, b.codec, b.append_id, decode(b.hash, 'hex'), b.body,
+        b.packed
+    from beginning as b
+    where not exists (select 1 from squidmesh.journal as j where j.run_id = b.run_id)
+        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = b.run_id)
+    order by b.run_id
+    returning run_id
+),
+started_listed as (
+    insert into squidmesh.runs (
+        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
+    )
+    select
+        b.run_id, b.workflow, b.version, b.fingerprint, b."trigger", b.status, b.queue, b.priority,
+        b.tags, b.key, b.partition_key, b.created_at, b.ended_at, b.parent, b.replayed_from,
+        b.forked_at, b.error, b.due_at, b.due_soon_at, b.escalated_at
+    from beginning as b
+    join started as w on w.run_id = b.run_id
+);
+
+-- part_started_held: Their attempts that are claimed already.
+started_held as (
+    insert into squidmesh.held
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until)
+    select
+        b.run_id, b.attempt_key, b.attempt_queue, b.action, b.attempt_priority, b.visible_at,
+        b.attempt_partition_key, b.held_until
+    from beginning as b
+    join started as w on w.run_id = b.run_id
+    where b.held_until is not null
+);
+
+-- part_started_waiting: Their attempts that are not.
+started_waiting as (
+    insert into squidmesh.waiting
+        (run_id, attempt_key, queue, action, priority, visible_at, partition_key, due)
+    select
+        b.run_id, b.attempt_key, b.attempt_queue, b.action, b.attempt_priority, b.visible_at,
+        b.attempt_partition_key, b.attempt_due
+    from beginning as b
+    join started as w on w.run_id = b.run_id
+    where b.held_until is null
+);
+
+-- part_ended: Their held rows, which go, their appends, their facts, and what hooks are to be told.
+-- A row is locked by being deleted, as by being moved above.
+given_up as (
+    delete from squidmesh.held as h
+    using ending as e
+    where h.run_id = e.run_id and h.attempt_key = e.old_key
+        and exists (
+            select 1 from squidmesh.runs as r where r.run_id = e.run_id and r.tags = e.tags
+        )
+        and e.first - 1 = (
+            select j.last from squidmesh.journal as j
+            where j.run_id = e.run_id order by j.first desc limit 1
+        )
+        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = e.run_id)
+    returning h.run_id
+),
+ended as (
+    insert into squidmesh.journal (run_id, first, last, at, codec, append_id, hash, body, packed)
+    select
+        e.run_id, e.first, e.last, e.at, e.codec, e.append_id, decode(e.hash, 'hex'), e.body,
+        e.packed
+    from ending as e
+    join given_up as g on g.run_id = e.run_id
+    returning run_id
+),
+ended_listed as (
+    update squidmesh.runs as x set (
+        workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
+    ) = row (
+        e.workflow, e.version, e.fingerprint, e."trigger", e.status, e.queue, e.priority, e.tags,
+        e.key, e.partition_key, e.created_at, e.ended_at, e.parent, e.replayed_from, e.forked_at,
+        e.error, e.due_at, e.due_soon_at, e.escalated_at
+    )
+    from ending as e, ended as w
+    where w.run_id = e.run_id and x.run_id = e.run_id
+),
+ended_noticed as (
+    insert into squidmesh.records (kind, key, version, body)
+    select %(notice)s, h.key || ' ' || e.notice_id, 1, e.notice_body
+    from ending as e
+    join ended as w on w.run_id = e.run_id
+    join squidmesh.records as h on h.kind = %(hook)s
+        and h.key >= e.event collate "C" and h.key < e.behind collate "C"
+    on conflict (kind, key) do nothing
 );
 
 -- part_batch: The appends to write.
@@ -223,7 +365,7 @@ benched as (
         due = excluded.due
 );
 
--- part_runs: The listed facts of runs, new ones and others.
+-- part_run: The listed facts of runs.
 run as materialized (
     select r.*
     from unnest(
@@ -240,7 +382,9 @@ run as materialized (
         due_soon_at, escalated_at
     )
     join written as w on w.run_id = r.run_id
-),
+);
+
+-- part_relisted: In the place of those that are there.
 relisted as (
     update squidmesh.runs as x set (
         workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
@@ -262,6 +406,16 @@ listed as (
         due_soon_at, escalated_at
     )
     select r.* from run as r where not exists (select 1 from relisted as x where x.run_id = r.run_id)
+);
+
+-- part_listed: Where there can be none.
+listed as (
+    insert into squidmesh.runs (
+        run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
+        partition_key, created_at, ended_at, parent, replayed_from, forked_at, error, due_at,
+        due_soon_at, escalated_at
+    )
+    select r.* from run as r
 );
 
 -- part_tags: The tags of these runs.
@@ -323,13 +477,10 @@ noticed as (
     on conflict (kind, key) do nothing
 );
 
--- part_outcome: Which appends were written.
-select run_id::text, false from written;
+-- outcome: Which appends were written.
+select run_id::text, false from {written};
 
--- part_outcome_steps: Which slots went on.
-select run_id::text, false from stepped;
-
--- part_outcome_idle: The same, and whether another process waits for work of these queues.
+-- outcome_idle: The same, and whether another process waits for work of these queues.
 select
     run_id::text,
     exists (
@@ -337,7 +488,7 @@ select
         where i.queue = any(%(queues)s::text[]) and i.listener <> %(listener)s
             and i.until > clock_timestamp()
     )
-from written;
+from {written};
 
 -- lock: Lock the rows of attempts in order, before a statement that changes them.
 select 1
@@ -613,6 +764,40 @@ select
         )
     );
 
+-- foremost: Of each queue where something unclaimed can be claimed, the first priority; only reads.
+select u.queue, least(f.priority, l.priority)
+from unnest(%(queues)s::text[]) as u (queue)
+left join lateral (
+    select w.priority from squidmesh.waiting as w
+    where w.due and w.queue = u.queue
+        and (w.action is null or w.action = any(%(actions)s::text[]))
+        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+        and (
+            select j.codec from squidmesh.journal as j
+            where j.run_id = w.run_id order by j.first desc limit 1
+        ) <= %(codec)s::smallint
+    order by w.priority, w.visible_at, w.run_id, w.attempt_key
+    limit 1
+) as f on true
+cross join lateral (
+    -- These are in no order of priorities: more of them are for the next claim to promote.
+    select min(d.priority) as priority
+    from (
+        select w.priority from squidmesh.waiting as w
+        where not w.due and w.queue = u.queue
+            and w.visible_at <= coalesce(%(at)s::timestamptz, now())
+            and (w.action is null or w.action = any(%(actions)s::text[]))
+            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh.journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= %(codec)s::smallint
+        order by w.visible_at
+        limit 100
+    ) as d
+) as l
+where f.priority is not null or l.priority is not null;
+
 -- lane_states: What earlier claims of some queues left.
 select s.key, s.body, s.version
 from squidmesh.records as s
@@ -672,13 +857,16 @@ from (
 ) as f
 group by f.queue;
 
--- due: Attempts to claim in one queue without settings, in claim order, locked, with their heads.
+-- due: Attempts to claim in one queue without settings, in claim order, locked, with their heads, and all of a journal that is one append.
 select
     w.run_id::text, w.attempt_key, w.queue, w.action, w.priority, w.visible_at,
-    w.partition_key, null::timestamptz, j.last, encode(j.hash, 'hex'), j.at
+    w.partition_key, null::timestamptz, j.last, encode(j.hash, 'hex'), j.at,
+    case when j.first = 1 then j.append_id end, case when j.first = 1 then j.body end,
+    case when j.first = 1 then j.packed end
 from squidmesh.waiting as w
 cross join lateral (
-    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    select o.first, o.last, o.hash, o.at, o.codec, o.append_id, o.body, o.packed
+    from squidmesh.journal as o
     where o.run_id = w.run_id order by o.first desc limit 1
 ) as j
 where w.due and w.queue = %(queue)s
@@ -693,13 +881,16 @@ order by w.priority, w.visible_at, w.run_id, w.attempt_key
 limit {limit}
 for update of w skip locked;
 
--- expired: Attempts of queues without settings whose lease is past, in claim order, locked.
+-- expired: The same of attempts whose lease is past, of several queues.
 select
     h.run_id::text, h.attempt_key, h.queue, h.action, h.priority, h.visible_at,
-    h.partition_key, h.held_until, j.last, encode(j.hash, 'hex'), j.at
+    h.partition_key, h.held_until, j.last, encode(j.hash, 'hex'), j.at,
+    case when j.first = 1 then j.append_id end, case when j.first = 1 then j.body end,
+    case when j.first = 1 then j.packed end
 from squidmesh.held as h
 cross join lateral (
-    select o.last, o.hash, o.at, o.codec from squidmesh.journal as o
+    select o.first, o.last, o.hash, o.at, o.codec, o.append_id, o.body, o.packed
+    from squidmesh.journal as o
     where o.run_id = h.run_id order by o.first desc limit 1
 ) as j
 where h.held_until <= coalesce(%(at)s::timestamptz, now())

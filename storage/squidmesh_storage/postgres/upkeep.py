@@ -26,7 +26,7 @@ def index(sql: Statements, run_id: RunId, revision: Revision, rows: IndexRows) -
     changes = Changes.afresh(run_id, rows, at)
     values = {"written_run": run_id, **changes.values()}
     parts = tuple(part for part in changes.parts if part not in {"part_batch", "part_written"})
-    text = sql.composed(("part_standing", *parts), ("part_outcome",), "true", "")
+    text = sql.composed(("part_standing", *parts), (("outcome", "written"),), "true", "")
     yield (*_calls(sql, run_id, _INDEX), Call(text, values, writes=True), COMMIT)
     return True
 

@@ -2,23 +2,26 @@
 The statement that appends: of the parts that its batches need, with their values.
 
 By itself it locks what it changes.  Most batches are slots that go on to another
-attempt: their rows are locked by being moved, in the order of runs, and all others
-in an order of their own.  So two processes could wait for each other that settle the
-same two runs at the same moment, one of them by a step and the other by an end; the
-server breaks that circle, and one of them is sent again.
+attempt, or let one go: their rows are locked by being moved or deleted, in the order of
+runs, those of each sort by themselves and all others in an order of their own.  So two
+processes could wait for each other that settle the same two runs at the same moment, one
+of them by a step and the other by an end; the server breaks that circle, and one of them
+is sent again.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, assert_never
 
-from squidmesh_core.ids import AttemptKey
-from squidmesh_core.protocol.rows import AttemptRow
+from attrs import frozen
+
 from squidmesh_storage.api import Batch
-from squidmesh_storage.postgres.changes import Changes, attempt_values, step_of
+from squidmesh_storage.postgres.changes import Changes
 from squidmesh_storage.postgres.packing import pack
-from squidmesh_storage.postgres.rows import instants, octets, plain, short_key, texts
+from squidmesh_storage.postgres.rows import array, instants, octets, plain, texts
 from squidmesh_storage.postgres.scripts import Call
 from squidmesh_storage.postgres.statements import Statements
+from squidmesh_storage.postgres.usual import Row, Sort, usual
+from squidmesh_storage.records import HOOK, NOTICE
 
 #: Whether all rows of attempts are there that the appends were decided on.
 _ALL_LOCKED: Final = (
@@ -31,102 +34,123 @@ _LOCKED_BEFORE: Final = "true"
 _READY: Final = "on conflict (run_id, first) do nothing"
 
 
+@frozen(kw_only=True)
+class _Piece:
+    """Parts of a statement that write some of its batches."""
+
+    parts: tuple[str, ...]
+    #: The part that returns which of them were written.
+    written: str
+    values: Mapping[str, object]
+    #: Where unclaimed attempts come to lie.
+    queues: Collection[str] = ()
+
+
 def write_call(sql: Statements, batches: Sequence[Batch], listener: str) -> Call:
     """The statement that appends and changes the index, by itself; it fails if it is overtaken."""
-    steps = [(batch, *step) for batch in batches if (step := step_of(batch)) is not None]
-    stepping = {batch.record.run_id for batch, _, _ in steps}
-    others = [batch for batch in batches if batch.record.run_id not in stepping]
-    if not others:
-        slots = "part_slot" if len(steps) == 1 else "part_slots"
-        values = _step_values(*steps[0]) if len(steps) == 1 else _steps_values(steps)
-        text = sql.composed((slots, "part_steps"), ("part_outcome_steps",), "", "")
-        return Call(text, values, writes=True, keeps=True)
-    changes = Changes.of(others)
-    values = _values(others, changes, listener)
-    parts: tuple[str, ...] = changes.parts
-    outcomes: tuple[str, ...] = (_outcome_part(changes),)
+    rows: dict[Sort, list[Row]] = {"beginning": [], "slot": [], "ending": []}
+    others: list[Batch] = []
+    for batch in _in_order(batches):
+        found = usual(batch)
+        if found is None:
+            others.append(batch)
+        else:
+            sort, row = found
+            rows[sort].append(row)
+    alone = len(batches) == 1
+    pieces = [_usual_piece(sort, some, alone=alone) for sort, some in rows.items() if some]
     locks = _LOCKED_BEFORE
-    if changes.needed:
-        locks, values["needed_rows"] = _ALL_LOCKED, str(changes.needed)
-    if steps:
-        parts = ("part_slots", "part_steps", *parts)
-        outcomes = (*outcomes, "part_outcome_steps")
-        values |= _steps_values(steps)
-    text = sql.composed(parts, outcomes, locks, "")
-    return Call(text, values, writes=True, keeps=True)
+    if others:
+        changes = Changes.of(others)
+        pieces.insert(0, _piece(others, changes))
+        locks = _ALL_LOCKED if changes.needed else locks
+    return _call(sql, pieces, listener, locks, "")
 
 
 def write_locked_call(
     sql: Statements, batches: Sequence[Batch], changes: Changes, listener: str
 ) -> Call:
     """The same inside a transaction that has locked what these batches change."""
-    text = sql.composed(changes.parts, (_outcome_part(changes),), _LOCKED_BEFORE, _READY)
-    return Call(text, _values(batches, changes, listener), writes=True, keeps=True)
+    return _call(sql, [_piece(_in_order(batches), changes)], listener, _LOCKED_BEFORE, _READY)
 
 
-def _outcome_part(changes: Changes) -> str:
-    return "part_outcome_idle" if changes.bench else "part_outcome"
+def write_claims_call(sql: Statements, claims: Sequence[Row]) -> Call:
+    """The same of claims alone, of attempts whose waiting rows that transaction has locked."""
+    ordered = sorted(claims, key=lambda row: str(row["run_id"]))
+    piece = _usual_piece("claim", ordered, alone=len(ordered) == 1)
+    return _call(sql, [piece], "", _LOCKED_BEFORE, _READY)
 
 
-def _values(batches: Sequence[Batch], changes: Changes, listener: str) -> dict[str, object]:
-    ordered = sorted(batches, key=lambda batch: batch.record.run_id)
+def _call(sql: Statements, pieces: Sequence[_Piece], listener: str, locks: str, clash: str) -> Call:
+    parts = tuple(part for piece in pieces for part in piece.parts)
+    outcomes = tuple(
+        ("outcome_idle" if piece.queues else "outcome", piece.written) for piece in pieces
+    )
+    values: dict[str, object] = {}
+    for piece in pieces:
+        values |= piece.values
+    queues = sorted({queue for piece in pieces for queue in piece.queues})
+    if queues:
+        values |= {"queues": texts(queues), "listener": listener}
+    return Call(sql.composed(parts, outcomes, locks, clash), values, writes=True, keeps=True)
+
+
+def _usual_piece(sort: Sort, rows: Sequence[Row], *, alone: bool) -> _Piece:
+    """One append with its values, or some with arrays of them."""
+    source, values = f"one_{sort}", rows[0]
+    if not alone:
+        source = f"many_{sort}"
+        values = {f"{sort}_{name}": array([row[name] for row in rows]) for name in rows[0]}
+    match sort:
+        case "slot":
+            return _Piece(parts=(source, "part_steps"), written="stepped", values=values)
+        case "claim":
+            return _Piece(parts=(source, "part_claimed"), written="claimed", values=values)
+        case "ending":
+            values = {**values, "hook": HOOK, "notice": NOTICE}
+            return _Piece(parts=(source, "part_ended"), written="ended", values=values)
+        case "beginning":
+            queues = {str(row["attempt_queue"]) for row in rows if row["held_until"] is None}
+            some = (
+                (source, True),
+                ("part_started", True),
+                ("part_started_held", any(row["held_until"] is not None for row in rows)),
+                ("part_started_waiting", bool(queues)),
+            )
+            parts = tuple(part for part, used in some if used)
+            return _Piece(parts=parts, written="started", values=values, queues=queues)
+        case _:
+            assert_never(sort)
+
+
+def _piece(batches: Sequence[Batch], changes: Changes) -> _Piece:
+    """All that some appends may change is looked at."""
     values = {
-        **_record_values("", ordered),
-        "guarded": plain(one.record.run_id in changes.guarded for one in ordered),
+        **_record_values(batches),
+        "guarded": plain(one.record.run_id in changes.guarded for one in batches),
+        "needed_rows": str(changes.needed),
         **changes.values(),
     }
-    if changes.bench:
-        values |= {"queues": texts(changes.queues), "listener": listener}
-    return values
+    return _Piece(parts=changes.parts, written="written", values=values, queues=changes.queues)
 
 
-def _step_values(batch: Batch, old: AttemptKey, row: AttemptRow) -> dict[str, object]:
-    record = batch.record
-    packed = pack(record.body, record.at)
-    return {
-        "step_run": record.run_id,
-        "step_first": str(record.first),
-        "step_last": str(record.last),
-        "step_at": str(record.at),
-        "step_codec": str(batch.codec),
-        "step_append_id": record.append_id,
-        "step_hash": record.hash,
-        "step_body": "" if packed else record.body,
-        "step_packed": packed,
-        "step_old": short_key(row.run_id, old),
-        "step_key": short_key(row.run_id, row.attempt_key),
-        "step_queue": row.queue,
-        "step_action": row.action,
-        "step_priority": str(row.priority),
-        "step_visible_at": str(row.visible_at),
-        "step_partition": row.partition_key,
-        "step_held_until": str(row.held_until),
-    }
+def _in_order(batches: Sequence[Batch]) -> Sequence[Batch]:
+    return sorted(batches, key=lambda batch: batch.record.run_id)
 
 
-def _steps_values(steps: Sequence[tuple[Batch, AttemptKey, AttemptRow]]) -> dict[str, object]:
-    ordered = sorted(steps, key=lambda step: step[0].record.run_id)
-    rows = [row for _, _, row in ordered]
-    return {
-        **_record_values("step_", [batch for batch, _, _ in ordered]),
-        "step_old": texts(short_key(row.run_id, old) for _, old, row in ordered),
-        **attempt_values("step_", rows),
-    }
-
-
-def _record_values(prefix: str, batches: Sequence[Batch]) -> dict[str, object]:
+def _record_values(batches: Sequence[Batch]) -> dict[str, object]:
     """The appends themselves, column by column."""
     records = [batch.record for batch in batches]
     packed = [pack(one.body, one.at) for one in records]
     bodies = ("" if small else one.body for one, small in zip(records, packed, strict=True))
     return {
-        f"{prefix}run": plain(one.run_id for one in records),
-        f"{prefix}first": plain(one.first for one in records),
-        f"{prefix}last": plain(one.last for one in records),
-        f"{prefix}at": instants(one.at for one in records),
-        f"{prefix}codec": plain(batch.codec for batch in batches),
-        f"{prefix}append_id": texts(one.append_id for one in records),
-        f"{prefix}hash": plain(one.hash for one in records),
-        f"{prefix}body": texts(bodies),
-        f"{prefix}packed": octets(packed),
+        "run": plain(one.run_id for one in records),
+        "first": plain(one.first for one in records),
+        "last": plain(one.last for one in records),
+        "at": instants(one.at for one in records),
+        "codec": plain(batch.codec for batch in batches),
+        "append_id": texts(one.append_id for one in records),
+        "hash": plain(one.hash for one in records),
+        "body": texts(bodies),
+        "packed": octets(packed),
     }

@@ -17,12 +17,14 @@ from squidmesh_core.protocol.rows import (
     RowChanges,
 )
 from squidmesh_storage.api import Batch, Committed, Conflict, Outcome, Unknown
+from squidmesh_storage.problems import sound_beginning
 from squidmesh_storage.sqlite import facts
 from squidmesh_storage.sqlite.rows import (
     attempt_values,
     correlation_values,
     head_from,
     micros,
+    record_from,
     record_values,
     run_values,
 )
@@ -60,6 +62,13 @@ def heads_of(connection: sqlite3.Connection, runs: Collection[RunId]) -> dict[Ru
     """Where some journals stand, of those that there are."""
     rows = connection.execute(SQL["heads"], (json.dumps(list(runs)),))
     return {RunId(run_id): head_from((last, digest, at)) for run_id, last, digest, at in rows}
+
+
+def begun_of(connection: sqlite3.Connection, runs: Collection[RunId]) -> dict[RunId, AppendRecord]:
+    """The appends of those journals that are one append, and sound."""
+    rows = connection.execute(SQL["begun"], (json.dumps(list(runs)),))
+    records = (record_from(RunId(run_id), row) for run_id, *row in rows)
+    return {one.run_id: one for one in map(sound_beginning, records) if one is not None}
 
 
 def replace_rows(

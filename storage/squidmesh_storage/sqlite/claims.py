@@ -18,7 +18,7 @@ from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import Candidate, Offered
 from squidmesh_storage.lanes import claim_order
 from squidmesh_storage.sqlite import lanes
-from squidmesh_storage.sqlite.appends import heads_of
+from squidmesh_storage.sqlite.appends import begun_of, heads_of
 from squidmesh_storage.sqlite.rows import attempt_from, instant, micros
 from squidmesh_storage.sqlite.statements import SQL
 
@@ -59,6 +59,23 @@ def anything(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> b
     )
 
 
+def foremost(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> dict[str, int]:
+    """Of each queue where something unclaimed can be claimed, the first priority; only reads."""
+    found = {
+        queue: connection.execute(
+            SQL["foremost"],
+            {
+                "queue": queue,
+                "actions": wanted.actions,
+                "now": micros(now),
+                "codec": CODEC_VERSION,
+            },
+        ).fetchone()[0]
+        for queue in wanted.queues
+    }
+    return {queue: priority for queue, priority in found.items() if priority is not None}
+
+
 def promote(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> None:
     """Let delayed attempts into the claim order whose time has come."""
     # All of them, because one that stayed behind might be the most urgent.  After a
@@ -78,7 +95,16 @@ def offered(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> Of
         rows += lanes.offered(connection, queue, wanted.actions, wanted.limit, now)
     rows.sort(key=claim_order)
     heads = heads_of(connection, {row.run_id for row in rows}) if rows else {}
-    candidates = tuple(Candidate(row=row, head=heads[row.run_id]) for row in rows)
+    free = {row.run_id for row in rows if row.queue not in limited}
+    begun = begun_of(connection, free) if free else {}
+    candidates = tuple(
+        Candidate(
+            row=row,
+            head=heads[row.run_id],
+            begun=begun.get(row.run_id) if row.queue not in limited else None,
+        )
+        for row in rows
+    )
     return Offered(candidates=candidates, lanes=among, now=now)
 
 

@@ -170,11 +170,21 @@ class SqliteJournal:
                 outcomes = appends.write(connection, choice.batches, now)
                 for record in choice.records:
                     facts.put(connection, record.kind, record.key, record.body)
-                next_due = earliest(claims.next_due(connection, wanted, now), choice.next_due)
+                if not choice.batches:
+                    due = claims.next_due(connection, wanted, now)
+                    next_due = earliest(due, choice.next_due)
         except OutcomeUnknown:
             outcomes = appends.in_doubt(outcomes, choice.batches)
         process.bell.ring_for(choice.batches)
         return Claimed(outcomes=outcomes, now=now, next_due=next_due)
+
+    def foremost(
+        self, queues: Sequence[str], actions: Collection[str], *, at: datetime | None = None
+    ) -> Mapping[str, int]:
+        """See `Journal.foremost`."""
+        wanted = claims.Wanted.of(queues, actions, 1)
+        with self._process.readers.snapshot() as connection:
+            return claims.foremost(connection, wanted, at or self._clock())
 
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""

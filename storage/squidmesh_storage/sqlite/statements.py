@@ -1,8 +1,8 @@
 """The statements of `statements.sql`, by name."""
 
+import pkgutil
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Final
 
 _BLOCK: Final = re.compile(r"^-- (\w+): [^\n]*\n(.*?);$", re.MULTILINE | re.DOTALL)
@@ -10,7 +10,11 @@ _BLOCK: Final = re.compile(r"^-- (\w+): [^\n]*\n(.*?);$", re.MULTILINE | re.DOTA
 
 def read_sql(*path: str) -> str:
     """The text of a `.sql` file that lies beside this module."""
-    return files("squidmesh_storage.sqlite").joinpath(*path).read_text(encoding="utf-8")
+    # Not `importlib.resources`: it loads archives and temporary files with it.
+    data = pkgutil.get_data("squidmesh_storage.sqlite", "/".join(path))
+    if data is None:
+        raise FileNotFoundError("/".join(path))
+    return data.decode("utf-8")
 
 
 #: name → statement.

@@ -22,6 +22,14 @@ cross join squidmesh_journal as j
     on j.run_id = asked.value
     and j.first = (select max(first) from squidmesh_journal where run_id = asked.value);
 
+-- begun: The appends of those journals that are one append.
+select j.run_id, j.first, j.last, j.append_id, j.at, j.body, lower(hex(j.hash))
+from json_each(?) as asked
+cross join squidmesh_journal as j on j.run_id = asked.value and j.first = 1
+where not exists (
+    select 1 from squidmesh_journal as o where o.run_id = asked.value and o.first > 1
+);
+
 -- before: The last append that begins at or before a revision.
 select first, last, append_id, at, body, lower(hex(hash))
 from squidmesh_journal
@@ -265,6 +273,41 @@ select exists (
             select j.codec from squidmesh_journal as j
             where j.run_id = w.run_id order by j.first desc limit 1
         ) <= :codec
+);
+
+-- foremost: The most urgent priority that waits in one queue; null: nothing does.
+select min(priority)
+from (
+    select *
+    from (
+        select priority
+        from squidmesh_waiting as w
+        where due = 1 and queue = :queue
+            and (action is null or action in (select value from json_each(:actions)))
+            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh_journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= :codec
+        order by priority, visible_at, run_id, attempt_key
+        limit 1
+    )
+    union all
+    -- These are in no order of priorities: more of them are for the next claim to promote.
+    select *
+    from (
+        select priority
+        from squidmesh_waiting as w
+        where due = 0 and queue = :queue and visible_at <= :now
+            and (action is null or action in (select value from json_each(:actions)))
+            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
+            and (
+                select j.codec from squidmesh_journal as j
+                where j.run_id = w.run_id order by j.first desc limit 1
+            ) <= :codec
+        order by visible_at
+        limit 100
+    )
 );
 
 -- promote: Delayed attempts of one queue that have become visible are due from now on.

@@ -66,7 +66,7 @@ async def test_nothing_is_opened_before_the_mesh_is_entered(tmp_path: Path) -> N
     assert ({"aio.Single"}, False) == (set(mesh.workflows), file.exists())
     async with mesh, worker:
         run = await mesh.start(Single.go)
-        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+        assert "completed" == (await mesh.wait_for(run, timeout="60s")).status
 
 
 async def test_a_mesh_can_be_entered_again(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ async def test_a_cancelled_start_is_begun_and_performed() -> None:
         run = await mesh.start(Single.go, key="k")
 
         assert run.duplicate
-        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+        assert "completed" == (await mesh.wait_for(run, timeout="60s")).status
 
 
 async def test_a_verb_whose_caller_was_cancelled_can_be_asked_again(stage: Stage) -> None:
@@ -165,7 +165,7 @@ async def test_who_waits_is_woken_by_each_move_of_its_run(
     monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK_ELSEWHERE", 3600.0)
     async with async_mesh(stage, a=one, b=one) as mesh:
         run = await begin(mesh)
-        waiting = asyncio.create_task(mesh.wait_for(run, status="paused", timeout="20s"))
+        waiting = asyncio.create_task(mesh.wait_for(run, status="paused", timeout="60s"))
         while not mesh.door.threads.watchers._by_run:
             await asyncio.sleep(0)
         if by_thread:
@@ -229,7 +229,7 @@ async def test_workers_hear_of_a_transaction_when_its_block_is_left(
                 run = await joined.start(Single.go)
                 db.commit()
 
-        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+        assert "completed" == (await mesh.wait_for(run, timeout="60s")).status
 
 
 async def test_nobody_works_inside_a_transaction(shop: Path) -> None:

@@ -11,7 +11,7 @@ from squidmesh import AsyncMesh, Mesh
 PLAIN = {"on", "open", "redact", "using", "worker"}
 #: What the two return that is each one's own.
 OWN = {
-    "squidmesh.aio.worker.AsyncWorker": "squidmesh.workers.worker.Worker",
+    "AsyncWorker": "Worker",
     "AsyncIterator": "Iterator",
     "AsyncMesh": "Mesh",
 }

@@ -65,7 +65,7 @@ async def test_steps_of_both_kinds_run_side_by_side(stage: Stage) -> None:
 
     async with async_mesh(stage, a=a, b=on_threads.wait) as mesh, mesh.worker(concurrency=3):
         runs = [await begin(mesh) for _ in range(3)]
-        ended = {(await mesh.wait_for(run, timeout="20s")).status for run in runs}
+        ended = {(await mesh.wait_for(run, timeout="60s")).status for run in runs}
 
     assert ({"completed"}, {threading.main_thread()}) == (ended, seen)
 
@@ -75,7 +75,7 @@ async def test_a_worker_takes_what_others_started(stage: Stage) -> None:
     run = stage.mesh().start_spec(SPEC, "placed", {}, actions=does(a=two, b=two))
 
     async with async_mesh(stage, a=one, b=two) as mesh, mesh.worker():
-        assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+        assert "completed" == (await mesh.wait_for(run, timeout="60s")).status
 
 
 async def test_no_more_steps_run_at_once_than_there_are_slots(stage: Stage) -> None:
@@ -93,7 +93,7 @@ async def test_no_more_steps_run_at_once_than_there_are_slots(stage: Stage) -> N
 
     async with async_mesh(stage, a=a) as mesh, mesh.worker(concurrency=2):
         runs = [await begin(mesh, ONE) for _ in range(6)]
-        ended = {(await mesh.wait_for(run, timeout="20s")).status for run in runs}
+        ended = {(await mesh.wait_for(run, timeout="60s")).status for run in runs}
 
     assert ({"completed"}, 2) == (ended, most)
 
@@ -105,7 +105,7 @@ async def test_a_start_fills_a_free_slot_of_its_own_worker(stage: Stage) -> None
             await asyncio.sleep(0)  # it is looking for work itself just now
         await worker.fill(None)
         run = await begin(mesh, ONE)
-        await mesh.wait_for(run, timeout="20s")
+        await mesh.wait_for(run, timeout="60s")
         entries = [(one.type, one.revision) async for one in mesh.journal(run)]
         first = mesh.door.threads.journal.load(RunId(run.id), whole=True).records[0]
 
@@ -119,7 +119,7 @@ async def test_steps_side_by_side_of_one_run_join(stage: Stage) -> None:
     actions = does(**dict.fromkeys([*names, "join"], one))
     async with async_mesh(stage, actions=actions) as mesh, mesh.worker(concurrency=9):
         run = await begin(mesh, spec)
-        ended = await mesh.wait_for(run, timeout="20s")
+        ended = await mesh.wait_for(run, timeout="60s")
 
     assert "completed" == ended.status
 
@@ -165,7 +165,7 @@ async def test_limits_of_a_queue_hold_on_a_loop_too(
         await mesh.set_queue("default", concurrency=1)
         async with mesh.worker(concurrency=4):
             runs = [await begin(mesh, ONE) for _ in range(5)]
-            ended = [(await mesh.wait_for(run, timeout="20s")).status for run in runs]
+            ended = [(await mesh.wait_for(run, timeout="60s")).status for run in runs]
 
     assert (["completed"] * 5, 1) == (ended, most)
 
@@ -191,7 +191,7 @@ async def test_a_transactional_step_writes_with_its_completion(
     spec = chain(evolve(step("a"), transaction=True), step("b", output="b"))
     async with async_mesh(stage, a=fn, b=one) as mesh, mesh.worker():
         run = await begin(mesh, spec)
-        ended = await mesh.wait_for(run, timeout="20s")
+        ended = await mesh.wait_for(run, timeout="60s")
     with closing(sqlite3.connect(stage.file)) as db:
         rows = [] if is_async else db.execute("select node from ledger").fetchall()
     stage.close()
@@ -269,7 +269,7 @@ async def test_leaving_a_mesh_drains_its_workers(stage: Stage) -> None:
     async with async_mesh(stage, a=one, b=two) as mesh:
         worker = await mesh.worker().start()
         run = await begin(mesh)
-        await mesh.wait_for(run, timeout="20s")
+        await mesh.wait_for(run, timeout="60s")
 
     assert worker.reserve("default") is None
 
@@ -356,7 +356,7 @@ async def test_a_worker_outlives_a_storage_that_is_away(
         run = await begin(mesh, ONE)
         with caplog.at_level(logging.ERROR):
             async with mesh.worker():
-                assert "completed" == (await mesh.wait_for(run, timeout="20s")).status
+                assert "completed" == (await mesh.wait_for(run, timeout="60s")).status
 
     assert 1 == performed
     assert 2 == sum("nothing could be claimed" in one.message for one in caplog.records)
@@ -403,7 +403,7 @@ async def test_whatever_a_step_raises_is_its_failure(
     async with async_mesh(stage, a=raises if is_async else raises_too) as mesh:
         async with mesh.worker():
             run = await begin(mesh, ONE)
-            ended = await mesh.wait_for(run, timeout="20s")
+            ended = await mesh.wait_for(run, timeout="60s")
         snapshot = await mesh.inspect(run, history=True)
 
     assert "failed" == ended.status
@@ -421,7 +421,7 @@ async def test_a_step_that_cancels_its_own_task_harms_nobody(stage: Stage) -> No
 
     async with async_mesh(stage, a=a) as mesh, mesh.worker(concurrency=1):
         runs = [await begin(mesh, ONE) for _ in range(2)]
-        ended = [(await mesh.wait_for(run, timeout="20s")).status for run in runs]
+        ended = [(await mesh.wait_for(run, timeout="60s")).status for run in runs]
 
     assert ["failed", "failed"] == ended
 
@@ -440,7 +440,7 @@ async def test_a_function_that_returns_a_coroutine_is_awaited_on_the_host_s_loop
 
     async with async_mesh(stage, a=a) as mesh, mesh.worker():
         run = await begin(mesh, ONE)
-        await mesh.wait_for(run, timeout="20s")
+        await mesh.wait_for(run, timeout="60s")
 
         assert {"a": True} == (await mesh.inspect(run)).context
 
@@ -496,7 +496,7 @@ async def test_a_long_step_keeps_its_lease_even_if_it_blocks_the_loop(stage: Sta
 
     async with async_mesh(stage, a=a) as mesh, mesh.worker(lease="30ms"):
         run = await begin(mesh, ONE)
-        ended = await mesh.wait_for(run, timeout="20s")
+        ended = await mesh.wait_for(run, timeout="60s")
 
     assert (["a"], "completed") == (beaten, ended.status)
 
@@ -521,7 +521,7 @@ async def test_a_step_that_takes_too_long_has_failed(stage: Stage, is_async: boo
     async with async_mesh(stage, a=a if is_async else sync_a) as mesh:
         async with mesh.worker():
             run = await begin(mesh, spec)
-            await mesh.wait_for(run, timeout="20s")
+            await mesh.wait_for(run, timeout="60s")
         ended = await mesh.inspect(run, history=True)
 
     assert ([True], "failed") == (told, ended.status)

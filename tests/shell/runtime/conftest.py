@@ -28,6 +28,7 @@ _ON_A_SERVER: Final = frozenset(
         "test_slots",
         "test_step_control",
         "test_undoing",
+        "test_urgency",
         "test_visibility",
         "test_watch",
         "test_worker",

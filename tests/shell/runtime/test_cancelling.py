@@ -33,7 +33,7 @@ def test_a_step_is_told_that_its_run_undoes_and_its_result_still_counts(stage: S
         return "seat 7"
 
     def pay() -> None:
-        assert inside.wait(20)
+        assert inside.wait(60)
         raise Fail("card declined")
 
     def unbook(done: str) -> None:
@@ -43,7 +43,7 @@ def test_a_step_is_told_that_its_run_undoes_and_its_result_still_counts(stage: S
     actions = does(book=book, pay=pay, unbook=unbook, ship=lambda: None)
     run = mesh.start_spec(SIDE_BY_SIDE, "placed", {}, actions=actions)
     with mesh.worker(concurrency=2, lease="60ms"):
-        mesh.wait_for(run, timeout="20s")
+        mesh.wait_for(run, timeout="60s")
 
     snapshot = mesh.inspect(run)
     assert [(True, False), "seat 7"] == seen
@@ -58,7 +58,7 @@ def test_a_callback_is_not_told_to_stop(stage: Stage) -> None:
     beaten = threading.Event()
 
     def unbook(ctx: Context, done: str) -> None:
-        beaten.wait(20)
+        beaten.wait(60)
         seen.append(ctx.cancelled)
 
     mesh = stage.mesh()
@@ -68,7 +68,7 @@ def test_a_callback_is_not_told_to_stop(stage: Stage) -> None:
         while "attempt_heartbeat" not in [entry.type for entry in mesh.journal(run)]:
             pass
         beaten.set()
-        mesh.wait_for(run, timeout="20s")
+        mesh.wait_for(run, timeout="60s")
 
     assert [False] == seen
 
@@ -228,7 +228,7 @@ def test_a_draining_worker_lets_its_steps_finish_undisturbed(stage: Stage) -> No
 
     with worker:
         run = begun(mesh, book, lambda done: None)
-        assert asked.wait(20)
+        assert asked.wait(60)
 
     assert ([False], {"book": "seat 7"}) == (seen, mesh.inspect(run).context)
     assert "attempt_visible" == mesh.inspect(run).reason

@@ -7,7 +7,9 @@ import pytest
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.loop import (
     LONGEST_STRAND,
+    LOOK,
     Begin,
+    Look,
     Perform,
     Rest,
     Settle,
@@ -59,10 +61,14 @@ def test_a_worker_claims_as_many_as_it_has_free_slots(claim: Claim) -> None:
 
 
 def test_a_worker_without_a_free_slot_claims_nothing() -> None:
-    """It waits until one rings."""
+    """It sees what waits, again and again, until a slot rings."""
     play = Played(free=0)
 
-    assert Rest(seconds=5.0) == next(play.loop)
+    assert Look() == next(play.loop)
+    assert Rest(seconds=LOOK) == play.answer(None)
+    assert Look() == play.answer(None)
+    play.longest = LOOK / 2
+    assert Rest(seconds=LOOK / 2) == play.answer(None)
     play.free = 1
     assert Take(limit=1) == play.answer(None)
 

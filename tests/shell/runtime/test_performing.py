@@ -126,7 +126,7 @@ def test_a_worker_s_thread_outlives_a_step_that_plays_ctrl_c(stage: Stage) -> No
     run = begin(mesh, SPEC, work=raiser(KeyboardInterrupt()))
 
     with mesh.worker(concurrency=1):
-        ended = mesh.wait_for(run, timeout="20s")
+        ended = mesh.wait_for(run, timeout="60s")
 
     assert "KeyboardInterrupt: " == ended.error
 
@@ -481,7 +481,7 @@ def test_a_lost_lease_cancels_an_async_step_and_tells_it(stage: Stage) -> None:
     run = begin(mesh, SPEC, work=work)
 
     with mesh.worker(concurrency=1, lease="60ms"):
-        assert inside.wait(20)
+        assert inside.wait(60)
         stage.mesh().cancel(run)
         written = types(mesh, run)
 
@@ -496,7 +496,7 @@ def test_progress_rides_on_heartbeats(stage: Stage) -> None:
 
     def work(ctx: Context) -> str:
         ctx.progress(3, of=10, note="a third")
-        told.wait(20)
+        told.wait(60)
         try:
             ctx.progress(float("nan"))
         except Exception as error:  # whatever it is, the test names it
@@ -509,7 +509,7 @@ def test_progress_rides_on_heartbeats(stage: Stage) -> None:
         while mesh.inspect(run).attempts[0].progress is None:
             pass
         told.set()
-        mesh.wait_for(run, timeout="20s")
+        mesh.wait_for(run, timeout="60s")
 
     assert {"done": 3, "of": 10, "note": "a third"} == mesh.inspect(run).attempts[0].progress
     assert {"work": "StorageError"} == mesh.inspect(run).context
@@ -585,7 +585,7 @@ def test_a_start_fills_a_free_slot_of_its_own_worker(stage: Stage) -> None:
         claimed_at_once = False
         while not claimed_at_once:  # the worker may be looking for work itself just then
             run = mesh.start_spec(SPEC, "placed", {}, actions=actions)
-            mesh.wait_for(run, timeout="20s")
+            mesh.wait_for(run, timeout="60s")
             first, *others = mesh.door.journal.load(run.id).records
             claimed_at_once = "attempt_claimed" in first.body
 

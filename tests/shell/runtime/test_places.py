@@ -2,7 +2,9 @@
 
 import threading
 
-from squidmesh.workers.places import Places
+import pytest
+
+from squidmesh.workers.places import LONGEST_PAUSE, Places
 
 
 def places(count: int) -> Places:
@@ -44,3 +46,108 @@ def test_a_start_does_not_wait_for_a_slot_that_is_at_work() -> None:
     assert slots.reserve()
 
     assert not slots.reserve(patience=30)
+
+
+class Loop:
+    """A worker's loop of so many slots: how often it was rung, and what its clock says."""
+
+    def __init__(self, count: int) -> None:
+        self.rings = 0
+        self.time = 0.0
+        self.places = Places(self._ring, lambda: self.time)
+        self.places.open(count)
+
+    def _ring(self) -> None:
+        self.rings += 1
+
+    def claims(self, *, took: float) -> None:
+        """Claim for all slots, which takes so long, and then wait for one of them."""
+        slots, _ = self.places.seize(self.places.free())
+        self.time += took
+        self.places.give_back(0)
+        assert slots
+        assert 0 == self.places.free()
+
+    def lets_go(self, *, after: float = 0.0) -> None:
+        """A slot is done after so long."""
+        self.time += after
+        self.places.let_go()
+
+
+def test_a_loop_waits_for_company_as_long_as_a_claim_takes() -> None:
+    """One claim for many slots costs what one for a single slot costs."""
+    loop = Loop(3)
+    loop.claims(took=0.004)
+
+    loop.lets_go(after=0.01)
+
+    assert (1, 0.004) == (loop.rings, loop.places.pause())
+
+
+def test_a_loop_is_rung_again_once_all_slots_are_free() -> None:
+    """There is nothing left to wait for."""
+    loop = Loop(3)
+    loop.claims(took=0.004)
+
+    rings = []
+    for _ in range(3):
+        loop.lets_go()
+        rings.append(loop.rings)
+
+    assert [1, 1, 2] == rings
+    assert 0 == loop.places.pause()
+
+
+def test_a_loop_that_has_claimed_again_waits_for_nobody() -> None:
+    """The next slot that is let go may be the first of many again, or the only one."""
+    loop = Loop(2)
+    loop.claims(took=0.004)
+    loop.lets_go()
+
+    loop.places.seize(1)
+
+    assert 0 == loop.places.pause()
+
+
+@pytest.mark.parametrize("after", [0.0161, 5.0])
+def test_slots_with_slow_work_are_not_waited_for(after: float) -> None:
+    """A slot that stands idle would cost more than a claim."""
+    loop = Loop(3)
+    loop.claims(took=0.004)
+
+    loop.lets_go(after=after)
+
+    assert (1, 0) == (loop.rings, loop.places.pause())
+
+
+def test_a_worker_of_one_slot_never_waits_for_another() -> None:
+    """All its slots are free at once."""
+    loop = Loop(1)
+    loop.claims(took=0.004)
+
+    loop.lets_go()
+
+    assert (1, 0) == (loop.rings, loop.places.pause())
+
+
+def test_a_slow_storage_does_not_keep_slots_idle_for_long() -> None:
+    """A claim that took a second, or failed and was rested after, is no measure."""
+    loop = Loop(3)
+    loop.claims(took=1.0)
+
+    loop.lets_go()
+
+    assert LONGEST_PAUSE == loop.places.pause()
+
+
+def test_a_slot_that_is_let_go_beside_free_ones_is_not_waited_for() -> None:
+    """Limits hold work back, and this slot may be the one that they wait for."""
+    loop = Loop(3)
+    loop.places.seize(2)
+    loop.time += 0.004
+    loop.places.give_back(0)
+    loop.places.wait_for_one(0)
+
+    loop.lets_go()
+
+    assert (1, 0) == (loop.rings, loop.places.pause())

@@ -77,7 +77,7 @@ def test_no_more_are_performed_at_once_than_the_concurrency(stage: Stage) -> Non
         if number:
             leave.release()
     leave.release()
-    ended = {meshes[0].wait_for(run, timeout="20s").status for run in runs}
+    ended = {meshes[0].wait_for(run, timeout="60s").status for run in runs}
     for worker in workers:
         worker.stop()
 
@@ -91,7 +91,7 @@ def test_a_worker_looks_again_as_soon_as_it_lets_a_slot_go(stage: Stage) -> None
     runs = start(mesh, count=5)
 
     with mesh.worker(concurrency=3):
-        ended = {mesh.wait_for(run, timeout="10s").status for run in runs}
+        ended = {mesh.wait_for(run, timeout="60s").status for run in runs}
 
     assert {"completed"} == ended
 
@@ -203,7 +203,7 @@ def test_resuming_wakes_the_workers_that_rest(stage: Stage) -> None:
 
         mesh.resume_queue("default")
 
-        assert "completed" == mesh.wait_for(run, timeout="10s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
 
 def test_one_paused_queue_stops_no_other(stage: Stage) -> None:
@@ -214,7 +214,7 @@ def test_one_paused_queue_stops_no_other(stage: Stage) -> None:
         stopped = mesh.start_spec(ONE, "placed", {}, actions=ACTIONS, queue="slow")
         (run,) = start(mesh)
 
-        assert "completed" == mesh.wait_for(run, timeout="10s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
     assert "attempt_visible" == mesh.inspect(stopped).reason
 
 
@@ -227,7 +227,7 @@ def test_a_run_keeps_its_slot_from_step_to_step(stage: Stage) -> None:
     mesh.set_queue("default", concurrency=1)
     with mesh.worker(concurrency=1):
         (run,) = start(mesh, TWO)
-        assert "completed" == mesh.wait_for(run, timeout="10s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
     assert ["claimed", "claimed with the result"] == claims_of(mesh, run)
 
@@ -238,7 +238,7 @@ def test_under_a_rate_each_step_asks(stage: Stage) -> None:
     mesh.set_queue("default", rate="1000/s")
     with mesh.worker(concurrency=1):
         (run,) = start(mesh, TWO)
-        assert "completed" == mesh.wait_for(run, timeout="10s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
     assert ["claimed", "claimed"] == claims_of(mesh, run)
 
@@ -303,7 +303,7 @@ def test_without_settings_a_process_looks_for_some_once_a_second(
 
     with mesh.worker(concurrency=2):
         for run in start(mesh, TWO, count=5):
-            mesh.wait_for(run, timeout="10s")
+            mesh.wait_for(run, timeout="60s")
 
     assert 1 == looks.count("queue")
 

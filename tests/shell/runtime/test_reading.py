@@ -234,7 +234,7 @@ def test_waiting_ends_with_the_run(stage: Stage) -> None:
     worker = threading.Thread(target=other.drain)
     worker.start()
 
-    assert "completed" == waiting.wait_for(run, timeout="20s").status
+    assert "completed" == waiting.wait_for(run, timeout="60s").status
     worker.join()
 
 

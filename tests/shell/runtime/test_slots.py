@@ -174,7 +174,7 @@ def test_every_slot_has_a_thread_when_steps_block() -> None:
     with Mesh.open("memory://") as mesh, mesh.worker(concurrency=4):
         runs = started(mesh, ONE, does(a=together.wait), 4)
 
-        assert {"completed"} == {mesh.wait_for(run, timeout="20s").status for run in runs}
+        assert {"completed"} == {mesh.wait_for(run, timeout="60s").status for run in runs}
 
 
 @pytest.mark.parametrize("stuck", [1, 3])
@@ -186,13 +186,13 @@ def test_a_stuck_step_holds_up_nobody_even_after_many_quick_ones(stuck: int) -> 
 
     with Mesh.open("memory://") as mesh, mesh.worker(concurrency=4):
         for _ in range(2 * IN_A_ROW):
-            mesh.wait_for(*started(mesh, ONE, actions, 1), timeout="20s")
+            mesh.wait_for(*started(mesh, ONE, actions, 1), timeout="60s")
         slow = started(mesh, blocked, actions, stuck)
         quick = started(mesh, ONE, actions, 8)
-        ended = {mesh.wait_for(run, timeout="20s").status for run in quick}
+        ended = {mesh.wait_for(run, timeout="60s").status for run in quick}
         waiting = {mesh.inspect(run).status for run in slow}
         leave.set()
-        done = {mesh.wait_for(run, timeout="20s").status for run in slow}
+        done = {mesh.wait_for(run, timeout="60s").status for run in slow}
 
     assert {"completed"} == ended
     assert {"running"} == waiting

@@ -58,7 +58,7 @@ def driven(mesh: Mesh, run: Run, how: str) -> None:
             mesh.drain()
         case _:
             with mesh.worker(concurrency=2):
-                mesh.wait_for(run, timeout="20s")
+                mesh.wait_for(run, timeout="60s")
 
 
 @pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])
@@ -180,7 +180,7 @@ def test_the_next_attempt_begins_while_the_late_function_still_runs(stage: Stage
 
     run = begin(mesh, TWICE, work=work)
     with mesh.worker(concurrency=2):
-        mesh.wait_for(run, timeout="20s")
+        mesh.wait_for(run, timeout="60s")
 
     snapshot = mesh.inspect(run, history=True)
     assert [True] == seen
@@ -313,7 +313,7 @@ def test_a_shorter_limit_that_comes_later_strikes_first(stage: Stage) -> None:
         limits.limiting(StepSignals(), 3_600_000, lambda: None),
         limits.limiting(StepSignals(), 1, ended.set),
     ):
-        assert ended.wait(20)
+        assert ended.wait(60)
     limits.stop()
 
 

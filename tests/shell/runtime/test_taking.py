@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Mesh
+from squidmesh.workers.carry import hand_back
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, Revision, RunId
 from squidmesh_storage.api import Loaded
@@ -56,6 +57,13 @@ def journal(stage: Stage) -> Reading:
     return journal
 
 
+def hand_back_all(mesh: Mesh) -> None:
+    """Claim every run and give it back: its journal is longer than one append then."""
+    crew = mesh.engine.crew(("default",), "60s", owner="bob", heartbeat=False)
+    for claim in mesh.engine.take(crew, RUNS).claims:
+        hand_back(crew, claim)
+
+
 def newcomer(stage: Stage, journal: Reading) -> Mesh:
     """A process that knows nothing of these runs."""
     return stage.mesh(journal=journal, actions=ACTIONS)
@@ -67,14 +75,38 @@ def taken(mesh: Mesh, limit: int) -> set[str]:
     return {claim.run_id for claim in mesh.engine.take(crew, limit).claims}
 
 
+def test_fresh_runs_are_not_read(stage: Stage, journal: Reading) -> None:
+    """The one append of each comes with the claim."""
+    assert set(journal.run_ids(None, 9)) == taken(newcomer(stage, journal), RUNS)
+    assert [] == journal.reads
+
+
+def test_a_fresh_run_is_known_from_its_claim_on(stage: Stage, journal: Reading) -> None:
+    """As it stands with the claim, so that settling it reads nothing either."""
+    mesh = newcomer(stage, journal)
+    crew = mesh.engine.crew(("default",), "60s", owner="ana", heartbeat=False)
+
+    (claim,) = mesh.engine.take(crew, 1).claims
+
+    known = mesh.door.memory.get(claim.run_id)
+    assert known is not None
+    assert journal.load(claim.run_id).head == known.head
+
+
 def test_the_runs_of_one_claim_are_read_together(stage: Stage, journal: Reading) -> None:
     """However many slots are free, the journals are one read."""
+    hand_back_all(newcomer(stage, journal))
+    journal.reads.clear()
+
     assert set(journal.run_ids(None, 9)) == taken(newcomer(stage, journal), RUNS)
     assert [RUNS] == journal.reads
 
 
 def test_a_claim_of_one_run_reads_that_run(stage: Stage, journal: Reading) -> None:
     """By the plain verb."""
+    hand_back_all(newcomer(stage, journal))
+    journal.reads.clear()
+
     assert 1 == len(taken(newcomer(stage, journal), 1))
     assert [1] == journal.reads
 
@@ -93,6 +125,7 @@ def test_a_storage_that_goes_away_after_the_claim_loses_no_run(
     stage: Stage, journal: Reading
 ) -> None:
     """What cannot be read is not performed; the leases run out, and others take over."""
+    hand_back_all(newcomer(stage, journal))
     journal.away = True
     assert set() == taken(newcomer(stage, journal), RUNS)
     journal.away = False

@@ -409,7 +409,7 @@ def test_callbacks_are_performed_by_whoever_works(stage: Stage, how: str) -> Non
             mesh.drain()
         case _:
             with mesh.worker(concurrency=2):
-                mesh.wait_for(run, timeout="20s")
+                mesh.wait_for(run, timeout="60s")
 
     assert ([Paid("p-1", 300)], "failed") == (SEEN, mesh.inspect(run).status)
 

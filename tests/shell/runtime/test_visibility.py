@@ -9,6 +9,7 @@ import pytest
 from squidmesh import Actor, AsyncMesh, ConfigError, Mesh, Snapshot
 from squidmesh.people import By
 from squidmesh.views.policy import Policy
+from squidmesh.views.reading import JournalEntry
 from squidmesh.views.visibility import SHELL
 from squidmesh_core.values.redaction import REDACTED
 from squidmesh_core.values.scope import SCOPES, Scope
@@ -184,6 +185,19 @@ def test_entries_show_what_happened_and_where(stage: Stage) -> None:
     failed = next(one for one in operator if one.type == "attempt_failed")
     assert {"kind": "ValueError", "message": REDACTED} == failed.data["error"]
     assert {"step": "a"} == next(one.data for one in external if one.type == "attempt_scheduled")
+
+
+@pytest.mark.parametrize("scope", SCOPES[:2])
+def test_entries_look_alike_however_somebody_came_by_them(stage: Stage, scope: Scope) -> None:
+    """One by one, together, or watched; what was watched holds the run no more."""
+    mesh = stage.mesh()
+    run = begin(mesh, ONE, a=lambda: "canary")
+    mesh.drain()
+    entries = SHELL.redact(tuple(mesh.journal(run)), scope)
+
+    assert entries == tuple(SHELL.redact(one, scope) for one in mesh.journal(run))
+    assert entries == SHELL.redact(tuple(mesh.watch(run)), scope)
+    assert {JournalEntry} == {type(one) for one in entries}
 
 
 def test_a_redacted_snapshot_has_no_definition_to_read(stage: Stage) -> None:

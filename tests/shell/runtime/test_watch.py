@@ -88,7 +88,7 @@ def test_a_move_of_this_process_wakes_whoever_watches(stage: Stage) -> None:
     watcher.start()
     mesh.cancel(run)
 
-    assert ended.wait(10)
+    assert ended.wait(60)
     watcher.join()
     assert [one.type for one in mesh.journal(run)] == before + after
 

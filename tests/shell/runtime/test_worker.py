@@ -37,7 +37,7 @@ def test_a_worker_wakes_at_once_for_new_work(stage: Stage) -> None:
 
     with mesh.worker(concurrency=3):
         runs = [mesh.start_spec(SPEC, "placed", {}, actions=actions) for _ in range(3)]
-        ended = {mesh.wait_for(run, timeout="20s").status for run in runs}
+        ended = {mesh.wait_for(run, timeout="60s").status for run in runs}
 
     assert {"completed"} == ended
 
@@ -48,7 +48,7 @@ def test_a_worker_takes_what_others_started(stage: Stage) -> None:
     mesh = stage.mesh(actions=does(a=lambda: 1, b=lambda: 2))
 
     with mesh.worker():
-        assert "completed" == mesh.wait_for(run, timeout="20s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
 
 def test_a_draining_worker_settles_what_runs_and_takes_nothing_more(stage: Stage) -> None:
@@ -129,7 +129,7 @@ def test_a_worker_outlives_a_storage_that_is_away(
     run = begin(mesh, SPEC, a=lambda: 1, b=lambda: 2)
 
     with caplog.at_level(logging.ERROR), mesh.worker():
-        assert "completed" == mesh.wait_for(run, timeout="20s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
     assert 2 == sum("nothing could be claimed" in one.message for one in caplog.records)
     stage.close()
@@ -174,7 +174,7 @@ def test_closing_a_mesh_drains_its_workers(stage: Stage) -> None:
     thread = threading.Thread(target=worker.run)
     thread.start()
     run = begin(mesh, SPEC, a=lambda: 1, b=lambda: 2)
-    mesh.wait_for(run, timeout="20s")
+    mesh.wait_for(run, timeout="60s")
 
     mesh.close()
     thread.join(PATIENCE)
@@ -282,6 +282,21 @@ def test_heartbeats_stop_at_once(stage: Stage) -> None:
         stopping.start()
         stopping.join(PATIENCE)
         assert not stopping.is_alive()
+
+
+def test_a_mesh_at_rest_has_no_heartbeat(stage: Stage) -> None:
+    """A third of a lease after its last step, and also if nobody closes it."""
+    mesh = stage.mesh()
+    beats = Heartbeats(mesh.door, lease_ms=3)
+    begin(mesh, SPEC, a=lambda: 1, b=lambda: 2)
+    claim = claimed(mesh)
+    for _ in range(2):
+        with beats.keeping(claim, StepSignals()):
+            thread = beats._thread
+            assert thread is not None
+        thread.join(PATIENCE)
+
+        assert (False, None) == (thread.is_alive(), beats._thread)
 
 
 def test_a_long_step_keeps_its_lease(stage: Stage) -> None:

@@ -1,16 +1,24 @@
-"""`Subscribing` and `Hooking`: the verbs for hooks; `Mesh` has them all."""
+"""
+`Subscribing` and `Hooking`: the verbs for hooks; `Mesh` has them all.
 
-from collections.abc import Callable
-from typing import TypeVar, overload
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from squidmesh import checks
-from squidmesh.engine import Engine
-from squidmesh.workers.hooks import subscribing
-from squidmesh.workers.hooks.handlers import Handlers, HookFunction
-from squidmesh_core.protocol.notices import Event
-from squidmesh_core.views.hooks import Hook
 
-F = TypeVar("F", bound=HookFunction)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from squidmesh.engine import Engine
+    from squidmesh.workers.hooks.handlers import Handlers, HookFunction
+    from squidmesh_core.protocol.notices import Event
+    from squidmesh_core.views.hooks import Hook
+
+F = TypeVar("F", bound="HookFunction")
 
 
 class Subscribing:
@@ -68,7 +76,9 @@ class Hooking:
         Raises:
             StorageError: The storage failed.
         """
-        return subscribing.hooks(self.engine.door.journal)
+        from squidmesh.workers.hooks.subscribing import hooks
+
+        return hooks(self.engine.door.journal)
 
     def forget_hook(self, name: str) -> tuple[Hook, ...]:
         """
@@ -81,4 +91,6 @@ class Hooking:
             ConfigError: The name cannot be one.
             StorageError: The storage failed.
         """
-        return subscribing.forget(self.engine.door.journal, checks.text("name", name))
+        from squidmesh.workers.hooks.subscribing import forget
+
+        return forget(self.engine.door.journal, checks.text("name", name))
