@@ -203,15 +203,12 @@ def _outcome(pid: int, listening: int) -> tuple[int, str]:
 
 
 def _build_again() -> None:
-    """Build with the mutant what a process builds once, on import or on first use."""
-    from squidmesh_core.protocol import codec, converter, members, texts
+    """Build with the mutant what a process builds once, on first use."""
+    from squidmesh_core.protocol import codec, converter
 
     converter.converter.cache_clear()
-    codec._WRITERS.update({cls: members.writer_of(cls) for cls in codec._WRITERS})
-    codec._TEXT_WRITERS.update({cls: texts.text_writer_of(cls) for cls in codec._TEXT_WRITERS})
-    codec._READERS.update(
-        {n: (cls, members.reader_of(cls)) for n, (cls, _) in codec._READERS.items()}
-    )
+    for made in (codec._WRITERS, codec._TEXT_WRITERS, codec._READERS):
+        made.clear()
 
 
 def _write(path: Path, meta: Mapping[str, object]) -> None:

@@ -8,7 +8,6 @@ because it says the same on a busy machine.
 import time
 from collections.abc import Callable
 from statistics import median, quantiles
-from typing import Final
 
 from benchmarks.depth import ENTRIES, count
 from benchmarks.five_steps import Job
@@ -16,7 +15,11 @@ from squidmesh import Mesh, Run, Workflow, approval, manual, step
 from squidmesh_core.ids import RunId
 
 #: Looks of which the median is taken.
-LOOKS: Final = 30
+LOOKS = 30
+#: Turns with and without redaction, and looks of each.
+TURNS, IN_A_ROW = 21, 6
+
+Look = Callable[[], object]
 
 
 class LongWay(Workflow):
@@ -37,7 +40,7 @@ def looking(url: str) -> dict[str, float]:
     with Mesh.open(url, workflows=[LongWay], policy="operator") as mesh:
         run = mesh.start(LongWay.go, Job(0))
         mesh.drain()
-        views: dict[str, Callable[[], object]] = {
+        views: dict[str, Look] = {
             "inspect": lambda: mesh.inspect(run),
             "inspect_history": lambda: mesh.inspect(run, history=True),
             "explain": lambda: mesh.explain(run),
@@ -47,20 +50,37 @@ def looking(url: str) -> dict[str, float]:
         }
         figures: dict[str, float] = {"entries": mesh.inspect(run).at_revision}
         for name, view in views.items():
-            figures |= _measured(name, view) | _redacted(mesh, name, view)
-        return figures | _from_nothing(mesh, run)
+            figures |= _measured(name, view)
+        for name, view in views.items():
+            figures |= _redacted(name, view, _then(mesh.redact, view))
+        each = _redacted("journal_each", views["journal"], lambda: _each_redacted(mesh, run))
+        return figures | each | _from_nothing(mesh, run)
 
 
-def _redacted(mesh: Mesh, name: str, view: Callable[[], object]) -> dict[str, float]:
-    """CPU time of redacting a view, in percent of what making it takes, and of writing it too."""
-    seen = view()
-    took = _cpu(lambda: mesh.redact(seen))
-    made = _cpu(view)
-    figures = {f"{name}_redact_cpu_ms": took, f"{name}_redact_%": 100 * took / made}
-    write = getattr(seen, "to_dict", None)
-    if write is not None:
-        figures[f"{name}_redact_%_of_written"] = 100 * took / (made + _cpu(write))
-    return figures
+def _redacted(name: str, whole: Look, redacted: Look) -> dict[str, float]:
+    """
+    What a reader costs who may not see everything: a view redacted, beside the view.
+
+    CPU time of several looks in a row, because garbage is collected in one of them, and in
+    turns, the first one changing each time.
+    """
+    extra, spent = [], []
+    for turn in range(TURNS):
+        took = {
+            look: sum(_timed(look, time.process_time) for _ in range(IN_A_ROW)) / IN_A_ROW
+            for look in ((whole, redacted) if turn % 2 else (redacted, whole))
+        }
+        spent.append(took[redacted])
+        extra.append(100 * (took[redacted] / took[whole] - 1))
+    return {f"{name}_redacted_cpu_ms": median(spent), f"{name}_redaction_%": median(extra)}
+
+
+def _then(redact: Callable[[object], object], look: Look) -> Look:
+    return lambda: redact(look())
+
+
+def _each_redacted(mesh: Mesh, run: Run) -> list[object]:
+    return [mesh.redact(entry) for entry in mesh.journal(run)]
 
 
 def _from_nothing(mesh: Mesh, run: Run) -> dict[str, float]:
@@ -82,7 +102,7 @@ def _from_nothing(mesh: Mesh, run: Run) -> dict[str, float]:
     }
 
 
-def _measured(name: str, look: Callable[[], object]) -> dict[str, float]:
+def _measured(name: str, look: Look) -> dict[str, float]:
     samples = [_timed(look, time.perf_counter) for _ in range(LOOKS)]
     return {
         f"{name}_ms": median(samples),
@@ -91,11 +111,11 @@ def _measured(name: str, look: Callable[[], object]) -> dict[str, float]:
     }
 
 
-def _cpu(look: Callable[[], object]) -> float:
+def _cpu(look: Look) -> float:
     return median(_timed(look, time.process_time) for _ in range(LOOKS))
 
 
-def _timed(look: Callable[[], object], clock: Callable[[], float]) -> float:
+def _timed(look: Look, clock: Callable[[], float]) -> float:
     began = clock()
     look()
     return (clock() - began) * 1e3

@@ -1,16 +1,24 @@
-"""The functions that workers may perform, by key: nothing else is ever called."""
+"""
+The functions that workers may perform, by key: nothing else is ever called.
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+The room `authoring` loads with the first function: who only looks at runs has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from squidmesh.authoring.frames import Names, caller
-from squidmesh.authoring.functions import without_json
-from squidmesh.authoring.signature import Function, InvalidFunction, Signature
-from squidmesh.authoring.workflow import Workflow, compiled_form
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.ids import is_action_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from squidmesh.authoring.signature import Function, Signature
+    from squidmesh.authoring.workflow import Workflow
 
 _KEY: Final = "1 to 255 letters, digits and _ . < > -"
 
@@ -59,6 +67,10 @@ class ActionRegistry(Mapping[str, bool]):
             ConfigError: A key is malformed or belongs to another function, the function cannot
                 be called by name, or a mesh has the registry already.
         """
+        from squidmesh.authoring.frames import Names, caller
+        from squidmesh.authoring.functions import without_json
+        from squidmesh.authoring.signature import InvalidFunction, Signature
+
         names = Names(caller())
         try:
             signature = Signature.of(fn, names)
@@ -75,6 +87,8 @@ class ActionRegistry(Mapping[str, bool]):
         Raises:
             ConfigError: As for `add`, or the class has no nodes.
         """
+        from squidmesh.authoring.workflow import compiled_form
+
         for needed in compiled_form(workflow).registrations:
             self._register(needed.key, needed.fn, needed.signature, needed.aliases, enabled=True)
 
@@ -83,7 +97,7 @@ class ActionRegistry(Mapping[str, bool]):
         entry = self._entries.get(key)
         return entry.action if entry is not None and entry.enabled else None
 
-    def join(self, other: "ActionRegistry") -> None:
+    def join(self, other: ActionRegistry) -> None:
         """
         Allow what another registry allows, and withdraw what it withdraws.
 

@@ -1,19 +1,29 @@
-"""The workflows that a mesh knows, by name; each is checked before it is let in."""
+"""
+The workflows that a mesh knows, by name; each is checked before it is let in.
 
-from collections.abc import Iterable, Mapping
+The room `authoring` loads with the first workflow class: who only looks at runs has none.
+"""
+
+from __future__ import annotations
+
 from inspect import isclass
 from types import ModuleType
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-from squidmesh.actions import ActionRegistry
-from squidmesh.authoring.workflow import Workflow
 from squidmesh_core.definition.problem import definition_error, errors_of
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.support import unsupported
 from squidmesh_core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+    from squidmesh.actions import ActionRegistry
+    from squidmesh.authoring.workflow import Workflow
+
 #: What `workflows=` takes: classes, specs, and modules whose workflows are taken.
-Registrable = type[Workflow] | Spec | ModuleType
+Registrable: TypeAlias = "type[Workflow] | Spec | ModuleType"
 
 
 class Catalogue:
@@ -52,8 +62,7 @@ class Catalogue:
         """Every queue that a registered workflow names, and the default one."""
         named = {"default"}
         for spec in self._specs.values():
-            queues = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
-            named.update(queue for queue in queues if queue is not None)
+            named.update(queues_of(spec))
         return tuple(sorted(named))
 
     def spec(self, workflow: str) -> Spec:
@@ -75,6 +84,12 @@ class Catalogue:
         return spec
 
 
+def queues_of(spec: Spec) -> frozenset[str]:
+    """The queues that a definition itself names."""
+    named = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
+    return frozenset(queue for queue in named if queue is not None)
+
+
 def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
     """
     Make sure that a spec can be run by this release.
@@ -91,7 +106,7 @@ def _classes_and_specs(workflows: Iterable[Registrable]) -> Iterable[type[Workfl
     for one in workflows:
         if isinstance(one, ModuleType):
             yield from _workflows_of(one)
-        elif isinstance(one, Spec) or _is_workflow(one):
+        elif isinstance(one, Spec) or is_workflow(one):
             yield one
         else:
             raise ConfigError(
@@ -101,8 +116,13 @@ def _classes_and_specs(workflows: Iterable[Registrable]) -> Iterable[type[Workfl
             )
 
 
-def _is_workflow(one: object) -> TypeGuard[type[Workflow]]:
-    return isclass(one) and issubclass(one, Workflow)
+def is_workflow(one: object) -> TypeGuard[type[Workflow]]:
+    """Whether this is a workflow class."""
+    if not isclass(one):
+        return False
+    from squidmesh.authoring.workflow import Workflow
+
+    return issubclass(one, Workflow)
 
 
 def _workflows_of(module: ModuleType) -> list[type[Workflow]]:
@@ -110,5 +130,5 @@ def _workflows_of(module: ModuleType) -> list[type[Workflow]]:
     return [
         value
         for value in vars(module).values()
-        if _is_workflow(value) and value.__module__ == module.__name__ and vars(value).get("nodes")
+        if is_workflow(value) and value.__module__ == module.__name__ and vars(value).get("nodes")
     ]

@@ -2,35 +2,42 @@
 What a mesh runs on: the door, the actions, and who works for it in this process.
 
 `Mesh` is the public face, `Worker` the one that works; both hold an `Engine`.
+Whoever only looks at runs needs no crew, so what works is imported by what makes one.
 """
 
+from __future__ import annotations
+
 import os
-import socket
 import threading
-from collections.abc import Coroutine, Sequence
-from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve
 
-from squidmesh import checks, starting
+from squidmesh import checks
 from squidmesh.actions import ActionRegistry
 from squidmesh.door.door import Door
-from squidmesh.door.handle import Handled
-from squidmesh.duration import Duration, duration_ms
-from squidmesh.ports import Ports
-from squidmesh.starting import Request
-from squidmesh.workers.carry import Crew
-from squidmesh.workers.claim import Claim, claim_in
+from squidmesh.duration import duration_ms
 from squidmesh.workers.eventloop import EventLoop
-from squidmesh.workers.heartbeat import Heartbeats
 from squidmesh.workers.hooks.handlers import Handlers
 from squidmesh.workers.lanes import SETTINGS, Lanes
-from squidmesh.workers.line import StepSignals
-from squidmesh.workers.taking import Taken, take
 from squidmesh.workers.timelimits import TimeLimits
-from squidmesh_core.protocol.commands import Offer
-from squidmesh_storage.api import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from squidmesh.door.handle import Handled
+    from squidmesh.duration import Duration
+    from squidmesh.ports import Ports
+    from squidmesh.starting import Request
+    from squidmesh.workers.carry import Crew
+    from squidmesh.workers.claim import Claim
+    from squidmesh.workers.heartbeat import Heartbeats
+    from squidmesh.workers.line import StepSignals
+    from squidmesh.workers.taking import Taken
+    from squidmesh_core.protocol.commands import Offer
+    from squidmesh_storage.api import Journal
 
 #: Milliseconds of the longest lease: so long may work lie about after a crash.
 LONGEST_LEASE: Final = 3_600_000
@@ -107,6 +114,8 @@ class Engine:
 
     def start(self, request: Request) -> Handled:
         """Begin a run, in a free slot of this process if there is one."""
+        from squidmesh import starting
+
         for keeper in self._keepers:
             slot = keeper.reserve(request.command.queue)
             if slot is not None:
@@ -114,6 +123,9 @@ class Engine:
         return starting.start(self.door, request, None)
 
     def _start_in(self, keeper: SlotKeeper, request: Request, offer: Offer, token: str) -> Handled:
+        from squidmesh import starting
+        from squidmesh.workers.claim import claim_in
+
         claim = None
         try:
             handled = starting.start(self.door, request, offer)
@@ -146,20 +158,25 @@ class Engine:
         Raises:
             ConfigError: An option is wrong.
         """
+        from squidmesh.workers.carry import Crew
+        from squidmesh.workers.outlook import Outlook
+
         lease_ms = lease_of(lease)
         if owner is None:
             owner = owner_name(self.door.ports.random_bytes(4))
+        served, at = frozenset(checks.queues("queues", queues)), checks.instant("now", now)
         return Crew(
             door=self.door,
             actions=self.actions,
             owner=checks.text("owner", owner),
             lease_ms=lease_ms,
-            queues=frozenset(checks.queues("queues", queues)),
+            queues=served,
             run_async=self.run_async,
             heartbeats=self._beats(lease_ms) if heartbeat else None,
             limits=self._limits,
-            now=checks.instant("now", now),
+            now=at,
             lanes=self.lanes,
+            outlook=Outlook(lambda: self._foremost(served, at), self.door.ports.monotonic),
         )
 
     def take(self, crew: Crew, limit: int) -> Taken:
@@ -169,6 +186,8 @@ class Engine:
         Raises:
             StorageError: The storage failed.
         """
+        from squidmesh.workers.taking import Taken, take
+
         if self.lanes.paused & crew.queues:
             self.lanes.reread()
         paused = self.lanes.paused & crew.queues
@@ -195,7 +214,16 @@ class Engine:
             if taken.claims or not taken.appends:
                 return taken.claims[0] if taken.claims else None
 
+    def _foremost(self, queues: frozenset[str], now: datetime | None) -> Mapping[str, int]:
+        """What waits in these queues; where limits and turns decide, priority does not tell."""
+        unlimited = sorted(queues - self.lanes.settings.keys())
+        if not unlimited:
+            return {}
+        return self.door.journal.foremost(unlimited, self.actions.performable(), at=now)
+
     def _beats(self, lease_ms: int) -> Heartbeats:
+        from squidmesh.workers.heartbeat import Heartbeats
+
         with self._lock:
             beats = self._heartbeats.get(lease_ms)
             if beats is None:
@@ -205,6 +233,8 @@ class Engine:
 
 def owner_name(randomness: bytes) -> str:
     """Host, process and a random incarnation: restarted workers never share a name."""
+    import socket
+
     return f"{socket.gethostname()}:{os.getpid()}:{randomness.hex()}"
 
 

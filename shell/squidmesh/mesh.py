@@ -6,42 +6,52 @@ Its verbs may be called from any thread.
 
 Families of verbs stand in the rooms that do their work, each in a module `verbs`; here
 a mesh is made, starts runs, and works them.
+
+One rule for the imports of these modules and of the command line: what makes a mesh is
+imported with it, what a verb needs when it is called.  A command line that lists runs
+must not wait for what replays them.  `AsyncMesh` imports nearly all at once: a loop
+that serves others must not stand still because a verb is called for the first time.
 """
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from __future__ import annotations
 
-from squidmesh import checks, starting
+import os
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from squidmesh import checks
 from squidmesh.actions import ActionRegistry
-from squidmesh.authoring.triggers import Trigger, payload_of
-from squidmesh.catalogue import Catalogue, Registrable, runnable
-from squidmesh.door.door import Door
-from squidmesh.door.outcomes import answered
-from squidmesh.duration import Duration
+from squidmesh.catalogue import Catalogue, runnable
 from squidmesh.engine import Engine
 from squidmesh.files.verbs import Filing
 from squidmesh.opening import migrate as migrate_schema
 from squidmesh.opening import open_journal
 from squidmesh.ports import Ports
 from squidmesh.queues.verbs import Queueing
-from squidmesh.starting import StartOptions
 from squidmesh.steering.verbs import Steering
 from squidmesh.upkeep.verbs import Upkeeping
-from squidmesh.views.policy import Policy, Redacting, policy_of
+from squidmesh.views.policy import Redacting, policy_of
 from squidmesh.views.verbs import Viewing
-from squidmesh.workers.carry import carry
 from squidmesh.workers.hooks.handlers import Handlers
 from squidmesh.workers.hooks.verbs import Hooking, Subscribing
 from squidmesh.workers.verbs import Executing
-from squidmesh.workers.worker import Worker
-from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
-from squidmesh_core.views.inspection import Run, run_of
-from squidmesh_storage.api import Journal
-from squidmesh_storage.hosts import url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Any, Self, Unpack
+
+    from squidmesh.authoring.triggers import Trigger
+    from squidmesh.catalogue import Registrable
+    from squidmesh.door.door import Door
+    from squidmesh.duration import Duration
+    from squidmesh.starting import StartOptions
+    from squidmesh.views.policy import Policy
+    from squidmesh.workers.worker import Worker
+    from squidmesh_core.definition.spec import Spec
+    from squidmesh_core.views.inspection import Run
+    from squidmesh_storage.api import Journal
 
 P = TypeVar("P")
 
@@ -142,6 +152,8 @@ class Mesh(
             StorageError: `unsupported_transaction_storage`: no journal can be there; or
                 as for `open`.
         """
+        from squidmesh_storage.hosts import url_of
+
         return cls.open(
             url_of(engine), workflows=workflows, actions=actions, migrate=migrate, policy=policy
         )
@@ -196,6 +208,10 @@ class Mesh(
             IdempotencyConflict: The key or run id belongs to another start.
             ConfigError: An option is wrong, or the workflow is not registered.
         """
+        from squidmesh import starting
+        from squidmesh.authoring.triggers import payload_of
+        from squidmesh.door.outcomes import answered
+
         spec = self._catalogue.spec(trigger._owner or trigger.name)
         given = payload_of(trigger, payload)
         request = starting.prepare(self.door, spec, trigger.name, given, options)
@@ -226,6 +242,9 @@ class Mesh(
             PayloadError: The payload does not fit; nothing was written.
             ConfigError: An option is wrong.
         """
+        from squidmesh import starting
+        from squidmesh.door.outcomes import answered
+
         runnable(spec, actions)
         self.engine.perform_too(actions)
         request = starting.prepare(self.door, spec, trigger, payload, options)
@@ -233,7 +252,7 @@ class Mesh(
 
     # -- in a transaction of the host's
 
-    def using(self, connection: object) -> "Mesh":
+    def using(self, connection: object) -> Mesh:
         """
         This mesh inside a transaction of yours: what it decides commits or rolls back with it.
 
@@ -274,6 +293,9 @@ class Mesh(
             ConfigError: An option is wrong.
             StorageError: The storage failed.
         """
+        from squidmesh.workers.carry import carry
+        from squidmesh_core.views.inspection import run_of
+
         beats = heartbeat is not False and now is None
         served = (checks.queue("queue", queue),)
         crew = self.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
@@ -295,6 +317,8 @@ class Mesh(
             ConfigError: An option is wrong.
             StorageError: The storage failed.
         """
+        from squidmesh.workers.carry import carry
+
         if limit is not None:
             limit = checks.integer("limit", limit, least=0)
         crew = self.engine.crew(self._catalogue.queues if queues is None else queues, "60s")
@@ -319,6 +343,8 @@ class Mesh(
         lease: Duration = "60s",
     ) -> Worker:
         """A worker of this mesh, to be entered or run; see `Worker`."""
+        from squidmesh.workers.worker import Worker
+
         return Worker(self, concurrency=concurrency, queues=queues, lease=lease)
 
 

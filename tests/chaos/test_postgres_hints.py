@@ -48,7 +48,7 @@ def test_an_idle_worker_finds_work_that_it_was_not_told_of(
         for number in range(3):
             run = client.start_spec(SPEC, "placed", {}, actions=actions, key=f"order:{number}")
             # It has worked a moment ago, so it looks again after a second, or two.
-            client.wait_for(run, timeout="10s")
+            client.wait_for(run, timeout="60s")
             runs.append(run.id)
             proxy.deaf = True
 
@@ -70,7 +70,7 @@ def test_many_slots_share_few_connections(
             mesh.start_spec(SPEC, "placed", {}, actions=actions, key=f"order:{number}").id
             for number in range(40)
         ]
-        ended = {mesh.wait_for(run, timeout="30s").status for run in runs}
+        ended = {mesh.wait_for(run, timeout="60s").status for run in runs}
 
     assert {"completed"} == ended
     assert sorted(f"{run}:{step}:1" for run in runs for step in STEPS) == sorted(

@@ -101,14 +101,14 @@ def working(tmp_path: Path, traced: Traced) -> Iterator[Mesh]:
     ):
         assert resting.wait(30)
         # The first run pays for the definition; its slot may be free a little later.
-        mesh.wait_for(mesh.start(FiveSteps.go, Job(0)), timeout="30s")
+        mesh.wait_for(mesh.start(FiveSteps.go, Job(0)), timeout="60s")
         traced.forget()
         yield mesh
 
 
 def finished(mesh: Mesh) -> str:
     """The id of a run that was started and has ended."""
-    run = mesh.wait_for(mesh.start(FiveSteps.go, Job(0)), timeout="30s")
+    run = mesh.wait_for(mesh.start(FiveSteps.go, Job(0)), timeout="60s")
     assert "completed" == run.status
     return run.id
 

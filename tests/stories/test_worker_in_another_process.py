@@ -20,7 +20,7 @@ def test_one_process_starts_and_waits_while_another_works(tmp_path: Path) -> Non
             mesh.start_spec(operation.SPEC, "placed", {}, actions=actions, key=f"order:{i}")
             for i in range(10)
         ]
-        ended = [mesh.wait_for(run, timeout="30s").status for run in runs]
+        ended = [mesh.wait_for(run, timeout="60s").status for run in runs]
         worker.send_signal(signal.SIGTERM)
 
     assert ["completed"] * 10 == ended

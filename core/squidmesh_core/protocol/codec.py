@@ -8,8 +8,8 @@ keys, and what equals its twin (`wire.TWINS`).  The definition of this form is
 `converter`; this module is the fast way to it and back (specs/protocol.md §1, §8.1).
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from squidmesh_core import canonical
 from squidmesh_core.errors import StorageError
@@ -31,12 +31,28 @@ __all__ = [
     "wire_type",
 ]
 
+T = TypeVar("T")
+
 #: Raised when any wire form changes; checkpoints name the one they were made under.
 CODEC_VERSION: Final = 1
 
-_WRITERS: Final = {cls: writer_of(cls) for cls in WIRE_TYPES}
-_TEXT_WRITERS: Final = {cls: text_writer_of(cls) for cls in WIRE_TYPES}
-_READERS: Final = {name: (cls, reader_of(cls)) for cls, name in WIRE_TYPES.items()}
+
+class _Made(dict[type[Entry], T]):
+    """Functions by class of entry, each made when it is first needed: an import waits for none."""
+
+    def __init__(self, make: Callable[[type[Entry]], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, cls: type[Entry]) -> T:
+        made = self[cls] = self._make(cls)
+        return made
+
+
+_WRITERS: Final = _Made(writer_of)
+_TEXT_WRITERS: Final = _Made(text_writer_of)
+_READERS: Final = _Made(reader_of)
+_CLASSES: Final[Mapping[str, type[Entry]]] = {name: cls for cls, name in WIRE_TYPES.items()}
 
 
 def encode(entries: Sequence[Entry], run_id: RunId) -> str:
@@ -123,8 +139,8 @@ def entry_from_json(data: object, *, run_id: RunId, revision: Revision) -> Entry
     try:
         if version < present:
             members = dict(upcast(members, name, version=version, present=present))
-        cls, read = _READERS[name]
-        return cls(**read(members, key_prefix(run_id)), revision=revision)
+        cls = _CLASSES[name]
+        return cls(**_READERS[cls](members, key_prefix(run_id)), revision=revision)
     except (ValueError, RecursionError) as exc:
         raise _damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
 

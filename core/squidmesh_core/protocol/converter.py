@@ -34,14 +34,6 @@ from squidmesh_core.protocol.wire import (
     long_key,
     short_key,
 )
-from squidmesh_core.values import (
-    Binding,
-    Condition,
-    binding_from_json,
-    binding_to_json,
-    condition_from_json,
-    condition_to_json,
-)
 
 T = TypeVar("T")
 
@@ -129,10 +121,6 @@ def _add_scalars(made: Converter) -> None:
 
 def _add_unions(made: Converter) -> None:
     """The closed unions; each tells its members apart in its own way."""
-    made.register_unstructure_hook(Binding, binding_to_json)
-    made.register_structure_hook(Binding, lambda data, _: binding_from_json(data))
-    made.register_unstructure_hook(Condition, condition_to_json)
-    made.register_structure_hook(Condition, lambda data, _: condition_from_json(data))
     made.register_unstructure_hook(Input, lambda value: input_to_json(value, _prefix.get()))
     made.register_structure_hook(Input, lambda data, _: input_from_json(data, _prefix.get()))
     made.register_unstructure_hook(Entry, lambda value: made.unstructure(value, type(value)))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal, cast, get_args
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, frozen
 
 from squidmesh_core.canonical import decode, encode
 from squidmesh_core.ids import NodeName, RunId
@@ -93,17 +93,25 @@ def row_of(notice: Notice) -> NoticeRow:
 
 def delivery_to_text(delivery: Delivery) -> str:
     """The canonical text of a delivery."""
-    notice = {
-        field.name: _plain(getattr(delivery.notice, field.name))
-        for field in fields(Notice)
-        if field.name != "attempt"
-    }
-    progress = {
-        field.name: _plain(getattr(delivery, field.name))
-        for field in fields(Delivery)
-        if field.name != "notice"
-    }
-    return encode({"notice": notice, **progress})
+    told = delivery.notice
+    return encode(
+        {
+            "notice": {
+                "id": told.id,
+                "event": told.event,
+                "run_id": told.run_id,
+                "workflow": told.workflow,
+                "at": instant_to_text(told.at),
+                "node": told.node,
+                "error": told.error,
+                "code": told.code,
+                "target": told.target,
+            },
+            "attempts": delivery.attempts,
+            "until": None if delivery.until is None else instant_to_text(delivery.until),
+            "problem": delivery.problem,
+        }
+    )
 
 
 def delivery_from_text(text: str) -> Delivery | None:
@@ -163,10 +171,6 @@ def begun(delivery: Delivery, until: datetime) -> Delivery:
     attempts = delivery.attempts + 1
     notice = evolve(delivery.notice, attempt=attempts)
     return evolve(delivery, notice=notice, attempts=attempts, until=until)
-
-
-def _plain(value: object) -> object:
-    return instant_to_text(value) if isinstance(value, datetime) else value
 
 
 def _instant(text: object) -> datetime | None:

@@ -2,7 +2,7 @@
 The quick way to the body of an append: entries as canonical text, with no object in between.
 
 `members` says what a record's wire form is made of.  From that one function per class is
-written at import, as attrs writes constructors, which is twice as fast as objects that are
+written, as attrs writes constructors, which is twice as fast as objects that are
 encoded; of a record with a required `at`, a constant `type` and an optional `note`:
 
     def write(record, prefix):
@@ -22,8 +22,15 @@ import attrs
 
 from squidmesh_core import canonical
 from squidmesh_core.ids import AttemptKey, VisitKey
+from squidmesh_core.protocol.entries import Input, InputFrom
 from squidmesh_core.protocol.members import Member, members_of
-from squidmesh_core.protocol.wire import CONSTANTS, instant_to_text, short_key
+from squidmesh_core.protocol.wire import (
+    CONSTANTS,
+    input_to_json,
+    instant_to_text,
+    short_key,
+)
+from squidmesh_core.values import Binding, FromPath, binding_to_json
 
 # Functions are written for a class, where the type checker cannot follow.
 WriteText = Callable[[Any, str], str]
@@ -42,6 +49,7 @@ class _Source:
     def __init__(self, cls: type) -> None:
         self.names: dict[str, object] = {
             "encode": canonical.encode,
+            "input_to_text": _input_to_text,
             "instant_to_text": instant_to_text,
             "quoted": encode_basestring,
             "short_key": short_key,
@@ -88,6 +96,8 @@ class _Source:
             return f"{{quoted({value})}}"
         if hint is int:
             return f"{{{value}}}"
+        if hint == Input:
+            return f"{{input_to_text({value}, prefix)}}"
         if write is None:
             return f"{{encode({value})}}"
         if isinstance(hint, type) and _is_never_empty(hint):
@@ -99,6 +109,21 @@ class _Source:
         name = f"{kind}_of_{member.field}"
         self.names[name] = value
         return name
+
+
+def _input_to_text(source: Input, prefix: str) -> str:
+    """Where an input comes from: nearly always paths of the context, one for each parameter."""
+    if not isinstance(source, InputFrom) or source.bindings is None:
+        return canonical.encode(input_to_json(source, prefix))
+    bound = sorted(source.bindings.items())
+    texts = [f"{encode_basestring(name)}:{_binding_to_text(binding)}" for name, binding in bound]
+    return f'{{"from":{{{",".join(texts)}}}}}'
+
+
+def _binding_to_text(binding: Binding) -> str:
+    if isinstance(binding, FromPath):
+        return f"[{','.join(map(encode_basestring, binding.path))}]"
+    return canonical.encode(binding_to_json(binding))
 
 
 def _is_never_empty(cls: type) -> bool:

@@ -1,5 +1,7 @@
 """`AsyncExecuting`: the verbs of `squidmesh.workers.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
 

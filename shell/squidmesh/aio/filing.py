@@ -1,5 +1,7 @@
 """`AsyncFiling`: the verbs of `squidmesh.files.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from squidmesh.aio.engine import AsyncVerbs

@@ -1,5 +1,7 @@
 """`AsyncHooking`: the verbs that look at hooks, as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.workers.hooks.verbs import Hooking
 from squidmesh_core.views.hooks import Hook

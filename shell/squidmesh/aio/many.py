@@ -1,5 +1,7 @@
 """`AsyncSteeringMany`: the verbs of `squidmesh.steering.many` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
 from typing import Unpack

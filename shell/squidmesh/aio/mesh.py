@@ -5,6 +5,8 @@ A mesh may be made at import time: it opens its journal when it is entered, and
 again the next time it is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -213,7 +215,7 @@ class AsyncMesh(
 
     # -- in a transaction of the host's
 
-    def using(self, connection: object) -> "AsyncMesh":
+    def using(self, connection: object) -> AsyncMesh:
         """See `Mesh.using`; the connection is used on this thread."""
         from squidmesh.aio.using import AsyncUsing  # it is a mesh itself
 

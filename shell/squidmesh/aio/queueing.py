@@ -1,5 +1,7 @@
 """`AsyncQueueing`: the verbs of `squidmesh.queues.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from typing import Unpack
 
 from squidmesh.aio.engine import AsyncVerbs

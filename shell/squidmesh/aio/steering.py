@@ -1,5 +1,7 @@
 """`AsyncSteering`: the verbs of `squidmesh.steering.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeVar, Unpack, overload

@@ -1,5 +1,7 @@
 """`AsyncUpkeeping`: the verbs of `squidmesh.upkeep.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from squidmesh import checks
 from squidmesh.aio.engine import AsyncVerbs
 from squidmesh.door.reindex import reindex

@@ -1,5 +1,7 @@
 """`AsyncViewing`: the verbs of `squidmesh.views.verbs` as coroutines; `AsyncMesh` has them all."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
@@ -49,7 +51,7 @@ class AsyncViewing(AsyncVerbs):
             reading.inspect, threads, run_id, history=history, at=at, now=now
         )
 
-    async def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
+    async def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
         """See `Mesh.explain`."""
         from squidmesh.views.explaining import explain  # few ask for it, and it is large
 
@@ -63,7 +65,7 @@ class AsyncViewing(AsyncVerbs):
         history: bool = False,
         at: int | datetime | None = None,
         now: datetime | None = None,
-    ) -> "RunGraph":
+    ) -> RunGraph:
         """See `Mesh.graph`."""
         from squidmesh.views.graphing import graph  # few ask for it, and it is large
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from contextlib import suppress
 from typing import assert_never
 
 from squidmesh.aio.door import AsyncDoor
@@ -31,9 +30,12 @@ class Moved:
 
     async def wait(self, seconds: float) -> None:
         """Wait until it is set, at most so long, and take that as seen."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
+        # Not `asyncio.timeout`, which cancels and catches: most waits end with their time.
+        over = self._loop.call_later(seconds, self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            over.cancel()
         self._event.clear()
 
 

@@ -12,14 +12,9 @@ from inspect import isclass
 from pathlib import Path
 from types import ModuleType
 
-from attrs import frozen
-
-from squidmesh.authoring.triggers import Trigger
-from squidmesh.authoring.workflow import Workflow
-from squidmesh.catalogue import Registrable
+from squidmesh.catalogue import Registrable, is_workflow
 from squidmesh.config import FILE_NAME, URL_VARIABLE, Config
 from squidmesh.mesh import Mesh
-from squidmesh_core.definition.spec import Field
 from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
 
 
@@ -33,13 +28,13 @@ def load(reference: str, option: str) -> object:
     """
     module_name, separator, path = reference.partition(":")
     if not module_name or (separator and not path):
-        raise _wrong(option, f"expected module:name, not {reference!r}")
+        raise wrong(option, f"expected module:name, not {reference!r}")
     found: object = import_named(module_name, option)
     for name in path.split(".") if path else ():
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise _wrong(option, f"{module_name!r} has no {path!r}") from None
+            raise wrong(option, f"{module_name!r} has no {path!r}") from None
     return found
 
 
@@ -60,57 +55,13 @@ def import_named(name: str, option: str) -> ModuleType:
         raise
     except ModuleNotFoundError as exc:
         if exc.name is not None and (name == exc.name or name.startswith(f"{exc.name}.")):
-            raise _wrong(option, f"there is no module {name!r} here or installed") from None
-        raise _wrong(option, f"{name!r} needs the module {exc.name!r}, which is missing") from None
+            raise wrong(option, f"there is no module {name!r} here or installed") from None
+        raise wrong(option, f"{name!r} needs the module {exc.name!r}, which is missing") from None
     except Exception as exc:
         last = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{last.filename}:{last.lineno}"
         message = f"{name!r} fails to load: {type(exc).__name__}: {exc} ({where})"
-        raise _wrong(option, message) from exc
-
-
-@frozen(kw_only=True)
-class Target:
-    """What a run can be started of."""
-
-    workflow: type[Workflow]
-    trigger: Trigger[object]
-
-    @property
-    def fields(self) -> Sequence[Field]:
-        """The fields of the trigger's payload."""
-        declared = self.workflow.spec.trigger(self.trigger.name)
-        return declared.payload if declared is not None else ()
-
-    @property
-    def queues(self) -> frozenset[str]:
-        """The queues that the workflow itself names."""
-        spec = self.workflow.spec
-        named = (spec.queue, *(getattr(node, "queue", None) for node in spec.steps))
-        return frozenset(queue for queue in named if queue is not None)
-
-
-def target_of(reference: str) -> Target:
-    """
-    What `module:Workflow` or `module:Workflow.trigger` names.
-
-    Raises:
-        ConfigError: It names nothing of the kind, or the workflow has several triggers.
-        DefinitionError: The module defines a workflow that is wrong.
-    """
-    option = "workflow"
-    found = load(reference, option)
-    if isinstance(found, Trigger):
-        workflow = load(reference.rpartition(".")[0], option)
-        if isclass(workflow) and issubclass(workflow, Workflow):
-            return Target(workflow=workflow, trigger=found)
-    if not (isclass(found) and issubclass(found, Workflow) and found.nodes):
-        raise _wrong(option, f"{reference!r} is neither a workflow nor a trigger of one")
-    triggers = [getattr(found, trigger.name) for trigger in found.spec.triggers]
-    if len(triggers) == 1:
-        return Target(workflow=found, trigger=triggers[0])
-    known = ", ".join(f"{reference}.{trigger.name}" for trigger in triggers)
-    raise _wrong(option, f"{reference!r} has {len(triggers)} triggers; name one of {known}")
+        raise wrong(option, message) from exc
 
 
 def open_mesh(
@@ -142,9 +93,9 @@ def open_mesh(
         if isinstance(app, Mesh):
             _check_no_url(config)
             return app
-        if not (isinstance(app, ModuleType) or (isclass(app) and issubclass(app, Workflow))):
+        if not isinstance(app, ModuleType) and not is_workflow(app):
             kinds = "a Mesh, a function that returns one, a module, or a workflow"
-            raise _wrong("app", f"{config.app!r} is {type(app).__name__}; expected {kinds}")
+            raise wrong("app", f"{config.app!r} is {type(app).__name__}; expected {kinds}")
         registrable = [app, *(one for one in registrable if one is not app)]
     url = require_url(config, fallback)
     if must_exist:
@@ -162,13 +113,13 @@ def require_url(config: Config, fallback: str | None = None) -> str:
     url = config.url or fallback
     if url is None:
         where = f"--url, {URL_VARIABLE}, or url in [tool.squidmesh] of {FILE_NAME}"
-        raise _wrong("url", f"no journal is configured; give {where}")
+        raise wrong("url", f"no journal is configured; give {where}")
     return url
 
 
 def _check_no_url(config: Config) -> None:
     if config.url_is_flag:
-        raise _wrong("url", "the application brings its own journal; leave out --url")
+        raise wrong("url", "the application brings its own journal; leave out --url")
 
 
 def _check_exists(url: str) -> None:
@@ -183,6 +134,7 @@ def _check_exists(url: str) -> None:
         )
 
 
-def _wrong(option: str, reason: str) -> ConfigError:
+def wrong(option: str, reason: str) -> ConfigError:
+    """The refusal of an option, or of an argument."""
     details = {"option": option, "reason": reason}
     return ConfigError(f"{option}: {reason}", "invalid_option", details)

@@ -1,22 +1,29 @@
 """Records as JSON documents: what `--json` prints, with the sensitive parts masked."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-from squidmesh.files.masking import Mask
-from squidmesh.views.snapshot import Snapshot
-from squidmesh_core.plan.deadline import Due
-from squidmesh_core.protocol.entries import Failure
-from squidmesh_core.state.run import Receipt
-from squidmesh_core.views.history import AuditView, CommandView
-from squidmesh_core.views.inspection import AttemptView, Run
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from squidmesh_core.views.plain import plain
-from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
+
+if TYPE_CHECKING:
+    from squidmesh.files.masking import Mask
+    from squidmesh.views.snapshot import Snapshot
+    from squidmesh_core.plan.deadline import Due
+    from squidmesh_core.protocol.entries import Failure
+    from squidmesh_core.state.run import Receipt
+    from squidmesh_core.views.history import AuditView, CommandView
+    from squidmesh_core.views.inspection import AttemptView, Run
+    from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
 
 Document = dict[str, object]
 
 
 def mask_of(snapshot: Snapshot) -> Mask:
     """What is sensitive in an inspected run."""
+    from squidmesh.files.masking import Mask
+
     return Mask(snapshot.spec, snapshot.context)
 
 

@@ -120,11 +120,19 @@ def _workflows(mesh: "Mesh", incomplete: str) -> Iterator[tuple[str, str]]:  # n
     return ((name, "") for name in names)
 
 
+def _startable(mesh: "Mesh", incomplete: str) -> Iterator[tuple[str, str]]:  # noqa: ARG001  # an `Offer`
+    """What the application registered."""
+    from squidmesh.cli.targets import names_of
+
+    return ((name, "") for name in names_of(mesh.workflows.values()))
+
+
 def _queues(mesh: "Mesh", incomplete: str) -> Iterator[tuple[str, str]]:  # noqa: ARG001  # an `Offer`
     return ((queue.name, f"{queue.waiting} waiting") for queue in mesh.queues())
 
 
 RUN: Final = Named("run", _runs)
 WORKFLOW: Final = Named("workflow", _workflows)
+STARTABLE: Final = Named("workflow", _startable)
 QUEUE: Final = Named("queue", _queues)
 CODE: Final = Code()

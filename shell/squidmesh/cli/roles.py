@@ -13,7 +13,6 @@ import click
 from attrs import evolve
 
 from squidmesh.cli.session import Session
-from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.values.scope import SCOPES, Scope
 
 P = ParamSpec("P")
@@ -40,11 +39,13 @@ def seen_as(body: Callable[Concatenate[Session, P], int]) -> Callable[..., int]:
 
 def shown(session: Session, view: T) -> T:
     """A view as the role may see it that was asked for; without one, the view itself."""
+    if session.role is None:
+        return view
+    from squidmesh.views.snapshot import Snapshot
+
     if session.role == "auditor" and isinstance(view, Snapshot):
         # With nothing called sensitive, nothing will be masked either.
         return cast("T", evolve(view, spec=evolve(view.spec, sensitive=())))
-    if session.role is None:
-        return view
     from squidmesh.views.visibility import SHELL  # it knows every view
 
     return SHELL.redact(view, session.role)

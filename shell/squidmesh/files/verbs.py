@@ -1,20 +1,24 @@
-"""`Filing`: the verbs that take runs out into files, and back in; `Mesh` has them all."""
+"""
+`Filing`: the verbs that take runs out into files, and back in; `Mesh` has them all.
 
-from pathlib import Path
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
 
-from squidmesh.engine import Engine
-from squidmesh.files.lines import FilePath
-from squidmesh.views.reading import run_id_of
-from squidmesh.views.snapshot import RunRef
-from squidmesh_core.views.inspection import Run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from squidmesh.engine import Engine
+    from squidmesh.files.lines import FilePath
+    from squidmesh.views.snapshot import RunRef
+    from squidmesh_core.views.inspection import Run
 
 
 class Filing:
-    """
-    The verbs for files.
-
-    What they do is imported when one is called: few are, and it is large.
-    """
+    """The verbs for files."""
 
     engine: Engine
 
@@ -28,6 +32,7 @@ class Filing:
             StorageError: The run's journal is unreadable.
         """
         from squidmesh.files import copying
+        from squidmesh.views.reading import run_id_of
 
         return copying.bundle(self.engine.door, run_id_of(run), path)
 

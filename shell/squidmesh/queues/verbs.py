@@ -1,18 +1,28 @@
-"""`Queueing`: the verbs for queues and workers; `Mesh` has them all."""
+"""
+`Queueing`: the verbs for queues and workers; `Mesh` has them all.
 
-from datetime import datetime
-from typing import Unpack
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from squidmesh import checks
-from squidmesh.engine import Engine
-from squidmesh.queues.history import ChangeKind
-from squidmesh.queues.limits import Make, QueueCommand, QueueLimits, change, limited
-from squidmesh.queues.queue import Queue, queues_of
-from squidmesh.workers.registry import WorkerInfo, workers
-from squidmesh_core.plan.admission import Paused, QueueSettings
-from squidmesh_core.protocol.commands import Receipted
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Unpack
+
+    from squidmesh.engine import Engine
+    from squidmesh.queues.history import ChangeKind
+    from squidmesh.queues.limits import Make, QueueCommand, QueueLimits
+    from squidmesh.queues.queue import Queue
+    from squidmesh.workers.registry import WorkerInfo
+    from squidmesh_core.plan.admission import QueueSettings
+    from squidmesh_core.protocol.commands import Receipted
 
 
 class Queueing:
@@ -29,6 +39,8 @@ class Queueing:
         Raises:
             StorageError: The storage failed.
         """
+        from squidmesh.queues.queue import queues_of
+
         return queues_of(self.engine.door.journal, self.workers())
 
     def workers(self) -> tuple[WorkerInfo, ...]:
@@ -40,6 +52,8 @@ class Queueing:
         Raises:
             StorageError: The storage failed.
         """
+        from squidmesh.workers.registry import workers
+
         journal = self.engine.door.journal
         return workers(journal, journal.now())
 
@@ -57,6 +71,7 @@ class Queueing:
             ConfigError: A limit or another option is wrong; nothing was written.
             StorageError: The storage failed.
         """
+        from squidmesh.queues.limits import limited
 
         def make(settings: QueueSettings, _who: Receipted, _now: datetime) -> QueueSettings:
             return limited(settings, limits)
@@ -74,6 +89,7 @@ class Queueing:
             ConfigError: An option is wrong; nothing was written.
             StorageError: The storage failed.
         """
+        from squidmesh_core.plan.admission import Paused
 
         def make(settings: QueueSettings, who: Receipted, now: datetime) -> QueueSettings:
             paused = Paused(at=now, by=who.actor, note=who.comment, metadata=who.metadata)
@@ -98,6 +114,9 @@ class Queueing:
     # -- how
 
     def _change(self, name: str, what: ChangeKind, who: QueueCommand, make: Make) -> Queue:
+        from squidmesh.queues.limits import change
+        from squidmesh.queues.queue import Queue
+
         checks.queue("name", name)
         journal = self.engine.door.journal
         change(journal, name, what, who, make)

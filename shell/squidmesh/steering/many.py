@@ -1,17 +1,26 @@
-"""`SteeringMany`: the verbs that steer many runs at once; `Mesh` has them all."""
+"""
+`SteeringMany`: the verbs that steer many runs at once; `Mesh` has them all.
 
-from collections.abc import Mapping
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
 from functools import partial
-from typing import Unpack
+from typing import TYPE_CHECKING
 
 from squidmesh import checks
-from squidmesh.authoring.nodes import BaseNode
-from squidmesh.engine import Engine
-from squidmesh.steering import asking, bulk
-from squidmesh.steering.bulk import BulkOptions, Choice, Which
-from squidmesh_core.definition.spec import Spec
-from squidmesh_core.protocol.requests import DefinitionChoice
-from squidmesh_core.views.bulk import Bulk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from squidmesh.authoring.nodes import BaseNode
+    from squidmesh.engine import Engine
+    from squidmesh.steering.bulk import BulkOptions, Which
+    from squidmesh_core.definition.spec import Spec
+    from squidmesh_core.protocol.requests import DefinitionChoice
+    from squidmesh_core.views.bulk import Bulk
 
 
 class SteeringMany:
@@ -57,7 +66,9 @@ class SteeringMany:
                 it during a host's transaction; what was done stays done.
             StorageError: The storage failed; what was done stays done.
         """
-        choice = Choice(which=which, key=key, cursor=cursor, limit=limit, plan=plan)
+        from squidmesh.steering import asking, bulk
+
+        choice = bulk.Choice(which=which, key=key, cursor=cursor, limit=limit, plan=plan)
         said = choice.options(options)
         ask = partial(asking.cancel, options=said, compensate=compensate, abandon=abandon)
         return bulk.cancel_all(self.engine.door, choice, ask)
@@ -93,7 +104,9 @@ class SteeringMany:
         Raises:
             SquidmeshError: As for `cancel_all`.
         """
-        choice = Choice(which=which, key=key, cursor=cursor, limit=limit, plan=plan)
+        from squidmesh.steering import asking, bulk
+
+        choice = bulk.Choice(which=which, key=key, cursor=cursor, limit=limit, plan=plan)
         ask = partial(
             asking.replay,
             options=choice.options(options),

@@ -3,32 +3,31 @@
 
 Each is a few lines: what was said is checked, the command becomes a value, and
 the door carries it out.  The same commands travel as data (`squidmesh.signals`).
+
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Literal, TypeVar, Unpack, overload
+from __future__ import annotations
 
-from squidmesh import checks, starting
-from squidmesh.authoring.gates import Approval, Pause, Receive
-from squidmesh.authoring.nodes import BaseNode
-from squidmesh.door.outcomes import answered
-from squidmesh.people import By, CommandOptions
-from squidmesh.steering import asking, replaying
-from squidmesh.steering.asking import Asked
-from squidmesh.steering.delivering import deliver
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from squidmesh import checks
 from squidmesh.steering.many import SteeringMany
-from squidmesh.views.snapshot import RunRef
-from squidmesh_core.decide.replay import ReplayPlan
-from squidmesh_core.protocol.requests import (
-    DefinitionChoice,
-    Operation,
-    ReplayRequest,
-    RetryRequest,
-    StartRequest,
-)
-from squidmesh_core.protocol.signals import Signal
-from squidmesh_core.views.inspection import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Literal, Unpack
+
+    from squidmesh.authoring.gates import Approval, Pause, Receive
+    from squidmesh.authoring.nodes import BaseNode
+    from squidmesh.people import By, CommandOptions
+    from squidmesh.steering.asking import Asked
+    from squidmesh.views.snapshot import RunRef
+    from squidmesh_core.decide.replay import ReplayPlan
+    from squidmesh_core.protocol.requests import DefinitionChoice, StartRequest
+    from squidmesh_core.protocol.signals import Signal
+    from squidmesh_core.views.inspection import Run
 
 F = TypeVar("F")
 M = TypeVar("M")
@@ -63,6 +62,8 @@ class Steering(SteeringMany):
             PayloadError: `invalid_form`: the form does not fit its contract.
             IdempotencyConflict: The key belongs to another approval.
         """
+        from squidmesh.steering import asking
+
         options = asking.options_of(by, note, metadata, key, now)
         return self._carry_out(asking.review("approved", run, node, form, options))
 
@@ -84,6 +85,8 @@ class Steering(SteeringMany):
         Raises:
             SquidmeshError: As for `approve`.
         """
+        from squidmesh.steering import asking
+
         options = asking.options_of(by, note, metadata, key, now)
         return self._carry_out(asking.review("rejected", run, node, form, options))
 
@@ -97,6 +100,8 @@ class Steering(SteeringMany):
             IdempotencyConflict: The key belongs to another pause.
             ConfigError: An option is wrong.
         """
+        from squidmesh.steering import asking
+
         return self._carry_out(asking.pause(run, options))
 
     def resume(
@@ -110,6 +115,8 @@ class Steering(SteeringMany):
             Refused: As for `approve`, or `invalid_resume`.
             IdempotencyConflict: The key belongs to another resume.
         """
+        from squidmesh.steering import asking
+
         return self._carry_out(asking.resume(run, node, options))
 
     # -- ends
@@ -138,6 +145,8 @@ class Steering(SteeringMany):
             IdempotencyConflict: The key belongs to another cancel.
             ConfigError: An option is wrong.
         """
+        from squidmesh.steering import asking
+
         asked = asking.cancel(run, options, compensate=compensate, abandon=abandon)
         return self._carry_out(asked)
 
@@ -161,6 +170,8 @@ class Steering(SteeringMany):
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
         """
+        from squidmesh.steering import asking
+
         return self._carry_out(asking.send(run, node, payload, options))
 
     def deliver(
@@ -180,6 +191,9 @@ class Steering(SteeringMany):
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
         """
+        from squidmesh.steering import asking
+        from squidmesh.steering.delivering import deliver
+
         key = asking.correlation_key(correlation, options)
         found = deliver(self.engine.door, node, correlation, key=key)
         return self.send(found, node, payload, **options)
@@ -237,6 +251,9 @@ class Steering(SteeringMany):
             IdempotencyConflict: The key belongs to another replay.
             ConfigError: An option is wrong.
         """
+        from squidmesh.door.outcomes import answered
+        from squidmesh.steering import asking, replaying
+
         checks.flag("simulate", simulate)
         ask = asking.replay(
             run,
@@ -261,6 +278,9 @@ class Steering(SteeringMany):
             Refused: It is not over, or has left nothing that can be undone.
             ConfigError: An option is wrong.
         """
+        from squidmesh.door.outcomes import answered
+        from squidmesh.steering import asking, replaying
+
         ask = asking.retry_compensation(run, options)
         now = checks.instant("now", options.get("now"))
         return answered(replaying.recompensated(self.engine.door, ask, now))
@@ -275,6 +295,15 @@ class Steering(SteeringMany):
             PayloadError: `invalid_signal`, `unsupported_signal`: it is none.
             SquidmeshError: What the verb raises.
         """
+        from squidmesh.door.outcomes import answered
+        from squidmesh.steering import asking, replaying
+        from squidmesh_core.protocol.requests import (
+            Operation,
+            ReplayRequest,
+            RetryRequest,
+            StartRequest,
+        )
+
         asked = asking.signalled(signal)
         match asked:
             case Operation():
@@ -289,9 +318,15 @@ class Steering(SteeringMany):
     # -- how
 
     def _carry_out(self, asked: Asked) -> Run:
+        from squidmesh.door.outcomes import answered
+
         return answered(self.engine.door.handle(asked.run_id, asked.command, now=asked.now))
 
     def _start(self, asked: StartRequest) -> Run:
+        from squidmesh import starting
+        from squidmesh.door.outcomes import answered
+        from squidmesh.steering import asking
+
         spec, trigger = asking.start_in(asked, self.workflows)
         request = starting.prepare(self.engine.door, spec, trigger, asked.input, {}, who=asked.said)
         return answered(self.engine.start(request))

@@ -1,14 +1,21 @@
-"""`Upkeeping`: the verbs that keep journals in order; `Mesh` has them all."""
+"""
+`Upkeeping`: the verbs that keep journals in order; `Mesh` has them all.
+
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from squidmesh import checks
-from squidmesh.door.reindex import reindex
-from squidmesh.duration import Duration
-from squidmesh.engine import Engine
-from squidmesh.upkeep import pruning
-from squidmesh.upkeep.pruned import Pruned
-from squidmesh.upkeep.verifying import Report, verify
-from squidmesh.views.reading import run_id_of
-from squidmesh.views.snapshot import RunRef
+
+if TYPE_CHECKING:
+    from squidmesh.duration import Duration
+    from squidmesh.engine import Engine
+    from squidmesh.upkeep.pruned import Pruned
+    from squidmesh.upkeep.verifying import Report
+    from squidmesh.views.snapshot import RunRef
 
 
 class Upkeeping:
@@ -24,6 +31,9 @@ class Upkeeping:
             RunNotFound: There is no such run.
             StorageError: That run is unreadable, or the storage failed.
         """
+        from squidmesh.door.reindex import reindex
+        from squidmesh.views.reading import run_id_of
+
         return reindex(self.engine.door, None if run is None else run_id_of(run))
 
     def verify(self, run: RunRef | None = None, *, checker: bool = False) -> Report:
@@ -40,6 +50,9 @@ class Upkeeping:
             RunNotFound: There is no such run.
             StorageError: The storage failed; damage is a finding and no error.
         """
+        from squidmesh.upkeep.verifying import verify
+        from squidmesh.views.reading import run_id_of
+
         return verify(self.engine.door, None if run is None else run_id_of(run), checker=checker)
 
     def prune(
@@ -69,6 +82,9 @@ class Upkeeping:
             StorageError: The storage failed, or that run is unreadable; every other
                 run is whole or gone.
         """
+        from squidmesh.upkeep import pruning
+        from squidmesh.views.reading import run_id_of
+
         checks.flag("plan", plan)
         what = pruning.asked(older_than, None if run is None else run_id_of(run))
         return pruning.pruned(self.engine.door, what, plan=plan)

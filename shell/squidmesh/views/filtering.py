@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, TypedDict, TypeVar, get_args
 
 from squidmesh import checks
-from squidmesh.views.reading import run_id_of
+from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_core.views.reason import Reason
@@ -70,7 +70,7 @@ def listed(filters: RunFilters, clock: Callable[[], datetime]) -> RunFilter:
         status=None if status is None else run_status(status),
         queue=checks.optional_text("queue", filters.get("queue")),
         tag=checks.optional_text("tag", filters.get("tag")),
-        parent=None if parent is None else run_id_of(parent),
+        parent=None if parent is None else _id_of(parent),
         since=checks.instant("since", filters.get("since")),
         until=checks.instant("until", filters.get("until")),
         text=checks.optional_text("text", filters.get("text")),
@@ -124,6 +124,12 @@ def deadline_status(option: str, status: object) -> DeadlineStatus | None:
         ConfigError: There is no such status.
     """
     return None if status is None else _one_of(option, status, _DEADLINES)
+
+
+def _id_of(run: object) -> RunId:
+    from squidmesh.views.reading import run_id_of  # it knows how runs are read
+
+    return run_id_of(run)
 
 
 def _one_of(option: str, value: object, choices: Sequence[T]) -> T:

@@ -5,12 +5,16 @@ A policy names the scope of everybody, or says of each actor and view which it i
 Whatever is no scope is an error and shows nothing, never a wider view.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from squidmesh.people import By
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.values.scope import SCOPES, Scope
+
+if TYPE_CHECKING:
+    from squidmesh_core.views.visibility import Redaction
 
 T = TypeVar("T")
 
@@ -68,9 +72,14 @@ class Redacting:
             ConfigError: `invalid_visibility_policy`: the policy answered with no scope.
             TypeError: It is no view.
         """
-        from squidmesh.views.visibility import SHELL  # few ask for it, and it knows every view
+        return _redaction().redact(view, _scope(self._decide(actor, view)))
 
-        return SHELL.redact(view, _scope(self._decide(actor, view)))
+
+@functools.cache
+def _redaction() -> "Redaction":
+    from squidmesh.views.visibility import SHELL  # few ask for it, and it knows every view
+
+    return SHELL
 
 
 def _scope(answer: object) -> Scope:

@@ -1,33 +1,37 @@
-"""`Viewing`: the verbs that read runs; `Mesh` has them all."""
+"""
+`Viewing`: the verbs that read runs; `Mesh` has them all.
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Unpack
+What a verb needs is imported when it is called (see `squidmesh.mesh`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from squidmesh import checks
-from squidmesh.duration import Duration
-from squidmesh.engine import Engine
-from squidmesh.views import comparing, listing, reading, stream
-from squidmesh.views.board import deadlines
-from squidmesh.views.comparing import Version
-from squidmesh.views.counting import counts
-from squidmesh.views.filtering import BoardFilters, RunFilters
-from squidmesh.views.health import Health, health
-from squidmesh.views.inbox import OpenGate, approvals
-from squidmesh.views.paging import Page
-from squidmesh.views.reading import JournalEntry, run_id_of
-from squidmesh.views.snapshot import RunRef, Snapshot
-from squidmesh.views.stream import Watched
-from squidmesh.views.waiting import wait_for
-from squidmesh_core.protocol.rows import RunStatus
-from squidmesh_core.views.board import Board
-from squidmesh_core.views.counts import Counts
-from squidmesh_core.views.diff import RunDiff
-from squidmesh_core.views.inspection import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from typing import Unpack
+
+    from squidmesh.duration import Duration
+    from squidmesh.engine import Engine
+    from squidmesh.views.comparing import Version
+    from squidmesh.views.filtering import BoardFilters, RunFilters
+    from squidmesh.views.health import Health
+    from squidmesh.views.inbox import OpenGate
+    from squidmesh.views.paging import Page
+    from squidmesh.views.reading import JournalEntry
+    from squidmesh.views.snapshot import RunRef, Snapshot
+    from squidmesh.views.stream import Watched
+    from squidmesh_core.protocol.rows import RunStatus
+    from squidmesh_core.views.board import Board
+    from squidmesh_core.views.counts import Counts
+    from squidmesh_core.views.diff import RunDiff
     from squidmesh_core.views.explanation import Explanation
     from squidmesh_core.views.graph import RunGraph
+    from squidmesh_core.views.inspection import Run
 
 
 class Viewing:
@@ -56,9 +60,11 @@ class Viewing:
             RunNotFound: There is no such run.
             StorageError: Its journal is unreadable.
         """
-        return reading.inspect(self.engine.door, run_id_of(run), history=history, at=at, now=now)
+        from squidmesh.views.reading import inspect, run_id_of
 
-    def explain(self, run: RunRef, *, now: datetime | None = None) -> "Explanation":
+        return inspect(self.engine.door, run_id_of(run), history=history, at=at, now=now)
+
+    def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
         """
         Why a run is where it is, what supports that, and what may be done about it now.
 
@@ -71,7 +77,8 @@ class Viewing:
             ConfigError: `now` is no instant.
             StorageError: The storage failed.
         """
-        from squidmesh.views.explaining import explain  # few ask for it, and it is large
+        from squidmesh.views.explaining import explain
+        from squidmesh.views.reading import run_id_of
 
         return explain(self.engine.door, run_id_of(run), now=checks.instant("now", now))
 
@@ -82,7 +89,7 @@ class Viewing:
         history: bool = False,
         at: int | datetime | None = None,
         now: datetime | None = None,
-    ) -> "RunGraph":
+    ) -> RunGraph:
         """
         The graph of a run: its nodes, and the routes that it took; in a notebook, a picture.
 
@@ -98,7 +105,8 @@ class Viewing:
             ConfigError: An option is wrong.
             StorageError: Its journal is unreadable.
         """
-        from squidmesh.views.graphing import graph  # few ask for it, and it is large
+        from squidmesh.views.graphing import graph
+        from squidmesh.views.reading import run_id_of
 
         return graph(self.engine.door, run_id_of(run), history=history, at=at, now=now)
 
@@ -114,7 +122,9 @@ class Viewing:
         Raises:
             ConfigError: A filter, the cursor or the limit is wrong.
         """
-        return listing.runs(self.engine.door, filters, cursor, limit)
+        from squidmesh.views.listing import runs
+
+        return runs(self.engine.door, filters, cursor, limit)
 
     def deadlines(
         self,
@@ -136,6 +146,8 @@ class Viewing:
         Raises:
             ConfigError: A filter, the cursor, the limit or the instant is wrong.
         """
+        from squidmesh.views.board import deadlines
+
         return deadlines(self.engine.door, filters, cursor, limit, now)
 
     def counts(self, *, now: datetime | None = None) -> Counts:
@@ -151,6 +163,8 @@ class Viewing:
         Raises:
             ConfigError: `now` is no instant.
         """
+        from squidmesh.views.counting import counts
+
         return counts(self.engine.door, checks.instant("now", now))
 
     def approvals(
@@ -162,6 +176,8 @@ class Viewing:
         Raises:
             ConfigError: The cursor or the limit is wrong.
         """
+        from squidmesh.views.inbox import approvals
+
         return approvals(self.engine.door, cursor, limit, checks.instant("now", now))
 
     def journal(self, run: RunRef, *, after: int = 0) -> Iterator[JournalEntry]:
@@ -171,7 +187,9 @@ class Viewing:
         Raises:
             RunNotFound: There is no such run.
         """
-        return reading.journal(self.engine.door, run_id_of(run), after=after)
+        from squidmesh.views.reading import journal, run_id_of
+
+        return journal(self.engine.door, run_id_of(run), after=after)
 
     def watch(self, run: RunRef, *, after: int = 0) -> Iterator[Watched]:
         """
@@ -184,7 +202,10 @@ class Viewing:
             ConfigError: `after` is no revision.
             StorageError: Its journal is unreadable; while iterating, too.
         """
-        return stream.watch(self.engine.door, run_id_of(run), after=after)
+        from squidmesh.views.reading import run_id_of
+        from squidmesh.views.stream import watch
+
+        return watch(self.engine.door, run_id_of(run), after=after)
 
     def diff(self, a: Version, b: Version) -> RunDiff:
         """
@@ -200,8 +221,10 @@ class Viewing:
             Refused: A past is asked for of a run that was pruned.
             StorageError: A journal is unreadable.
         """
-        before, after = comparing.version_of("a", a), comparing.version_of("b", b)
-        return comparing.compare(self.engine.door, before, after)
+        from squidmesh.views.comparing import compare, version_of
+
+        before, after = version_of("a", a), version_of("b", b)
+        return compare(self.engine.door, before, after)
 
     def wait_for(
         self,
@@ -217,10 +240,15 @@ class Viewing:
             RunNotFound: There is no such run.
             WaitTimeout: It took longer than `timeout`; the run goes on.
         """
+        from squidmesh.views.reading import run_id_of
+        from squidmesh.views.waiting import wait_for
+
         return wait_for(self.engine.door, run_id_of(run), status=status, timeout=timeout)
 
     def health(self) -> Health:
         """How the journal and the work in it stand; a storage that is away is a finding."""
+        from squidmesh.views.health import health
+
         return health(
             self.engine.door, self.engine.actions.performable(), self.engine.door.ports.host_time()
         )

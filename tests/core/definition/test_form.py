@@ -156,6 +156,23 @@ def test_a_node_of_any_kind_may_wait_for_others(members: dict[str, object]) -> N
     assert not isinstance(last, StepNode) or last.retry == RetryPolicy(max_attempts=2, jitter=False)
 
 
+def test_a_missing_list_is_one_problem() -> None:
+    """Children over nothing: that it is missing is said, and of the stand-in for it nothing."""
+    document = {
+        "workflow": "shop.Orders",
+        "triggers": [{"name": "placed", "type": "manual"}],
+        "steps": [
+            {"name": "parcels", "kind": "children", "workflow": "w", "trigger": "t", "key": "id"}
+        ],
+    }
+    spec, problems = read_spec(document)
+
+    assert spec is None
+    assert [(("steps", 0, "over"), "over is missing")] == [
+        (problem.path, problem.message) for problem in problems
+    ]
+
+
 def test_from_dict_raises_every_problem_at_once() -> None:
     """One exception lists all problems, with the code of the first."""
     with pytest.raises(DefinitionError) as caught:

@@ -41,8 +41,9 @@ def test_approvals_lists_who_is_waited_for(
     assert ["run", "workflow", "node", "kind", "age", "due", "times", "out"] == (
         shown.splitlines()[0].split()[:8]
     )
-    for text in (asked[:13], "review", "in 2 d 23 h"):
+    for text in (asked[:13], "review"):
         assert text in shown
+    assert re.search("in (2 d 23 h|3 d)", shown)  # a machine may be that quick
     approvals = document["approvals"]
     assert isinstance(approvals, list)
     assert ("squidmesh.approvals/1", None) == (document["schema"], document["next"])

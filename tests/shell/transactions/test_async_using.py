@@ -179,6 +179,6 @@ async def test_transactional_steps_are_performed_beside_the_loop(books: Books, u
             await mesh.start(Ledger.due, Posting("A-1")),
             await mesh.start(Async.due, Posting("A-2")),
         ]
-        ended = [(await mesh.wait_for(run, timeout="30s")).status for run in runs]
+        ended = [(await mesh.wait_for(run, timeout="60s")).status for run in runs]
 
     assert (["completed", "completed"], ["A-1", "A-2"]) == (ended, books.lines())

@@ -167,7 +167,7 @@ def test_a_worker_outlives_a_commit_that_never_was(
         while not line.met:
             pass
         other = ledger.start(Ledger.due, Posting("A-2"))
-        assert "completed" == ledger.wait_for(other, timeout="30s").status
+        assert "completed" == ledger.wait_for(other, timeout="60s").status
 
     assert ["A-2"] == books.lines()
 

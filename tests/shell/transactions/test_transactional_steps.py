@@ -72,7 +72,7 @@ def test_workers_perform_transactional_steps(books: Books, ledger: Mesh) -> None
     """Many at once wait for each other, and none is lost."""
     with ledger.worker(concurrency=4):
         runs = [ledger.start(Ledger.due, Posting(f"A-{i}")) for i in range(8)]
-        ended = {ledger.wait_for(run, timeout="30s").status for run in runs}
+        ended = {ledger.wait_for(run, timeout="60s").status for run in runs}
 
     assert {"completed"} == ended
     assert sorted(f"A-{i}" for i in range(8)) == sorted(books.lines())

@@ -294,7 +294,7 @@ def test_a_worker_takes_what_was_committed(mesh: Mesh, shop: Shop) -> None:
             run = inside.start(Packing.placed, Order("A-1"))
         inside.close()
 
-        assert "completed" == mesh.wait_for(run, timeout="20s").status
+        assert "completed" == mesh.wait_for(run, timeout="60s").status
 
 
 # -- what cannot be

@@ -155,7 +155,7 @@ def _children(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> Ch
         after=after,
         workflow=source.required("workflow", members.title, instead="_", code=_OPTION),
         trigger=source.required("trigger", members.node_name, instead=members.NOBODY, code=_OPTION),
-        over=FromPath(path=source.required("over", members.path, instead=("_",), code=_OPTION)),
+        over=FromPath(path=source.required("over", members.path, instead=(), code=_OPTION)),
         key=source.required("key", members.key, instead="_", code=_OPTION),
         join=source.optional("join", members.one_of(_JOINS), default="all", code=_OPTION),
         output=_output(source, name),

@@ -10,14 +10,16 @@ their queue, where somebody will look; a state that cannot be read begins anew.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final, TypeVar, get_origin
+from typing import TYPE_CHECKING, Final, TypeVar, get_origin
 
 from attrs import evolve, fields_dict
-from cattrs import Converter
 
 from squidmesh_core.canonical import decode, encode
 from squidmesh_core.plan.admission.records import LaneState, Paused, QueueSettings
 from squidmesh_core.protocol.wire import instant_from_text, instant_to_text
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 T = TypeVar("T")
 
@@ -73,7 +75,9 @@ def _structure(data: object, kind: type[T]) -> T:
 
 
 @cache
-def _converter() -> Converter:
+def _converter() -> "Converter":
+    from cattrs import Converter  # most journals have no queue that is set up
+
     made = Converter(
         omit_if_default=True,
         detailed_validation=False,

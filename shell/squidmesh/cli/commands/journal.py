@@ -37,7 +37,7 @@ def command(session: Session, /, *, run: str, after: int, follow: bool) -> int:
             tail(session, mesh, run_id, after=after)
             return DONE
         mask = mask_of(shown(session, mesh.inspect(run_id)))
-        entries = shown(session, tuple(mesh.journal(run_id, after=after)))
+        entries = tuple(shown(session, one) for one in mesh.journal(run_id, after=after))
     if screen.form == "json":
         documents = [entry_document(entry, mask, run_id) for entry in entries]
         if not screen.lines:

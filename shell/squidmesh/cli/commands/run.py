@@ -4,11 +4,13 @@ from typing import Final
 
 import click
 
-from squidmesh.cli.application import target_of
+from squidmesh.catalogue import queues_of
 from squidmesh.cli.following import follow
+from squidmesh.cli.naming import STARTABLE
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import payload_options, read_payload
 from squidmesh.cli.session import Session
+from squidmesh.cli.targets import opened
 
 #: Where a run is kept if no journal is configured.
 _NOWHERE: Final = "memory://"
@@ -17,7 +19,7 @@ _LEASE: Final = "6s"
 
 
 @click.command("run")
-@click.argument("workflow", metavar="MODULE:WORKFLOW[.TRIGGER]")
+@click.argument("workflow", type=STARTABLE, metavar="[MODULE:]WORKFLOW[.TRIGGER]")
 @payload_options
 @click.option("--key", help="The same key again finds the same run.")
 @click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.", default=8)
@@ -35,13 +37,13 @@ def command(
     """
     Start a workflow and drive it to its end in this process.
 
+    Without MODULE, the name is one that the application registered.
+
     Without a configured journal the run is kept in memory and ends with the
     process.  With one, other work on the same queues is done in passing.
     """
-    target = target_of(workflow)
-    with session.mesh([target.workflow], fallback=_NOWHERE) as mesh:
-        payload = target.trigger.parse(read_payload(data, pairs, target.fields))
-        started = mesh.start(target.trigger, payload, key=key)
-        queues = sorted({started.queue, *target.queues})
+    with opened(session, workflow, fallback=_NOWHERE) as (mesh, target):
+        started = target.start(mesh, read_payload(data, pairs, target.fields), key=key)
+        queues = sorted({started.queue, *queues_of(target.spec)})
         with mesh.worker(concurrency=concurrency, queues=queues, lease=_LEASE):
             return follow(session, mesh, started.id)

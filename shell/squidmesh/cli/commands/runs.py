@@ -1,5 +1,6 @@
 """`squidmesh runs`: a page of runs, newest first."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Unpack, get_args
 
@@ -8,7 +9,6 @@ import click
 from squidmesh.cli import clock
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
-from squidmesh.cli.listing import Masks
 from squidmesh.cli.naming import QUEUE, RUN, WORKFLOW
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
@@ -17,6 +17,7 @@ from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.text import iso, one_line, short_ids
 from squidmesh.duration import parse_duration
 from squidmesh.views.filtering import RunFilters
+from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.board import URGENCY
 from squidmesh_core.views.inspection import Run
@@ -25,6 +26,7 @@ from squidmesh_core.views.words import span
 
 if TYPE_CHECKING:
     from squidmesh.files.masking import Mask
+    from squidmesh.mesh import Mesh
 
 
 def moment(
@@ -87,15 +89,13 @@ def command(
         if parent is not None:
             filters["parent"] = find_run(mesh, parent)
         page = shown(session, mesh.runs(cursor=cursor, limit=limit, **filters))
-        masks = Masks(mesh)
-        unmasked = session.role == "auditor"
-        masked = {run.id: None if unmasked else masks.of(run) for run in page.items}
+        masks = {} if session.role == "auditor" else _masks(mesh, page.items)
     if screen.form == "json":
-        documents = [run_document(run, masked[run.id]) for run in page.items]
+        documents = [run_document(run, masks.get(run.id)) for run in page.items]
         screen.listing("runs/1", "runs", documents, line="listed-run/1", next=page.next)
         return DONE
     short = short_ids(run.id for run in page.items)
-    rows = [_row(run, short[run.id], masked[run.id], screen) for run in page.items]
+    rows = [_row(run, short[run.id], masks.get(run.id), screen) for run in page.items]
     if rows or screen.form == "plain":
         screen.table(("run", "workflow", "status", "key", "started", "took", "error"), rows)
     else:
@@ -103,6 +103,17 @@ def command(
     if page.next is not None and screen.form == "human":
         screen.line(f"there are more: --cursor {page.next}", "dim")
     return DONE
+
+
+def _masks(mesh: "Mesh", runs: Sequence[Run]) -> Mapping[RunId, "Mask"]:
+    """The masks of the runs that have an error which may tell a secret."""
+    failed = [run for run in runs if run.error is not None]
+    if not failed:
+        return {}
+    from squidmesh.cli.listing import Masks  # it reads definitions
+
+    masks = Masks(mesh)
+    return {run.id: mask for run in failed if (mask := masks.of(run)) is not None}
 
 
 def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cell, ...]:

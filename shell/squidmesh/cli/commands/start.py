@@ -8,13 +8,15 @@ import click
 from attrs import frozen
 
 from squidmesh.actions import ActionRegistry
-from squidmesh.cli.application import load, target_of
+from squidmesh.cli.application import load
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.following import follow
+from squidmesh.cli.naming import STARTABLE
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import payload_options, read_payload
 from squidmesh.cli.session import Session
+from squidmesh.cli.targets import opened
 from squidmesh.mesh import Mesh
 from squidmesh.starting import StartOptions
 from squidmesh_core.canonical import decode_strict
@@ -32,7 +34,7 @@ class Said:
 
 
 @click.command("start")
-@click.argument("workflow", metavar="[MODULE:WORKFLOW[.TRIGGER]]", required=False)
+@click.argument("workflow", type=STARTABLE, metavar="[[MODULE:]WORKFLOW[.TRIGGER]]", required=False)
 @payload_options
 @click.option("--spec", type=click.Path(path_type=Path), help="Start the definition in this file.")
 @click.option("--actions", metavar="MODULE:REGISTRY", help="What --spec may perform.")
@@ -59,7 +61,11 @@ def command(
     timeout: str | None,
     **options: object,
 ) -> int:
-    """Start a run and leave the work to workers; prints its id when piped."""
+    """
+    Start a run and leave the work to workers; prints its id when piped.
+
+    Without MODULE, the name is one that the application registered.
+    """
     said = Said(data=data, pairs=pairs)
     asked = _options(options)
     if timeout is not None and not wait:
@@ -75,10 +81,8 @@ def command(
             return _report(session, mesh, started, wait=wait, timeout=timeout)
     if actions is not None or trigger is not None:
         raise click.UsageError("--actions and --trigger belong to --spec")
-    target = target_of(str(workflow))
-    with session.mesh([target.workflow]) as mesh:
-        payload = target.trigger.parse(read_payload(data, pairs, target.fields))
-        started = mesh.start(target.trigger, payload, **asked)
+    with opened(session, str(workflow)) as (mesh, target):
+        started = target.start(mesh, read_payload(data, pairs, target.fields), **asked)
         return _report(session, mesh, started, wait=wait, timeout=timeout)
 
 

@@ -7,6 +7,7 @@ import time
 import click
 from click.core import ParameterSource
 
+from squidmesh.cli import collecting
 from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
@@ -54,6 +55,7 @@ def command(
                 drain_with_supervisor(worker.drain_soon)
             _log_to_stderr()
             _say(screen, "started", worker, url=mesh.door.journal.url, queues=served, slots=slots)
+            collecting.settle()
             worker.run()
             _say(screen, "stopped", worker)
             return DONE
