@@ -4,7 +4,7 @@ The garbage collector, in the processes that the command line owns.
 What an import makes stays, so a collector that looks after every 700 new objects looks
 dozens of times for nothing: a tenth of a short command.  A worker frees nearly all that
 it makes by counting references; looking seldom, and never again at what was imported,
-spares it 3 % of its time.  A host's process is the host's: a library changes nothing there.
+spares it some of that.  A host's process is the host's: a library changes nothing there.
 """
 
 import gc
@@ -12,8 +12,8 @@ from typing import Final
 
 #: New objects between two looks: while a command imports and does its work …
 _BEGINNING: Final = 100_000
-#: … and of a worker, which makes so many in some 700 steps.
-_WORKING: Final = 10_000
+#: … and of a worker, which makes so many in some 150 steps; with 10,000 it grows by a megabyte.
+_WORKING: Final = 2_000
 
 
 def begin() -> None:
@@ -24,5 +24,6 @@ def begin() -> None:
 def settle() -> None:
     """From now on the process works for long; nothing if it was not begun here."""
     if gc.get_threshold()[0] == _BEGINNING:
+        gc.collect()  # what is garbage now would be kept for ever
         gc.freeze()
         gc.set_threshold(_WORKING)
