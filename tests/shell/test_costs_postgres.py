@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -110,20 +109,14 @@ def finish_at_once(mesh: Mesh, runs: int) -> None:
 
 
 def counted(dsn: str, work: Callable[[], None], steps: int) -> Counted:
-    """
-    What so many steps of this work cost, each.
-
-    The least of three times: the server cleans up now and then, and the counters are its own.
-    """
-    reads: list[tuple[int, int]] = []
+    """What so many steps of this work cost, each, when it is done three times."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        reads.append(read(connection))
+        commits, wal = read(connection)
         for _ in range(3):
             work()
-            reads.append(read(connection))
-    spent = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(reads)]
-    commits, wal = (min(column) / steps for column in zip(*spent, strict=True))
-    return Counted(commits=commits, wal=wal)
+        commits_after, wal_after = read(connection)
+    done = 3 * steps
+    return Counted(commits=(commits_after - commits) / done, wal=(wal_after - wal) / done)
 
 
 def read(connection: psycopg.Connection) -> tuple[int, int]:
