@@ -14,15 +14,26 @@ from attrs import frozen
 
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
+from squidmesh.door.requests import Appending
 from squidmesh.workers import carry as on_threads
-from squidmesh.workers.carry import Call, Crew, call_of, command_for, following, perform_call
+from squidmesh.workers.carry import (
+    Call,
+    Crew,
+    call_of,
+    claims_in,
+    command_for,
+    following,
+    perform_call,
+)
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.eventloop import caught
-from squidmesh.workers.loop import Perform, Settle, SlotRequest, slot_loop
+from squidmesh.workers.loop import LetGo, Perform, Settle, SlotRequest, slot_loop
 from squidmesh.workers.perform import Deferred, Outcome, Performed, Settled, performing
+from squidmesh.workers.places import Place
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
+from squidmesh_storage.api import Batch
 
 
 @frozen(kw_only=True)
@@ -37,7 +48,9 @@ class Hands:
     look: Callable[[], Awaitable[None]]
 
 
-async def carry(hands: Hands, claim: Claim, stopping: Callable[[], bool]) -> int:
+async def carry(
+    hands: Hands, claim: Claim, stopping: Callable[[], bool], place: Place | None = None
+) -> int:
     """
     Work on a claim and what follows it in its run; how many attempts were performed.
 
@@ -45,24 +58,33 @@ async def carry(hands: Hands, claim: Claim, stopping: Callable[[], bool]) -> int
         hands: Who works.
         claim: Where to begin.
         stopping: Whether to settle what runs and take nothing more.
+        place: Left once no more than the commit of the last settlement is waited for.
     """
-    loop = slot_loop(claim, stopping, hands.crew.door.ports.monotonic)
+    door = hands.crew.door
+    loop = slot_loop(claim, stopping, door.ports.monotonic, door.has_outgrown)
     try:
         request = next(loop)
         while True:
-            request = loop.send(await act(hands, request))
+            request = loop.send(await act(hands, request, place))
+            if place is not None:
+                place.stay()
     except StopIteration as stop:
         performed: int = stop.value
         return performed
 
 
-async def act(hands: Hands, request: SlotRequest) -> Performed | Claim | None:
+async def act(
+    hands: Hands, request: SlotRequest, place: Place | None = None
+) -> Performed | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
         case Perform(claim=claim, go_on=go_on):
             return await perform_claim(hands, claim, go_on)
         case Settle():
-            return await settle(hands, request)
+            return await settle(hands, request, place)
+        case LetGo(claim=claim):
+            await hands.door.aside(hands.crew.door.leave_checkpoint, claim.run_id)
+            return None
     assert_never(request)
 
 
@@ -90,7 +112,7 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
     return call.judged(outcome)
 
 
-async def settle(hands: Hands, request: Settle) -> Claim | None:
+async def settle(hands: Hands, request: Settle, place: Place | None = None) -> Claim | None:
     """
     Record what came of a step; the claim of its run's next attempt, if one was made.
 
@@ -107,7 +129,12 @@ async def settle(hands: Hands, request: Settle) -> Claim | None:
         offer = crew.offer(settled=claim.queue)
     command = command_for(claim, request.outcome, ports.draw, offer and offer[0])
     ports.site("settle.before")
-    handled = await _insist(hands, claim.run_id, command)
+
+    def appending(batch: Batch) -> None:
+        if place is not None and not claims_in(batch):
+            place.leave()
+
+    handled = await _insist(hands, claim.run_id, command, appending)
     ports.site("settle.after")
     return following(claim, handled, offer)
 
@@ -134,14 +161,16 @@ async def _perform(call: Call) -> Outcome:
         return outcome
 
 
-async def _insist(hands: Hands, run_id: RunId, command: Command) -> Handled | Exception:
+async def _insist(
+    hands: Hands, run_id: RunId, command: Command, appending: Appending
+) -> Handled | Exception:
     """Ask again while the storage is away, for as long as the lease could live."""
     crew = hands.crew
     monotonic = crew.door.ports.monotonic
     began = monotonic()
     while True:
         try:
-            return await hands.door.handle(run_id, command, now=crew.now)
+            return await hands.door.handle(run_id, command, now=crew.now, appending=appending)
         except StorageUnavailable as error:
             if (monotonic() - began) * 1000 >= crew.lease_ms:
                 return error

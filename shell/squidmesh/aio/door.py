@@ -13,7 +13,17 @@ from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
 from squidmesh.door.known import Known
 from squidmesh.door.recall import catch_up, recall
-from squidmesh.door.requests import Load, ReadClock, Reply, Request, Trip, Write, answer
+from squidmesh.door.requests import (
+    Appending,
+    Load,
+    ReadClock,
+    Reply,
+    Request,
+    Trip,
+    Write,
+    answer,
+    nobody_hears,
+)
 from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
@@ -48,9 +58,12 @@ class AsyncDoor:
         *,
         begin: Known | None = None,
         now: datetime | None = None,
+        appending: Appending = nobody_hears,
     ) -> Handled:
         """
         Carry out one command; see `handle.handle`.
+
+        Of an append that it shares with others nobody hears before it is there.
 
         Cancelled, it was carried out or not: whoever asks again learns which.
 
@@ -60,7 +73,8 @@ class AsyncDoor:
         if self._turns.taken(run_id):
             return await self._turns.wait(run_id, command, begin=begin, now=now)
         try:
-            handled = await self.drive(self.threads.trip(run_id, command, begin=begin, now=now))
+            trip = self.threads.trip(run_id, command, begin=begin, now=now)
+            handled = await self.drive(trip, appending)
         finally:
             self._turns.pass_on(run_id)
         self.threads.announce(handled)
@@ -89,13 +103,13 @@ class AsyncDoor:
         """
         return self.threads.memory.get(run_id) or await self.fresh(run_id)
 
-    async def drive(self, trip: Trip[Result]) -> Result:
+    async def drive(self, trip: Trip[Result], appending: Appending = nobody_hears) -> Result:
         """Run a trip to its end."""
         try:
             request = next(trip)
             while True:
                 try:
-                    reply = await self._answer(request)
+                    reply = await self._answer(request, appending)
                 except SquidmeshError as error:
                     request = trip.throw(error)
                 else:
@@ -127,11 +141,12 @@ class AsyncDoor:
                 self.threads.announce(one)
         return answers
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request, appending: Appending) -> Reply:
         match request:
             case ReadClock():
                 return await self.journal.now()
             case Write(batch=batch):
+                appending(batch)
                 site = self.threads.ports.site
                 site("append.before")
                 (outcome,) = await self._committer.append((batch,))

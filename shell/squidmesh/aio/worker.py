@@ -22,7 +22,7 @@ from squidmesh.engine import lease_of
 from squidmesh.workers import worker as on_threads
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
-from squidmesh.workers.places import Places
+from squidmesh.workers.places import Place, Places
 from squidmesh.workers.registry import Presence
 from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
@@ -235,7 +235,7 @@ class AsyncWorker:
 
     async def _take(self, engine: AsyncEngine, hands: Hands, limit: int) -> Taken | None:
         """Claim for so many slots; slots that got nothing are free again."""
-        slots, let_go = self._places.seize(limit)
+        slots, settled = self._places.seize(limit)
         if slots == 0:
             return None
         hands.crew.outlook.clear()
@@ -244,7 +244,7 @@ class AsyncWorker:
             taken = await engine.take(hands.crew, slots)
             claims = taken.claims
             if taken.held_back:
-                self._places.wait_for_one(let_go)
+                self._places.wait_for_one(settled)
         except Exception as error:  # a worker outlives a storage that is away, and any bug
             LOG.error("nothing could be claimed, trying again: %s", error)
             LOG.debug("this is where it came from", exc_info=error)
@@ -267,12 +267,13 @@ class AsyncWorker:
         return True
 
     async def _carry(self, hands: Hands, claim: Claim) -> None:
+        place = Place(self._places)
         try:
-            await carry(hands, claim, self._is_stopping)
+            await carry(hands, claim, self._is_stopping, place)
         except Exception:
             LOG.exception("%s was given up; its lease runs out", claim.attempt_key)
         finally:
-            self._places.let_go()
+            place.end()
 
     def _is_stopping(self) -> bool:
         return self._stopping

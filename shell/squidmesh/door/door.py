@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+from squidmesh.door.checkpoints import has_outgrown, leave_checkpoint
 from squidmesh.door.handle import Handled, handle, handle_together
 from squidmesh.door.known import Known, Memory
 from squidmesh.door.mint import Mint
 from squidmesh.door.recall import catch_up, recall, take_in
-from squidmesh.door.requests import Trip, drive, drive_all
+from squidmesh.door.requests import Appending, Trip, drive, drive_all, nobody_hears
 from squidmesh.door.watching import Watchers
 from squidmesh.ports import Ports
 from squidmesh_core.definition.spec import LogNode, Spec
@@ -69,7 +70,11 @@ class Door:
         return handled
 
     def handle_all(
-        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+        self,
+        commands: Sequence[tuple[RunId, Command]],
+        *,
+        now: datetime | None = None,
+        appending: Appending = nobody_hears,
     ) -> list[Handled | Exception]:
         """Carry out commands; what they append travels together, that of a run as one append."""
         places: dict[RunId, list[int]] = {}
@@ -80,9 +85,8 @@ class Door:
             for run_id, of_run in places.items()
         ]
         handled: dict[int, Handled | Exception] = {}
-        for of_run, ended in zip(
-            places.values(), drive_all(trips, self.journal, self.ports), strict=True
-        ):
+        driven = drive_all(trips, self.journal, self.ports, appending)
+        for of_run, ended in zip(places.values(), driven, strict=True):
             answers = [ended] * len(of_run) if isinstance(ended, Exception) else ended
             handled.update(zip(of_run, answers, strict=True))
             for one in answers:
@@ -172,6 +176,14 @@ class Door:
         """Keep a state whose append is durable, and tell what became visible."""
         self.memory.put(known)
         self._announce(known.state, entries, rows)
+
+    def has_outgrown(self, run_id: RunId) -> bool:
+        """Whether a run that this process knows has grown far beyond its last checkpoint."""
+        return has_outgrown(self.memory, run_id)
+
+    def leave_checkpoint(self, run_id: RunId) -> None:
+        """Store the state of a run if it has; whether that succeeds is no matter of the run's."""
+        drive(leave_checkpoint(self.memory, run_id), self.journal, self.ports)
 
     def define(self, spec: Spec) -> Fingerprint:
         """

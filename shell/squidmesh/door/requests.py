@@ -114,6 +114,12 @@ Request = (
 Reply = Loaded | Outcome | Revision | datetime | str | tuple[RunRow, ...] | bool | None
 Result = TypeVar("Result")
 Trip = Generator[Request, Reply, Result]
+#: Hears of a batch that is about to be appended; nobody knows yet what becomes of it.
+Appending = Callable[[Batch], object]
+
+
+def nobody_hears(batch: Batch) -> None:
+    """Whoever asks for no more than what comes of it."""
 
 
 def write(batch: Batch) -> Trip[Outcome]:
@@ -199,7 +205,10 @@ def drive(trip: Trip[Result], journal: Journal, ports: Ports) -> Result:
 
 
 def drive_all(
-    trips: Sequence[Trip[Result]], journal: Journal, ports: Ports
+    trips: Sequence[Trip[Result]],
+    journal: Journal,
+    ports: Ports,
+    appending: Appending = nobody_hears,
 ) -> list[Result | Exception]:
     """
     Run trips of different runs to their ends together: what they read or append travels as one.
@@ -212,7 +221,7 @@ def drive_all(
         if reading := {one.load: one for one in together if one.load is not None}:
             _load_for_all(reading, journal, ports)
         elif waiting := [one for one in together if one.batch is not None]:
-            _append_for_all(waiting, journal, ports)
+            _append_for_all(waiting, journal, ports, appending)
         else:
             return [one.result for one in together]
 
@@ -236,10 +245,15 @@ def _load_for_all(
             one.go_on(reply)
 
 
-def _append_for_all(waiting: Sequence["_Together[Result]"], journal: Journal, ports: Ports) -> None:
+def _append_for_all(
+    waiting: Sequence["_Together[Result]"], journal: Journal, ports: Ports, appending: Appending
+) -> None:
+    batches = [one.batch for one in waiting if one.batch is not None]
+    for batch in batches:
+        appending(batch)
     ports.site("append.before")
     try:
-        outcomes = journal.append([one.batch for one in waiting if one.batch is not None])
+        outcomes = journal.append(batches)
     except SquidmeshError as error:
         for one in waiting:
             one.fail(error)

@@ -20,11 +20,12 @@ from squidmesh.context import Context, TxContext, UndoContext
 from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
 from squidmesh.door.known import Known
+from squidmesh.door.requests import Appending
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.heartbeat import Heartbeats
 from squidmesh.workers.lanes import Lanes
 from squidmesh.workers.line import StepSignals
-from squidmesh.workers.loop import Perform, Settle, SlotRequest, slot_loop
+from squidmesh.workers.loop import LetGo, Perform, Settle, SlotRequest, slot_loop
 from squidmesh.workers.outlook import Outlook
 from squidmesh.workers.perform import (
     Deferred,
@@ -46,6 +47,7 @@ from squidmesh_core.ids import RunId
 from squidmesh_core.plan.admission import inline
 from squidmesh_core.plan.deadline import evaluate
 from squidmesh_core.protocol.commands import Command, Complete, Defer, Fail, Offer
+from squidmesh_storage.api import Batch
 
 LOG: Final = logging.getLogger("squidmesh.worker")
 #: Settlements of one run that share an append, which each may fill with an output.
@@ -92,6 +94,10 @@ class Crew:
         )
 
 
+def _nobody_hears(place: int) -> None:
+    """Whoever has no slot to leave."""
+
+
 def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
     """
     Work on a claim and what follows it in its run; how many attempts were performed.
@@ -101,7 +107,7 @@ def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
         claim: Where to begin.
         stopping: Whether to settle what runs and take nothing more.
     """
-    loop = slot_loop(claim, stopping, crew.door.ports.monotonic)
+    loop = slot_loop(claim, stopping, crew.door.ports.monotonic, crew.door.has_outgrown)
     try:
         request = next(loop)
         while True:
@@ -118,10 +124,15 @@ def act(crew: Crew, request: SlotRequest) -> Performed | Claim | None:
             return perform_claim(crew, claim, go_on)
         case Settle():
             return settle_all(crew, [request])[0]
+        case LetGo(claim=claim):
+            crew.door.leave_checkpoint(claim.run_id)
+            return None
     assert_never(request)
 
 
-def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
+def settle_all(
+    crew: Crew, requests: Sequence[Settle], leaving: Callable[[int], object] = _nobody_hears
+) -> list[Claim | None]:
     """
     Record what came of steps; for each the claim of its run's next attempt, if one was made.
 
@@ -129,6 +140,12 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     normal life: the lease was lost or the run ended, and what the step returned is dropped.
     While the storage is away it is asked again until the leases are past; any other
     storage error leaves the claim to run out.
+
+    Args:
+        crew: Who works.
+        requests: What is to be settled.
+        leaving: Told, before anything is durable, which of them will bring no claim unless
+            they have to be decided afresh.
     """
     followed = [
         one.outcome.following if isinstance(one.outcome, Settled) else None for one in requests
@@ -136,7 +153,7 @@ def settle_all(crew: Crew, requests: Sequence[Settle]) -> list[Claim | None]:
     left = [one for one in enumerate(requests) if not isinstance(one[1].outcome, Settled)]
     while left:
         wave, left = _wave(left)
-        for place, claim in _settled(crew, wave):
+        for place, claim in _settled(crew, wave, leaving):
             followed[place] = claim
     return followed
 
@@ -154,7 +171,7 @@ def _wave(
 
 
 def _settled(
-    crew: Crew, requests: Sequence[tuple[int, Settle]]
+    crew: Crew, requests: Sequence[tuple[int, Settle]], leaving: Callable[[int], object]
 ) -> Iterator[tuple[int, Claim | None]]:
     if any(request.go_on for _, request in requests):
         crew.lanes.look()
@@ -169,17 +186,32 @@ def _settled(
         )
         for (_, request), offer in zip(requests, offers, strict=True)
     ]
+    of_run: dict[RunId, list[int]] = {}
+    for place, request in requests:
+        of_run.setdefault(request.claim.run_id, []).append(place)
+
+    def appending(batch: Batch) -> None:
+        for place in of_run[batch.record.run_id][claims_in(batch) :]:
+            leaving(place)
+
     crew.door.ports.site("settle.before")
-    handled = _insist(crew, commands)
+    handled = _insist(crew, commands, appending)
     crew.door.ports.site("settle.after")
     for (place, request), offer, one in zip(requests, offers, handled, strict=True):
         yield place, following(request.claim, one, offer)
 
 
-def _insist(crew: Crew, commands: Sequence[tuple[RunId, Command]]) -> list[Handled | Exception]:
+def claims_in(batch: Batch) -> int:
+    """How many claims settling makes: no other attempt's row is touched that is held then."""
+    return sum(row.held_until is not None for row in batch.rows.put)
+
+
+def _insist(
+    crew: Crew, commands: Sequence[tuple[RunId, Command]], appending: Appending
+) -> list[Handled | Exception]:
     """Ask again while the storage is away, for as long as the leases could live."""
     ports = crew.door.ports
-    handled = crew.door.handle_all(commands, now=crew.now)
+    handled = crew.door.handle_all(commands, now=crew.now, appending=appending)
     began = ports.monotonic()
     while (ports.monotonic() - began) * 1000 < crew.lease_ms:
         away = [place for place, one in enumerate(handled) if isinstance(one, StorageUnavailable)]

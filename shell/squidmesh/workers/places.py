@@ -6,6 +6,13 @@ long as the work that they bring, a loop that claimed for each slot as it is let
 do little else.  So it waits for company, no longer than such a claim takes:
 
     claim ─▶ all slots taken ─▶ … one is let go ─▶ all are, or so long has passed ─▶ claim
+
+A slot whose step has returned, and whose run goes on without it, has nothing to do but
+wait for its settlement's commit.  It is free before that, so that the next claim is on
+its way meanwhile:
+
+    perform ── settle ┬─ commit                 the place is left here, and taken back
+                      └─ claim ── perform …     if the settlement is decided afresh
 """
 
 import threading
@@ -38,10 +45,12 @@ class Places:
         self._count = self._free = 0
         #: Whether the loop has taken slots and looks for work to fill them with.
         self._looking = False
-        #: Whether the loop waits for a slot: none is free, or limits hold work back.
+        #: Whether the loop waits for a slot.
         self._starved = False
-        #: Slots that were let go, ever.
-        self._let_go = 0
+        #: Whether limits held work back that may start once something is settled.
+        self._held_back = False
+        #: Claims that were settled, ever.
+        self._settled = 0
         #: Whether the loop was rung for the first slot of several, and waits for the others.
         self._gathering = False
         #: When the loop took slots last, when it was done with that, and how long that was.
@@ -55,8 +64,8 @@ class Places:
     def free(self) -> int:
         """How many are free; asked by the loop, which waits for one if there is none."""
         with self._lock:
-            self._starved = self._free == 0
-            return self._free
+            self._starved = self._free <= 0
+            return max(self._free, 0)
 
     def reserve(self, patience: float = 0.0) -> bool:
         """
@@ -68,23 +77,23 @@ class Places:
                 next run, and mostly finds nothing.
         """
         with self._lock:
-            if patience and self._free == 0 and self._looking:
+            if patience and self._free <= 0 and self._looking:
                 self._lock.wait_for(lambda: self._free > 0 or not self._looking, patience)
-            if self._free == 0:
+            if self._free <= 0:
                 return False
             self._free -= 1
             return True
 
     def seize(self, limit: int) -> tuple[int, int]:
-        """Take up to so many for the loop; how many, and how many were let go before that."""
+        """Take up to so many for the loop; how many, and how many claims were settled by then."""
         with self._lock:
-            taken = min(limit, self._free)
+            taken = max(min(limit, self._free), 0)
             self._free -= taken
             self._starved = taken == 0  # starts took them since the loop looked
             self._looking = taken > 0
             self._gathering = False
             self._seized_at = self._monotonic()
-            return taken, self._let_go
+            return taken, self._settled
 
     def give_back(self, count: int) -> None:
         """These were taken and not needed."""
@@ -97,16 +106,33 @@ class Places:
 
     def let_go(self) -> None:
         """Free a slot whose work is done; the loop hears of it only if it waits for one."""
-        # With slots to spare it has found the queue empty, and the storage rings for
+        self.leave()
+        self.settled()
+
+    def leave(self) -> None:
+        """Free a slot whose settlement is on its way; `settled` tells of its end."""
+        # With slots to spare the loop has found the queue empty, and the storage rings for
         # new work: looking again after every run would cost more than a step does.
         with self._lock:
             self._free += 1
-            self._let_go += 1
             rings, self._starved = self._starved, False
             if rings:
                 self._gathering = self._free == 1 < self._count and self._is_soon()
             elif self._gathering and self._free == self._count:
                 self._gathering, rings = False, True
+        if rings:
+            self._ring()
+
+    def take_back(self) -> None:
+        """A slot was left too early: its run goes on in it; until another is free, one is owed."""
+        with self._lock:
+            self._free -= 1
+
+    def settled(self) -> None:
+        """What a slot has left behind is durable: limits may let something start now."""
+        with self._lock:
+            self._settled += 1
+            rings, self._held_back = self._held_back, False
         if rings:
             self._ring()
 
@@ -116,12 +142,44 @@ class Places:
             return min(self._took, LONGEST_PAUSE) if self._gathering else 0.0
 
     def wait_for_one(self, since: int) -> None:
-        """Limits hold work back: the loop is to look again as soon as a slot is let go."""
+        """Limits hold work back: the loop is to look again as soon as a claim is settled."""
         with self._lock:
-            self._starved = True
-            missed = self._let_go != since
+            missed = self._settled != since
+            self._held_back = not missed
         if missed:
             self._ring()
 
     def _is_soon(self) -> bool:
         return self._monotonic() - self._filled_at <= SOON * self._took
+
+
+class Place:
+    """
+    One of the places, for as long as a claim and what follows it in its run have it.
+
+    Args:
+        places: Where it was taken.
+    """
+
+    __slots__ = ("_left", "_places")
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._left = False
+
+    def leave(self) -> None:
+        """The run goes on without it, as far as is known: what is left is to be settled."""
+        if not self._left:
+            self._left = True
+            self._places.leave()
+
+    def stay(self) -> None:
+        """The run goes on in it, whatever was thought before."""
+        if self._left:
+            self._left = False
+            self._places.take_back()
+
+    def end(self) -> None:
+        """Nothing is to be done for it any more."""
+        self.leave()
+        self._places.settled()

@@ -28,7 +28,8 @@ from attrs import define
 
 from squidmesh.workers.carry import Crew, perform_claim, settle_all
 from squidmesh.workers.claim import Claim
-from squidmesh.workers.loop import Perform, Settle, SlotLoop, SlotRequest, slot_loop
+from squidmesh.workers.loop import LetGo, Perform, Settle, SlotLoop, SlotRequest, slot_loop
+from squidmesh.workers.places import Place, Places
 
 LOG: Final = logging.getLogger("squidmesh.worker")
 _NAME: Final = "squidmesh-slot"
@@ -48,6 +49,7 @@ class _Strand:
 
     loop: SlotLoop
     request: SlotRequest
+    place: Place
 
 
 class Slots:
@@ -58,16 +60,14 @@ class Slots:
         crew: Who works.
         size: Strands at once; each has a thread to itself if its steps block.
         stopping: Whether strands should settle what runs and take nothing more.
-        released: Called when a strand has ended.
+        places: Where each claim has taken a place before it comes here.
     """
 
-    def __init__(
-        self, crew: Crew, size: int, stopping: Callable[[], bool], released: Callable[[], None]
-    ) -> None:
+    def __init__(self, crew: Crew, size: int, stopping: Callable[[], bool], places: Places) -> None:
         self._crew = crew
         self._size = size
         self._stopping = stopping
-        self._released = released
+        self._places = places
         self._monotonic = crew.door.ports.monotonic
         #: Guards everything below.
         self._change = threading.Condition()
@@ -91,8 +91,8 @@ class Slots:
 
     def begin(self, claim: Claim) -> bool:
         """Work on a claim and what follows it in its run; false: the slots are closed."""
-        loop = slot_loop(claim, self._stopping, self._monotonic)
-        strand = _Strand(loop, next(loop))
+        loop = slot_loop(claim, self._stopping, self._monotonic, self._crew.door.has_outgrown)
+        strand = _Strand(loop, next(loop), Place(self._places))
         with self._change:
             if self._closed:
                 return False
@@ -152,12 +152,16 @@ class Slots:
         request = strand.request
         began = self._monotonic()
         try:
+            if isinstance(request, LetGo):
+                self._crew.door.leave_checkpoint(request.claim.run_id)
+                strand.place.end()
+                return False
             if isinstance(request, Perform):
                 performed = perform_claim(self._crew, request.claim, request.go_on)
                 strand.request = strand.loop.send(performed)
         except Exception:
             LOG.exception("%s was given up; its lease runs out", request.claim.attempt_key)
-            self._released()
+            strand.place.end()
             return False
         self._quick = self._quick + 1 if self._monotonic() - began <= QUICK else 0
         return True
@@ -190,7 +194,9 @@ class Slots:
         """Settle what was performed in one append, and put in line what goes on."""
         wanted = [strand.request for strand in batch if isinstance(strand.request, Settle)]
         try:
-            successors = settle_all(self._crew, wanted)
+            successors = settle_all(
+                self._crew, wanted, leaving=lambda place: batch[place].place.leave()
+            )
         except Exception:
             LOG.exception("%s settlements were given up; their leases run out", len(batch))
             successors = [None] * len(batch)
@@ -198,9 +204,10 @@ class Slots:
         for strand, successor in zip(batch, successors, strict=True):
             try:
                 strand.request = strand.loop.send(successor)
+                strand.place.stay()
                 going_on.append(strand)
             except StopIteration:
-                self._released()
+                strand.place.end()
         if going_on:
             with self._change:
                 self._ready.extend(going_on)

@@ -192,7 +192,7 @@ class Worker:
 
     def _work_until_stopped(self) -> None:
         with self._engine.door.journal.listen(self._queues) as wakeups:
-            slots = Slots(self._crew, self._concurrency, self._is_stopping, self._places.let_go)
+            slots = Slots(self._crew, self._concurrency, self._is_stopping, self._places)
             self._wakeups, self._slots = wakeups, slots
             self._places.open(self._concurrency)
             presence = Presence(
@@ -248,7 +248,7 @@ class Worker:
 
     def _take(self, limit: int) -> Taken | None:
         """Claim for so many slots; slots that got nothing are free again."""
-        slots, let_go = self._places.seize(limit)
+        slots, settled = self._places.seize(limit)
         if slots == 0:
             return None
         self._crew.outlook.clear()
@@ -257,7 +257,7 @@ class Worker:
             taken = self._engine.take(self._crew, slots)
             claims = taken.claims
             if taken.held_back:
-                self._places.wait_for_one(let_go)
+                self._places.wait_for_one(settled)
         except Exception as error:  # a worker outlives a storage that is away, and any bug
             LOG.error("nothing could be claimed, trying again: %s", error)
             LOG.debug("this is where it came from", exc_info=error)

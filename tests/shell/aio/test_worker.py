@@ -18,6 +18,7 @@ from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Wakeups
 from squidmesh_storage.memory import MemoryJournal
 from support.aio import async_mesh
+from support.overlapping import Overlapping
 from support.stage import Stage, does
 from support.workflows import chain, step, workflow
 
@@ -360,6 +361,19 @@ async def test_a_worker_outlives_a_storage_that_is_away(
 
     assert 1 == performed
     assert 2 == sum("nothing could be claimed" in one.message for one in caplog.records)
+
+
+async def test_the_next_run_is_claimed_while_the_last_one_is_being_settled() -> None:
+    """One slot, two runs: the commit of the first end is not waited for."""
+    journal = Overlapping()
+
+    async with async_mesh(Stage(None), journal=journal, a=one) as mesh:
+        runs = [await begin(mesh, ONE) for _ in range(2)]
+        async with mesh.worker(concurrency=1):
+            ended = {(await mesh.wait_for(run, timeout="60s")).status for run in runs}
+
+    assert {"completed"} == ended
+    assert [True, True] == journal.overlapped
 
 
 class Deaf(MemoryJournal):

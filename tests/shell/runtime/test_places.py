@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from squidmesh.workers.places import LONGEST_PAUSE, Places
+from squidmesh.workers.places import LONGEST_PAUSE, Place, Places
 
 
 def places(count: int) -> Places:
@@ -151,3 +151,97 @@ def test_a_slot_that_is_let_go_beside_free_ones_is_not_waited_for() -> None:
     loop.lets_go()
 
     assert (1, 0) == (loop.rings, loop.places.pause())
+
+
+# -- places that are left before what was done in them is durable
+
+
+def test_a_place_that_is_left_early_is_free_once() -> None:
+    """The loop may claim while the settlement is on its way; its end frees nothing more."""
+    slots = places(2)
+    slots.seize(2)
+    place = Place(slots)
+
+    place.leave()
+    place.leave()
+    early = slots.free()
+    place.end()
+
+    assert (1, 1) == (early, slots.free())
+
+
+def test_a_place_that_was_not_left_is_free_at_its_end() -> None:
+    """Most settlements of a run are followed by its next step."""
+    slots = places(2)
+    slots.seize(2)
+    place = Place(slots)
+
+    place.stay()
+    before = slots.free()
+    place.end()
+
+    assert (0, 1) == (before, slots.free())
+
+
+def test_a_place_that_was_left_too_early_is_owed() -> None:
+    """Decided afresh, the run goes on: nothing is claimed until two places are free again."""
+    slots = places(1)
+    slots.seize(1)
+    first = Place(slots)
+    first.leave()
+    slots.seize(1)
+    second = Place(slots)
+
+    first.stay()
+    owed = [slots.free(), slots.reserve(), slots.seize(1)]
+    second.end()
+    still = slots.free()
+    first.end()
+
+    assert [0, False, (0, 0)] == owed
+    assert (0, 1) == (still, slots.free())
+
+
+def test_a_loop_that_waits_for_a_slot_is_rung_when_one_is_left() -> None:
+    """Nothing else of the settlement matters to it, its commit least of all."""
+    loop = Loop(1)
+    loop.claims(took=0.004)
+    place = Place(loop.places)
+
+    place.leave()
+    early = loop.rings
+    place.end()
+
+    assert (1, 1) == (early, loop.rings)
+
+
+def test_a_loop_that_limits_hold_back_is_rung_when_a_claim_is_settled() -> None:
+    """What was left is still held until then: whoever looked now would find it so."""
+    loop = Loop(2)
+    loop.places.seize(1)
+    place = Place(loop.places)
+    _, settled = loop.places.seize(1)
+    loop.places.give_back(1)
+    loop.places.wait_for_one(settled)
+
+    place.leave()
+    early = loop.rings
+    place.end()
+
+    assert (0, 1) == (early, loop.rings)
+
+
+def test_what_is_settled_while_the_loop_looks_is_not_missed() -> None:
+    """The claim was refused for a limit that let go before anybody waited for it."""
+    loop = Loop(2)
+    loop.places.seize(1)
+    place = Place(loop.places)
+    place.leave()
+    _, settled = loop.places.seize(1)
+    place.end()
+    loop.places.give_back(1)
+    before = loop.rings
+
+    loop.places.wait_for_one(settled)
+
+    assert before + 1 == loop.rings

@@ -17,6 +17,7 @@ from squidmesh.workers.taking import take
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
+from support.overlapping import Overlapping
 from support.stage import Stage, does, types
 from support.workflows import chain, diamond, step, workflow
 
@@ -109,6 +110,51 @@ def test_a_run_that_opens_out_wide_settles_in_few_appends(stage: Stage) -> None:
 
     assert [1, 1] == journal.sizes
     assert "completed" == mesh.inspect(run).status
+
+
+def test_slots_are_left_before_what_ends_there_is_durable(stage: Stage) -> None:
+    """Whoever claims meanwhile need not wait for the commit; what goes on keeps its slot."""
+    journal = Counting(stage)
+    mesh = stage.mesh(journal=journal)
+    actions = does(a=lambda: 1, b=lambda: 2)
+    started(mesh, ONE, actions, 1)
+    started(mesh, TWO, actions, 1)
+    crew = crew_of(mesh)
+    wanted = performed(mesh, crew, 2)
+    journal.sizes.clear()
+    left: list[tuple[int, int]] = []
+
+    followed = settle_all(crew, wanted, lambda place: left.append((place, len(journal.sizes))))
+
+    assert [(place, 0) for place, claim in enumerate(followed) if claim is None] == left
+    assert 1 == len(left)
+
+
+def test_of_branches_that_settle_together_those_leave_that_bring_no_claim(stage: Stage) -> None:
+    """The join is claimed by one of them; the other's slot is free."""
+    mesh = stage.mesh()
+    names = [node.name for node in diamond().steps]
+    started(mesh, diamond(), does(**dict.fromkeys(names, lambda: 1)), 1)
+    crew = crew_of(mesh)
+    settle_all(crew, [evolve(one, go_on=False) for one in performed(mesh, crew, 1)])
+    left: list[int] = []
+
+    followed = settle_all(crew, performed(mesh, crew, 2), left.append)
+
+    assert 1 == len(left) == sum(claim is not None for claim in followed)
+
+
+def test_the_next_run_is_claimed_while_the_last_one_is_being_settled() -> None:
+    """One slot, two runs: the commit of the first end is not waited for."""
+    journal = Overlapping()
+
+    with Mesh(journal) as mesh:
+        runs = started(mesh, ONE, does(a=lambda: 1), 2)
+        with mesh.worker(concurrency=1):
+            ended = {mesh.wait_for(run, timeout="60s").status for run in runs}
+
+    assert {"completed"} == ended
+    assert [True, True] == journal.overlapped
 
 
 def test_a_settlement_that_fails_leaves_the_others_alone(stage: Stage) -> None:
