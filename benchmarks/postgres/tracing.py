@@ -5,18 +5,26 @@ from typing import Any, Literal
 
 import psycopg
 
+from squidmesh_storage.postgres import trips
+
 Traced = Counter[Literal["statements"]]
+
+#: What hands one statement to the driver: cursors for a few, and what our trips are made of.
+_HANDING = (
+    (psycopg.Cursor, "execute"),
+    (psycopg.AsyncCursor, "execute"),
+    (trips, "_alone"),
+    (trips, "_enqueue"),
+)
 
 
 def trace(traced: Traced) -> None:
     """Count what every connection, of threads or of event loops, executes from now on."""
-    for kind in (psycopg.Cursor, psycopg.AsyncCursor):
-        execute = kind.execute
+    for place, name in _HANDING:
+        hand = getattr(place, name)
 
-        def execute_traced(
-            self: Any, *words: Any, _execute: Any = execute, **options: Any
-        ) -> object:
+        def counted(*words: Any, _hand: Any = hand, **options: Any) -> object:
             traced["statements"] += 1
-            return _execute(self, *words, **options)  # of a loop: what it is then awaited for
+            return _hand(*words, **options)  # of a loop: what it is then awaited for
 
-        setattr(kind, "execute", execute_traced)  # noqa: B010 - mypy takes no other function for it
+        setattr(place, name, counted)

@@ -10,7 +10,7 @@ from typing import cast
 
 import psycopg
 import pytest
-from psycopg import Connection, Cursor
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -28,13 +28,14 @@ from squidmesh_storage.conformance.kit import (
     run_id,
     then,
 )
-from squidmesh_storage.postgres import PostgresJournal, clock, driving
+from squidmesh_storage.postgres import PostgresJournal, clock, trips
+from squidmesh_storage.postgres.adapting import ADAPTERS
 from squidmesh_storage.postgres.clock import CarriedClock
 from squidmesh_storage.postgres.connecting import Session, Target, greet
 from squidmesh_storage.postgres.driving import drive
 from squidmesh_storage.postgres.errors import not_connected, translated
 from squidmesh_storage.postgres.pool import Pool, SyncSession
-from squidmesh_storage.postgres.scripts import Call, ask
+from squidmesh_storage.postgres.scripts import Call, Rows, ask
 from support.postgres import PASSWORD, STRICT_ROLE, execute
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,6 +68,8 @@ class _Info:
 
 class _Connection:
     info = _Info()
+    connection = None
+    adapters = ADAPTERS
     prepare_threshold: int | None = 3
 
 
@@ -471,13 +474,13 @@ def test_behind_a_pooler_an_idle_worker_sends_single_statements(
     behind = PostgresJournal(pgbouncer_dsn)
     behind.claimable(("default",), ("act",), 8, _claim)
     sent: list[Call] = []
-    execute = driving._execute
+    alone = trips._alone
 
-    def noted(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow]:
+    def noted(session: SyncSession, call: Call) -> PQGen[Rows]:
         sent.append(call)
-        return execute(connection, call)
+        return alone(session, call)
 
-    monkeypatch.setattr(driving, "_execute", noted)
+    monkeypatch.setattr(trips, "_alone", noted)
 
     behind.claimable(("default",), ("act",), 8, _claim)
     behind.put_record("worker", "me", "{}")

@@ -164,6 +164,22 @@ def test_a_claim_is_two_trips(journal: PostgresJournal, rounds: list[Round]) -> 
     assert [3, 2] == [len(one) for one in rounds]
 
 
+def test_a_claim_of_what_has_expired_is_one_trip_more(
+    journal: PostgresJournal, rounds: list[Round]
+) -> None:
+    """A lease is past so rarely that claims look for none by default, of one queue or several."""
+    for number, queues in ((1, ("default",)), (2, ("default", "other"))):
+        begun = journal.now() - 2 * HOUR
+        row = attempt(run_id(number), held_until=begun + HOUR)
+        commit(journal, first(run_id(number), at=begun, rows=puts(row)))
+        journal._process.ear.take("default")
+        rounds.clear()
+
+        claimed = journal.claimable(queues, ("act",), 8, _hold_all)
+
+        assert (1, [3, 1, 2]) == (len(claimed.outcomes), [len(one) for one in rounds])
+
+
 def test_a_claim_after_a_hint_does_not_look_first(
     journal: PostgresJournal, rounds: list[Round]
 ) -> None:

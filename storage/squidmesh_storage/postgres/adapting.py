@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Final
 
-import psycopg
+import psycopg.postgres
 from psycopg.adapt import AdaptersMap, Buffer, Loader
 from psycopg.pq import Format
+from psycopg.types.array import register_all_arrays
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECONDS: Final = Struct("!q")
@@ -34,7 +35,10 @@ class InstantLoader(Loader):
 
 
 def _adapters() -> AdaptersMap:
-    adapters = AdaptersMap(psycopg.adapters)
+    # Not a copy of `psycopg.adapters`: hosts register there what they want of their own rows.
+    adapters = AdaptersMap(types=psycopg.postgres.types)
+    psycopg.postgres.register_default_adapters(adapters)
+    register_all_arrays(adapters)
     adapters.register_loader("timestamptz", InstantLoader)
     return adapters
 

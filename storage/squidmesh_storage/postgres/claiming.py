@@ -2,7 +2,8 @@
 Claims: what may be claimed is locked, offered, decided and appended in one transaction.
 
     glance ──nothing──▶ done                       one read, while there is nothing to do
-    begin ▸ opening ▸ due and expired              one trip; locked by others is skipped
+    begin ▸ opening ▸ due                          one trip; locked by others is skipped
+    expired                                        one more, if a lease is past
     decide; nothing is chosen: lane records ▸ next due ▸ commit
     lane records ▸ append ▸ commit                 one trip
 
@@ -12,6 +13,7 @@ the first few rows of a long backlog are ever read.
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from attrs import Factory, frozen
@@ -120,16 +122,16 @@ def claim(sql: Statements, wanted: Wanted, decide: DecideClaims) -> Script[Taken
             outcomes=(), now=offered.now, next_due=earliest(next_due, choice.next_due)
         )
         return Taken(claimed=claimed, choice=choice, offered=offered.candidates)
+    waiting = [one for one in offered.candidates if one.row.held_until is None]
+    fresh = _only_claims(choice, waiting)
     appended = yield from append_and_commit(
         sql,
         choice.batches,
         wanted.listener,
         left,
         # Of a lane more is offered than chosen; and all that is offered is locked.
-        locked=_only_claims(choice, offered.candidates),
-        fresh=_only_claims(
-            choice, [one for one in offered.candidates if one.row.held_until is None]
-        ),
+        locked=fresh or _only_claims(choice, offered.candidates),
+        fresh=fresh,
     )
     claimed = Claimed(outcomes=appended.outcomes, now=offered.now, next_due=None)
     return Taken(
@@ -154,31 +156,37 @@ def _ended_with_nothing(
 def _offered(sql: Statements, wanted: Wanted) -> Script[Offered]:
     values = wanted.values()
     opening = sql.call("opening", **values)
+    found: Rows = ()
+    left: list[Call] = []
     if len(wanted.queues) == 1:
-        due = _due(sql.claimable(wanted.limit), wanted, wanted.queues[0])
-        _, opened, claimable = yield (BEGIN, opening, due)
-        found: Sequence[Rows] = (claimable,)
+        _, opened, found = yield (
+            BEGIN, opening, _due(sql, wanted, wanted.queues[0], wanted.limit, values),
+        )  # fmt: skip
     else:
         front = _limited(sql, "front", wanted.limit, values)
         _, opened, shares = yield (BEGIN, opening, front)
-        found = yield (
-            *(_due(sql.limited("due", share), wanted, queue) for queue, share in shares),
-            _limited(sql, "expired", wanted.limit, values),
-        )
-    now, settings = opened[0][0], [row[1:] for row in opened if row[1] is not None]
-    candidates = sorted((_candidate(row) for rows in found for row in rows), key=_order)
+        left = [_due(sql, wanted, queue, share, values) for queue, share in shares]
+    now, any_expired = opened[0][:2]
+    if any_expired:  # so rarely that it is not looked for in the trip before
+        left.append(_limited(sql, "expired", wanted.limit, values))
+    if left:
+        found = [*found, *chain.from_iterable((yield left))]
+    settings = [row[2:] for row in opened if row[2] is not None]
+    candidates = sorted(map(_candidate, found), key=_order)
     del candidates[wanted.limit :]
     among: tuple[Lane, ...] = ()
     if settings:
-        among, now, more = yield from lanes.offered(sql, wanted.values(), settings, wanted.limit)
+        among, now, more = yield from lanes.offered(sql, values, settings, wanted.limit)
         candidates = sorted((*candidates, *map(_candidate, more)), key=_order)
     return Offered(candidates=tuple(candidates), lanes=among, now=now)
 
 
-def _due(call: Call, wanted: Wanted, queue: str) -> Call:
+def _due(
+    sql: Statements, wanted: Wanted, queue: str, limit: int, values: dict[str, object]
+) -> Call:
     priority, visible_at = wanted.watermark
     place = {"queue": queue, "priority": str(priority), "visible_at": visible_at}
-    return call._replace(values=wanted.values() | place)
+    return _limited(sql, "due", limit, values | place)
 
 
 def _limited(sql: Statements, name: str, limit: int, values: dict[str, object]) -> Call:

@@ -6,8 +6,9 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
-from attrs import define, field, frozen
-from psycopg import AsyncConnection, Connection
+from attrs import Factory, define, field, frozen
+from psycopg import AsyncConnection, Connection, adapt
+from psycopg.abc import Transformer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow
@@ -15,13 +16,12 @@ from psycopg.rows import TupleRow
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.postgres.adapting import ADAPTERS
 from squidmesh_storage.postgres.errors import unfit
+from squidmesh_storage.postgres.plans import AFTER, Plans
 from squidmesh_storage.postgres.scripts import BEGIN, Call, Script, ask
 from squidmesh_storage.postgres.statements import DEFAULT_SCHEMA, Names
 
 #: The oldest server that will do.
 OLDEST: Final = 15
-#: Executions after which the server is asked to keep a statement's plan.
-_PREPARE_AFTER: Final = 3
 
 #: How libpq looks after the connection itself; whatever the URL says goes before.
 _LIBPQ: Final[Mapping[str, str | int]] = {
@@ -115,11 +115,18 @@ class Session(Generic[AnyConnection]):
     #: Whether a pooler hands each transaction to whatever server connection is free:
     #: then nothing may rest on the session.
     pooled: bool = False
+    plans: Plans = Factory(Plans)
+    #: Turns values into what libpq takes, and rows into values.
+    adapting: Transformer = field(init=False, repr=False)
+
+    @adapting.default
+    def _adapting(self) -> Transformer:
+        return adapt.Transformer(self.connection)
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, failed or not."""
-        return self.connection.info.transaction_status != TransactionStatus.IDLE
+        return self.connection.pgconn.transaction_status != TransactionStatus.IDLE
 
     @property
     def lost(self) -> bool:
@@ -140,14 +147,14 @@ class Session(Generic[AnyConnection]):
 async def connect_async(target: Target) -> AsyncConnection[TupleRow]:
     """A connection for an event loop, with nothing said on it yet."""
     return await AsyncConnection.connect(
-        target.conninfo, autocommit=True, prepare_threshold=_PREPARE_AFTER, context=ADAPTERS
+        target.conninfo, autocommit=True, prepare_threshold=AFTER, context=ADAPTERS
     )
 
 
 def connect(target: Target) -> Connection[TupleRow]:
     """A connection with nothing said on it yet."""
     return Connection.connect(
-        target.conninfo, autocommit=True, prepare_threshold=_PREPARE_AFTER, context=ADAPTERS
+        target.conninfo, autocommit=True, prepare_threshold=AFTER, context=ADAPTERS
     )
 
 

@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 import psycopg
 from attrs import Factory, frozen
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, IsolationLevel
-from psycopg.pq import TransactionStatus
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from squidmesh_core.errors import StorageError
@@ -26,7 +27,7 @@ from squidmesh_core.ids import Fingerprint
 from squidmesh_storage.api import Batch, Joined, Outcome
 from squidmesh_storage.hosts import AsyncHost, Host, async_host_of, host_of
 from squidmesh_storage.postgres import appending
-from squidmesh_storage.postgres.adapting import InstantLoader
+from squidmesh_storage.postgres.adapting import ADAPTERS
 from squidmesh_storage.postgres.connecting import FOR_TRANSACTION
 from squidmesh_storage.postgres.errors import translated
 from squidmesh_storage.postgres.journal import PostgresJournal
@@ -45,6 +46,9 @@ _PLACE: Final = Call(
     "(select oid from pg_database where datname = current_database())::text "
     "from pg_control_system()"
 )
+
+#: A transaction in which nothing happened for too long.
+_STOOD_STILL: Final = "25P03"
 
 
 class JoinedPostgresJournal(PostgresJournal):
@@ -83,6 +87,9 @@ class JoinedPostgresJournal(PostgresJournal):
         self._check_open()
         connection = self._held()
         status = connection.info.transaction_status
+        if connection.info.pipeline_status != PipelineStatus.OFF:
+            # Nothing comes back there before it is asked for.
+            raise not_joined("the connection is in a pipeline; leave its pipeline() block")
         if status == TransactionStatus.INERROR:
             raise not_joined("the transaction has failed; roll it back")
         if connection.autocommit and status != TransactionStatus.INTRANS:
@@ -165,7 +172,7 @@ class JoinedPostgresJournal(PostgresJournal):
                 try:
                     rows = self._send(connection, calls)
                 except psycopg.Error as error:
-                    told = translated(error, self.url, lost=connection.closed, in_doubt=False)
+                    told = self._translated(error, connection)
                     told.__cause__ = error
                     calls = script.throw(told)
                 else:
@@ -173,6 +180,12 @@ class JoinedPostgresJournal(PostgresJournal):
         except StopIteration as end:
             answer: T = end.value
             return answer
+
+    def _translated(self, error: psycopg.Error, connection: AnyConnection) -> StorageError:
+        if isinstance(self._host, _Borrower) and error.sqlstate == _STOOD_STILL:
+            # Not a connection that was lost: it would be so the next time as well.
+            return _spoilt("the transaction stood still for too long, and the server ended it")
+        return translated(error, self.url, lost=connection.closed, in_doubt=False)
 
     def _check_place(self, connection: AnyConnection) -> None:
         there = _PLACES.get(connection)
@@ -260,11 +273,14 @@ class _Borrower:
 
     def connection(self) -> Connection[TupleRow]:
         status = self.held.info.transaction_status
+        if self.held.info.pipeline_status != PipelineStatus.OFF:
+            raise _spoilt("the transaction was left in a pipeline by whoever borrowed it")
         if status == TransactionStatus.IDLE or (self.held.closed and not self.held.broken):
-            raise StorageError(
-                "the transaction was ended by whoever borrowed it; nothing of it is recorded",
-                "storage_error",
-                {},
+            raise _spoilt("the transaction was ended by whoever borrowed it")
+        if status == TransactionStatus.INERROR:
+            raise _spoilt(
+                "a statement has failed, and the transaction with it: what may fail "
+                "needs a `with connection.transaction()` of its own"
             )
         return self.held
 
@@ -343,13 +359,30 @@ def _transaction(session: SyncSession) -> Iterator[None]:
             connection.close()
 
 
+class _OurCursor(Cursor[TupleRow]):
+    """A cursor on the host's connection, for values as they travel on ours."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """Not what the host has registered for its own rows."""
+        return ADAPTERS
+
+
+class _OurAsyncCursor(AsyncCursor[TupleRow]):
+    """The same for an event loop."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """See `_OurCursor`."""
+        return ADAPTERS
+
+
 def _executed(connection: Connection[TupleRow], call: Call) -> Cursor[TupleRow] | None:
     """A call, on a cursor of ours; what a script would begin and commit is the host's."""
     if call is BEGIN or call is COMMIT:
         return None
     # Not `connection.cursor()`: libraries put cursors of their own there.
-    cursor = Cursor(connection, row_factory=tuple_row)
-    cursor.adapters.register_loader("timestamptz", InstantLoader)
+    cursor = _OurCursor(connection, row_factory=tuple_row)
     return cursor.execute(call.text.encode(), call.values, prepare=_keeps(call), binary=True)
 
 
@@ -364,9 +397,13 @@ async def _executed_async(
     """See `_executed`."""
     if call is BEGIN or call is COMMIT:
         return None
-    cursor = AsyncCursor(connection, row_factory=tuple_row)
-    cursor.adapters.register_loader("timestamptz", InstantLoader)
+    cursor = _OurAsyncCursor(connection, row_factory=tuple_row)
     return await cursor.execute(call.text.encode(), call.values, prepare=_keeps(call), binary=True)
+
+
+def _spoilt(why: str) -> StorageError:
+    """What a borrowed transaction was made unfit by; the attempt of the step fails with it."""
+    return StorageError(f"{why}; nothing of it is recorded", "storage_error", {})
 
 
 def _keeps(call: Call) -> bool | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import groupby
+from typing import Final
+from uuid import UUID
 
 from psycopg.rows import TupleRow
 
@@ -25,6 +27,8 @@ from squidmesh_storage.postgres.statements import Statements
 from squidmesh_storage.problems import check_chain, run_not_found
 
 _MARK, _CHECKPOINT = 0, 1
+#: The first id there could be: what the beginning of one is filled up with.
+_LEAST: Final = "00000000-0000-0000-0000-000000000000"
 
 
 def load(sql: Statements, run_id: RunId, after: Revision, *, whole: bool) -> Script[Loaded]:
@@ -73,9 +77,21 @@ def find(sql: Statements, run_id: RunId, append_id: AppendId) -> Script[Revision
 
 
 def run_ids(sql: Statements, after: RunId | None, limit: int) -> Script[tuple[RunId, ...]]:
-    """Ids of runs in order."""
-    rows = yield from ask(sql.call("run_ids", after=after, limit=str(max(0, limit))))
+    """Ids of runs in order, behind an id or from the first that begins so."""
+    try:
+        seek = after and _right_before(after)
+    except ValueError:
+        return ()  # no id begins so
+    rows = yield from ask(sql.call("run_ids", after=seek, limit=str(max(0, limit))))
     return tuple(RunId(run_id) for (run_id,) in rows)
+
+
+def _right_before(after: RunId) -> str:
+    """The id behind which all stand that are behind this text: ids are no texts here."""
+    if is_run_id(after):
+        return after
+    least = UUID(after + _LEAST[len(after) :])
+    return str(UUID(int=max(0, least.int - 1)))
 
 
 def rows_of(sql: Statements, run_id: RunId) -> Script[IndexRows]:

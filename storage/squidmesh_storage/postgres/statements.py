@@ -21,7 +21,7 @@ _LONGEST: Final = 63
 _LONGEST_PREFIX: Final = 30
 #: Asked for all the time, and planned alike whatever the values.
 _KEPT: Final = re.compile(
-    r"part_.*|glance|foremost|opening|claimable|due|expired|next_due|standing|lock.*|load|notify|idle|busy"
+    r"part_.*|glance|foremost|opening|due|expired|next_due|standing|lock.*|load|notify|idle|busy"
 )
 #: Asked for again and again, by idle processes and by those that have no slot free: with
 #: settings around them they would be three times as many.
@@ -99,7 +99,6 @@ class Statements:
         }
         self.composed = lru_cache(maxsize=256)(self._composed)
         self.limited = lru_cache(maxsize=256)(self._limited)
-        self.claimable = lru_cache(maxsize=256)(self._claimable)
 
     def __getitem__(self, name: str) -> str:
         """The text of a statement."""
@@ -118,14 +117,6 @@ class Statements:
         """
         call = self._calls[name]
         return call._replace(text=call.text.replace("{limit}", str(int(limit))))
-
-    def _claimable(self, limit: int) -> Call:
-        """What is due in one queue and what has expired, in one statement."""
-        call = self._calls["claimable"]
-        text = call.text
-        for name in ("due", "expired"):
-            text = text.replace(f"{{{name}}}", self.limited(name, limit).text)
-        return call._replace(text=text)
 
     def _composed(
         self,

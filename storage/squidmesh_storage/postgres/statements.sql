@@ -803,7 +803,7 @@ select s.key, s.body, s.version
 from squidmesh.records as s
 where s.kind = %(state)s and s.key = any(%(queues)s::text[]);
 
--- opening: The instant that a claim transaction judges by, and settings of its queues, locked; some delayed attempts that have become visible are due from now on.
+-- opening: The instant that a claim transaction judges by, whether any lease is past, and settings of its queues, locked; some delayed attempts that have become visible are due from now on.
 with lane as materialized (
     select q.key, q.body, q.version
     from squidmesh.records as q
@@ -827,7 +827,15 @@ promoted as (
     ))
 )
 -- now() stands still in a transaction.
-select coalesce(%(at)s::timestamptz, now()), l.key, l.body, l.version
+select
+    coalesce(%(at)s::timestamptz, now()),
+    exists (
+        select 1 from squidmesh.held as h
+        where h.held_until <= coalesce(%(at)s::timestamptz, now())
+            and h.queue = any(%(queues)s::text[])
+            and (h.action is null or h.action = any(%(actions)s::text[]))
+    ),
+    l.key, l.body, l.version
 from (values (true)) as one
 left join lane as l on true;
 
@@ -904,15 +912,6 @@ where h.held_until <= coalesce(%(at)s::timestamptz, now())
 order by h.priority, h.visible_at, h.run_id, h.attempt_key
 limit {limit}
 for update of h skip locked;
-
--- claimable: Both, of one queue.
-with due as materialized (
-{due}
-),
-expired as materialized (
-{expired}
-)
-select * from due union all select * from expired;
 
 -- next_due: The first instant after a claim's at which something of these queues becomes due.
 select least(

@@ -170,10 +170,10 @@ def test_a_lost_lease_takes_the_writes_with_it(books: Books, ledger: Mesh) -> No
     assert "completed" == ledger.inspect(run).status
 
 
-def test_a_run_that_ends_meanwhile_takes_the_writes_with_it(
+def test_a_run_that_its_own_step_has_ended_takes_the_writes_with_it(
     books: Books, ledger: Mesh, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The completion is refused, so nothing is committed."""
+    """The completion is refused, so nothing is committed; the attempt has failed, at once."""
 
     def cancelled(tx: TxContext) -> str:
         ledger.using(tx.connection).cancel(tx.run_id)
@@ -184,7 +184,7 @@ def test_a_run_that_ends_meanwhile_takes_the_writes_with_it(
 
     assert [] == books.lines()
     assert "rolled back" in caplog.text
-    assert "started" != ledger.inspect(run).status
+    assert "failed" == ledger.inspect(run).status
     assert not [e for e in entries(books.journal, run.id) if isinstance(e, AttemptCompleted)]
 
 

@@ -1,0 +1,215 @@
+"""psycopg's own connections, with what their owners do to them."""
+
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from attrs import frozen
+from psycopg.adapt import Buffer
+from psycopg.types.string import StrDumper
+
+from squidmesh import Mesh, TxContext, Workflow, manual, step
+from squidmesh.aio.mesh import AsyncMesh
+from squidmesh_core.errors import StorageError
+from support.books import Books
+from support.ledger import ACTS, posted
+
+ON_POSTGRES = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+
+
+@frozen
+class Order:
+    """The payload of a run."""
+
+    number: str
+
+
+def pack(number: str) -> str:
+    """A step."""
+    return f"{number} packed"
+
+
+class Packing(Workflow):
+    """One step."""
+
+    placed = manual(Order)
+    packed = step(pack).takes(placed.payload.number)
+
+
+# -- the host's
+
+
+class Shouting(StrDumper):
+    """Texts as a host may want them in its own rows."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        """Louder."""
+        return super().dump(obj.upper())
+
+
+def test_how_the_host_writes_values_is_its_own_business(postgres_dsn: str) -> None:
+    """What it has registered on its connection does not reach our rows, and stays there."""
+    with Mesh.open(postgres_dsn, workflows=[Packing]) as mesh:
+        with psycopg.connect(postgres_dsn) as connection:
+            connection.adapters.register_dumper(str, Shouting)
+            run = mesh.using(connection).start(Packing.placed, Order("a-1"), tags=("blue",))
+            shouted = connection.execute("select %s", ("ho",)).fetchone()
+        mesh.drain()
+        seen = mesh.inspect(run)
+
+    assert ("HO",) == shouted
+    assert ("completed", ("blue",), "a-1 packed") == (
+        seen.status,
+        seen.run.tags,
+        seen.out(Packing.packed),
+    )
+
+
+#: A host that writes empty texts as null, wherever psycopg is used in its process.
+_EVERYWHERE = """
+import sys
+import psycopg
+from psycopg.types.string import StrDumper
+
+class Empty(StrDumper):
+    def dump(self, obj):
+        return super().dump(obj) if obj else None
+
+psycopg.adapters.register_dumper(str, Empty)
+
+from squidmesh import Mesh, Workflow, manual, step
+
+def pack() -> str:
+    return "packed"
+
+class Packing(Workflow):
+    placed = manual()
+    packed = step(pack)
+
+with Mesh.open(sys.argv[1], workflows=[Packing]) as mesh:
+    run = mesh.start(Packing.placed)
+    mesh.drain()
+    print(mesh.inspect(run).status)
+"""
+
+
+def test_what_the_host_registers_for_its_process_is_its_own_business(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    """Before the journal is opened, even."""
+    program = tmp_path / "host.py"
+    program.write_text(_EVERYWHERE, encoding="utf-8")
+
+    said = subprocess.run(
+        [sys.executable, str(program), postgres_dsn], capture_output=True, text=True, check=False
+    )
+
+    assert "completed\n" == said.stdout, said.stderr
+
+
+def test_a_connection_in_a_pipeline_is_refused(postgres_dsn: str) -> None:
+    """Its answers come when it pleases the host; what was decided would rest on none."""
+    with (
+        Mesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        psycopg.connect(postgres_dsn) as connection,
+    ):
+        with connection.pipeline():
+            connection.execute("select 1")
+            with pytest.raises(StorageError, match="leave its pipeline") as refused:
+                mesh.using(connection).start(Packing.placed, Order("A-1"))
+        run = mesh.using(connection).start(Packing.placed, Order("A-1"))
+
+        assert "unsupported_transaction_storage" == refused.value.code
+        assert "running" == mesh.using(connection).inspect(run).status
+
+
+@pytest.mark.asyncio
+async def test_a_connection_of_a_loop_is_refused_in_a_pipeline_too(postgres_dsn: str) -> None:
+    """And what it adapts is its own business there as well."""
+    async with (
+        AsyncMesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        await psycopg.AsyncConnection.connect(postgres_dsn) as connection,
+    ):
+        connection.adapters.register_dumper(str, Shouting)
+        async with connection.pipeline():
+            with pytest.raises(StorageError, match="leave its pipeline"):
+                await mesh.using(connection).start(Packing.placed, Order("A-1"))
+        run = await mesh.using(connection).start(Packing.placed, Order("a-1"), tags=("blue",))
+
+        assert ("blue",) == (await mesh.using(connection).inspect(run)).run.tags
+
+
+# -- a step's
+
+#: Pipelines that a step has entered; let go of, they would be left.
+_LEFT_OPEN: list[object] = []
+
+
+def swallows(tx: TxContext) -> object:
+    """Goes on after the server has refused a statement."""
+    with suppress(psycopg.Error):
+        tx.connection.execute("insert into nowhere values (1)")
+    return "E-1"
+
+
+def leaves_a_pipeline(tx: TxContext) -> object:
+    """Never comes out of it."""
+    pipeline = tx.connection.pipeline()
+    pipeline.__enter__()
+    _LEFT_OPEN.append(pipeline)
+    return "E-1"
+
+
+def stands_still(tx: TxContext) -> object:
+    """Does something slow, until the server has had enough."""
+    tx.connection.execute("set local idle_in_transaction_session_timeout = '10ms'")
+    select.select([tx.connection.fileno()], [], [], 10)
+    return "E-1"
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (swallows, "a statement has failed"),
+        (leaves_a_pipeline, "left in a pipeline"),
+        (stands_still, "stood still for too long"),
+    ],
+)
+def test_a_step_that_spoils_its_transaction_fails(
+    books: Books, ledger: Mesh, spoil: Callable[[TxContext], object], why: str
+) -> None:
+    """At once, for what it did: the storage is not to blame, and no lease has to run out."""
+    ACTS["spoil"] = spoil
+
+    run = posted(ledger, "spoil")
+    after = posted(ledger)
+    _LEFT_OPEN.clear()
+
+    error = ledger.inspect(run).error
+    assert error is not None
+    assert (True, "storage_error") == (why in error.message, error.code)
+    assert ["A-1"] == books.lines()
+    assert "completed" == ledger.inspect(after).status
+
+
+@ON_POSTGRES
+def test_a_step_may_fail_in_a_transaction_of_its_own(books: Books, ledger: Mesh) -> None:
+    """A savepoint, which is what the error asks for."""
+
+    def careful(tx: TxContext) -> object:
+        with suppress(psycopg.Error), tx.connection.transaction():
+            tx.connection.execute("insert into nowhere values (1)")
+        return "E-1"
+
+    ACTS["careful"] = careful
+
+    run = posted(ledger, "careful")
+
+    assert "completed" == ledger.inspect(run).status
+    assert ["A-1"] == books.lines()
