@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Where a session keeps who is to be told of the end of its transaction.
 _WAITING: Final = "squidmesh.waiting"
+_NOT_BEGUN: Final = "the SQLAlchemy connection is in no transaction; use engine.begin()"
 
 
 class Host(Protocol):
@@ -170,7 +171,7 @@ class _SqlAlchemy:
 
     def connection(self) -> object:
         if not self.held.in_transaction():
-            raise not_joined("the SQLAlchemy connection is in no transaction; use engine.begin()")
+            raise not_joined(_NOT_BEGUN)
         return self.held.connection.driver_connection
 
     def afterwards(self, tell: Callable[[], None]) -> bool:
@@ -216,7 +217,7 @@ class _AsyncSqlAlchemy:
 
     async def connection(self) -> object:
         if not self.held.in_transaction():
-            raise not_joined("the SQLAlchemy connection is in no transaction; use engine.begin()")
+            raise not_joined(_NOT_BEGUN)
         return (await self.held.get_raw_connection()).driver_connection
 
     def afterwards(self, tell: Callable[[], None]) -> bool:

@@ -29,9 +29,9 @@ class TestMemory(JournalConformance):
 
     def rewrite(self, journal: Journal, run_id: RunId, records: Sequence[AppendRecord]) -> None:
         assert isinstance(journal, MemoryJournal)
-        journal._records[run_id] = list(records)
+        journal._tables.journals[run_id] = list(records)
         if not records:
-            del journal._records[run_id]
+            del journal._tables.journals[run_id]
 
 
 class TestSqliteFile(JournalConformance):

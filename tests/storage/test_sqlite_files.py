@@ -27,6 +27,15 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     assert "name a file in it" in str(_refusal(lambda: SqliteJournal(tmp_path)))
 
 
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    """Reading it would wait for ever; a device is as little of a file."""
+    pipe = tmp_path / "journal.db"
+    os.mkfifo(pipe)
+
+    assert "ordinary file" in str(_refusal(lambda: SqliteJournal(pipe)))
+    assert "ordinary file" in str(_refusal(lambda: SqliteJournal(Path(os.devnull))))
+
+
 def test_a_missing_directory_is_refused_and_not_created(tmp_path: Path) -> None:
     """A typing error must not begin an empty journal somewhere."""
     file = tmp_path / "missing" / "journal.db"

@@ -135,7 +135,7 @@ NEWER: Final[dict[str, tuple[Callable[[str], str], str]]] = {
 def rewrite(stage: Stage, journal: Journal, run_id: RunId, records: Records) -> None:
     """Put these rows in the place of a run's journal, behind the adapter's back."""
     if isinstance(journal, MemoryJournal):
-        journal._records[run_id] = list(records)
+        journal._tables.journals[run_id] = list(records)
         return
     if stage.url is not None:
         rewrite_rows(stage.url, run_id, records)
@@ -152,9 +152,9 @@ def rewrite(stage: Stage, journal: Journal, run_id: RunId, records: Records) -> 
 def rewrite_definition(stage: Stage, journal: Journal, fingerprint: str, text: str | None) -> None:
     """Put a text, or nothing, in the place of a stored definition."""
     if isinstance(journal, MemoryJournal):
-        journal._definitions.pop(Fingerprint(fingerprint), None)
+        journal._tables.definitions.pop(Fingerprint(fingerprint), None)
         if text is not None:
-            journal._definitions[Fingerprint(fingerprint)] = text
+            journal._tables.definitions[Fingerprint(fingerprint)] = text
         return
     if stage.url is not None:
         rewrite_text(stage.url, fingerprint, text)

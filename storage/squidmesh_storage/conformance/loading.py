@@ -5,7 +5,7 @@ import pytest
 from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
-from squidmesh_core.ids import AppendId, Revision
+from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_storage.api import Checkpoint, Choice, Journal, Loaded, Quarantine
 from squidmesh_storage.conformance.kit import (
     Promises,
@@ -154,6 +154,20 @@ class LoadPromises(Promises):
         assert (run_id(1), run_id(2)) == journal.run_ids(None, 2)
         assert (run_id(3),) == journal.run_ids(run_id(2), 2)
         assert journal.run_ids(run_id(3), 2) == ()
+
+    @pytest.mark.parametrize("typed", ["0", "00000000-", "00000000-0000-0000-0000-00000000000"])
+    def test_run_ids_begins_with_the_first_that_begins_so(
+        self, journal: Journal, typed: str
+    ) -> None:
+        """People name a run by the beginning of its id."""
+        ids = (run_id(1), run_id(2), RunId("01a1ffc7-afcb-7000-8000-000000000000"))
+        for one in ids:
+            commit(journal, first(one))
+
+        assert ids == journal.run_ids(RunId(typed), 5)
+        for length in range(3, 36):
+            assert ids[2:] == journal.run_ids(RunId(ids[2][:length]), 5)
+        assert journal.run_ids(RunId("01a1ffc8"), 5) == ()
 
     def test_a_closed_journal_refuses_every_verb(self, journal: Journal) -> None:
         """And closing twice is fine."""

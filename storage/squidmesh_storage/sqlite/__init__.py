@@ -7,7 +7,8 @@ The SQLite adapter: journals in one local file, with full durability.
     claims.py       what may be claimed, and when next
     lanes.py        the same of queues with limits
     facts.py        records outside runs
-    loading.py      reading one journal     listing.py    pages of runs
+    loading.py      reading one run         listing.py    pages of runs
+    surveying.py    how things stand        statements.py the SQL
     schema.py       tables and migrations   files.py      may this path be used?
     joined.py       sharing a transaction with a host
     connection.py   settings; errors        rows.py       records as rows

@@ -72,13 +72,17 @@ def begun_of(connection: sqlite3.Connection, runs: Collection[RunId]) -> dict[Ru
 
 
 def replace_rows(
-    connection: sqlite3.Connection, run_id: RunId, rows: IndexRows, at: datetime
-) -> None:
-    """Put these rows in the place of all rows of a run; `at` tells due from delayed."""
+    connection: sqlite3.Connection, run_id: RunId, revision: Revision, rows: IndexRows
+) -> bool:
+    """Put these rows in the place of all rows of a run, if that is its head."""
+    head = head_of(connection, run_id)
+    if head is None or head.revision != revision:
+        return False
     for statement in ("clear_waiting", "clear_held", "clear_tags", "drop_run"):
         connection.execute(SQL[statement], (run_id,))
     changes = RowChanges(run=rows.run, put=rows.attempts, correlations=rows.correlations)
-    _change(connection, run_id, changes, at)
+    _change(connection, run_id, changes, head.at)
+    return True
 
 
 def remove(

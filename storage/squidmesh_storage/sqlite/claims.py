@@ -19,7 +19,7 @@ from squidmesh_storage.api import Candidate, Offered
 from squidmesh_storage.lanes import claim_order
 from squidmesh_storage.sqlite import lanes
 from squidmesh_storage.sqlite.appends import begun_of, heads_of
-from squidmesh_storage.sqlite.rows import attempt_from, instant, micros
+from squidmesh_storage.sqlite.rows import Value, attempt_from, instant, micros
 from squidmesh_storage.sqlite.statements import SQL
 
 
@@ -39,6 +39,16 @@ class Wanted:
             queues=tuple(dict.fromkeys(queues)), actions=json.dumps(list(actions)), limit=limit
         )
 
+    def of_queue(self, queue: str, now: datetime) -> dict[str, Value]:
+        """What the statements about one queue bind, whichever of it they need."""
+        return {
+            "queue": queue,
+            "actions": self.actions,
+            "limit": self.limit,
+            "now": micros(now),
+            "codec": CODEC_VERSION,
+        }
+
 
 def anything(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> bool:
     """Whether there is a candidate at this instant; only reads."""
@@ -46,15 +56,7 @@ def anything(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> b
     if wanted.limit < 1:
         return False
     return bool(_rows(connection, one, now)) or any(
-        connection.execute(
-            SQL["overdue"],
-            {
-                "queue": queue,
-                "now": micros(now),
-                "actions": wanted.actions,
-                "codec": CODEC_VERSION,
-            },
-        ).fetchone()[0]
+        connection.execute(SQL["overdue"], wanted.of_queue(queue, now)).fetchone()[0]
         for queue in wanted.queues
     )
 
@@ -62,15 +64,7 @@ def anything(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> b
 def foremost(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> dict[str, int]:
     """Of each queue where something unclaimed can be claimed, the first priority; only reads."""
     found = {
-        queue: connection.execute(
-            SQL["foremost"],
-            {
-                "queue": queue,
-                "actions": wanted.actions,
-                "now": micros(now),
-                "codec": CODEC_VERSION,
-            },
-        ).fetchone()[0]
+        queue: connection.execute(SQL["foremost"], wanted.of_queue(queue, now)).fetchone()[0]
         for queue in wanted.queues
     }
     return {queue: priority for queue, priority in found.items() if priority is not None}
@@ -81,7 +75,7 @@ def promote(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> No
     # All of them, because one that stayed behind might be the most urgent.  After a
     # long stop of all workers that may be many; then this transaction is long, once.
     for queue in wanted.queues:
-        connection.execute(SQL["promote"], {"queue": queue, "now": micros(now)})
+        connection.execute(SQL["promote"], wanted.of_queue(queue, now))
 
 
 def offered(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> Offered:
@@ -92,7 +86,7 @@ def offered(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> Of
     rows = sorted((row for row in rows if row.queue not in limited), key=claim_order)
     del rows[wanted.limit :]
     for queue in limited:
-        rows += lanes.offered(connection, queue, wanted.actions, wanted.limit, now)
+        rows += lanes.offered(connection, wanted.of_queue(queue, now), wanted.limit)
     rows.sort(key=claim_order)
     heads = heads_of(connection, {row.run_id for row in rows}) if rows else {}
     free = {row.run_id for row in rows if row.queue not in limited}
@@ -113,9 +107,7 @@ def next_due(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> d
     stored = [
         at
         for queue in wanted.queues
-        for at in connection.execute(
-            SQL["next_due"], {"queue": queue, "now": micros(now), "codec": CODEC_VERSION}
-        ).fetchone()
+        for at in connection.execute(SQL["next_due"], wanted.of_queue(queue, now)).fetchone()
         if at is not None
     ]
     return instant(min(stored)) if stored else None
@@ -126,14 +118,5 @@ def _rows(connection: sqlite3.Connection, wanted: Wanted, now: datetime) -> list
         attempt_from(row)
         for queue in wanted.queues
         for statement in ("due", "expired")
-        for row in connection.execute(
-            SQL[statement],
-            {
-                "queue": queue,
-                "actions": wanted.actions,
-                "now": micros(now),
-                "codec": CODEC_VERSION,
-                "limit": wanted.limit,
-            },
-        )
+        for row in connection.execute(SQL[statement], wanted.of_queue(queue, now))
     ]

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from squidmesh_core.errors import StorageError, StorageUnavailable
+from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
 
 #: Seconds to wait for another process's transaction before giving up.
 BUSY_SECONDS: Final = 10.0
@@ -98,6 +98,15 @@ def translated(error: sqlite3.Error, path: Path | None) -> StorageError:
         case _:
             why = f"SQLite says {str(error)!r}; nothing was written"
     return StorageError(f"{where}: {why}", "storage_error", details)
+
+
+def in_doubt(error: sqlite3.Error, path: Path | None) -> OutcomeUnknown:
+    """What it means that the disk failed during COMMIT: the log may hold all of it or nothing."""
+    return OutcomeUnknown(
+        f"{path}: writing to the disk failed during COMMIT ({error})",
+        "outcome_unknown",
+        {"path": str(path)},
+    )
 
 
 def primary_code(error: sqlite3.Error) -> int:

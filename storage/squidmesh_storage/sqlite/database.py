@@ -14,9 +14,15 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import Final
 
-from squidmesh_core.errors import OutcomeUnknown, StorageError
+from squidmesh_core.errors import StorageError
 from squidmesh_storage.problems import closed, writing_inside_decide
-from squidmesh_storage.sqlite.connection import BUSY_SECONDS, connect, primary_code, translated
+from squidmesh_storage.sqlite.connection import (
+    BUSY_SECONDS,
+    connect,
+    in_doubt,
+    primary_code,
+    translated,
+)
 
 #: Idle readers that are kept open.
 _IDLE_READERS: Final = 8
@@ -123,14 +129,10 @@ class Writer:
         except sqlite3.Error as error:
             if primary_code(error) != sqlite3.SQLITE_IOERR:
                 raise
-            # The log may hold the whole commit or not: a new connection will see.
+            # A new connection will see what became of it.
             connection.close()
             self._connection = None
-            raise OutcomeUnknown(
-                f"{self._path}: writing to the disk failed during COMMIT ({error})",
-                "outcome_unknown",
-                {"path": str(self._path)},
-            ) from error
+            raise in_doubt(error, self._path) from error
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         # Some errors have rolled back already, and a broken connection cannot.

@@ -44,6 +44,8 @@ def check_file(path: Path, file_system_of: FileSystemOf) -> None:
         if not os.access(path.parent, os.W_OK):
             raise _refused(path, "its directory may not be written to by this user")
         return
+    if not path.is_file():
+        raise _refused(path, "it is a device or a pipe; name an ordinary file")
     if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
         raise _refused(
             path,

@@ -14,13 +14,19 @@ from typing import Final, NoReturn
 
 from attrs import Factory, frozen
 
-from squidmesh_core.errors import OutcomeUnknown, StorageError, StorageUnavailable
+from squidmesh_core.errors import StorageError, StorageUnavailable
 from squidmesh_core.ids import Fingerprint
 from squidmesh_storage.api import Batch, Joined, Outcome
 from squidmesh_storage.hosts import Host, host_of
 from squidmesh_storage.problems import check_runs_differ, not_here, not_joined
 from squidmesh_storage.sqlite import appends
-from squidmesh_storage.sqlite.connection import READ_TEXT, connect, primary_code, translated
+from squidmesh_storage.sqlite.connection import (
+    READ_TEXT,
+    connect,
+    in_doubt,
+    primary_code,
+    translated,
+)
 from squidmesh_storage.sqlite.journal import SqliteJournal
 from squidmesh_storage.sqlite.statements import SQL
 
@@ -226,11 +232,7 @@ def _commit(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.Error as error:
         if primary_code(error) != sqlite3.SQLITE_IOERR:
             raise translated(error, path) from error
-        raise OutcomeUnknown(
-            f"{path}: writing to the disk failed during COMMIT ({error})",
-            "outcome_unknown",
-            {"path": str(path)},
-        ) from error
+        raise in_doubt(error, path) from error
 
 
 def _may_not_end(action: int, *_about: str | None) -> int:

@@ -50,7 +50,7 @@ from squidmesh_storage.sqlite import (
     surveying,
 )
 from squidmesh_storage.sqlite.database import Readers, SharedReader, Writer
-from squidmesh_storage.sqlite.rows import Value, attempt_from, correlation_from, run_from
+from squidmesh_storage.sqlite.rows import Value
 from squidmesh_storage.sqlite.statements import SQL
 from squidmesh_storage.wakeups import Bell
 
@@ -189,14 +189,12 @@ class SqliteJournal:
     def find(self, run_id: RunId, append_id: AppendId) -> Revision | None:
         """See `Journal.find`."""
         with self._reading() as connection:
-            row = connection.execute(SQL["find"], (run_id, append_id)).fetchone()
-        return None if row is None else Revision(row[0])
+            return loading.find(connection, run_id, append_id)
 
     def run_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
         """See `Journal.run_ids`."""
-        asked = {"after": after or "", "limit": limit}
         with self._reading() as connection:
-            return tuple(RunId(row[0]) for row in connection.execute(SQL["run_ids"], asked))
+            return loading.run_ids(connection, after, limit)
 
     # -- the index
 
@@ -220,32 +218,21 @@ class SqliteJournal:
     def rows_of(self, run_id: RunId) -> IndexRows:
         """See `Journal.rows_of`."""
         with self._reading() as connection:
-            run = connection.execute(SQL["run"], (run_id,)).fetchone()
-            attempts = connection.execute(SQL["attempts"], (run_id, run_id)).fetchall()
-            correlations = connection.execute(SQL["correlations"], (run_id,)).fetchall()
-        return IndexRows(
-            run=None if run is None else run_from(run),
-            attempts=tuple(attempt_from(row) for row in attempts),
-            correlations=tuple(correlation_from(row) for row in correlations),
-        )
+            return loading.rows_of(connection, run_id)
 
     def correlated(
         self, workflow: str, node: str, correlation: str, limit: int = 100
     ) -> tuple[CorrelationRow, ...]:
         """See `Journal.correlated`."""
-        asked = (workflow, node, correlation, limit)
         with self._reading() as connection:
-            rows = connection.execute(SQL["correlated"], asked).fetchall()
-        return tuple(correlation_from(row) for row in rows)
+            return loading.correlated(connection, workflow, node, correlation, limit)
 
     def index(self, run_id: RunId, revision: Revision, rows: IndexRows) -> bool:
         """See `Journal.index`."""
         process = self._process
         with self._writing() as connection:
-            head = appends.head_of(connection, run_id)
-            if head is None or head.revision != revision:
+            if not appends.replace_rows(connection, run_id, revision, rows):
                 return False
-            appends.replace_rows(connection, run_id, rows, head.at)
         process.bell.ring(row.queue for row in rows.attempts)
         return True
 
@@ -278,8 +265,7 @@ class SqliteJournal:
     def definition(self, fingerprint: Fingerprint) -> str | None:
         """See `Journal.definition`."""
         with self._reading() as connection:
-            row = connection.execute(SQL["definition"], (fingerprint,)).fetchone()
-        return None if row is None else str(row[0])
+            return loading.definition(connection, fingerprint)
 
     def define(self, fingerprint: Fingerprint, text: str) -> None:
         """See `Journal.define`; a known one costs a read only."""

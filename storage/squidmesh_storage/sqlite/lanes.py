@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import LANE_WINDOW, Lane, Record
 from squidmesh_storage.lanes import SETTINGS, STATE, window
@@ -38,22 +37,28 @@ def among(connection: sqlite3.Connection, queues: Sequence[str], now: datetime) 
 
 
 def offered(
-    connection: sqlite3.Connection, queue: str, actions: str, limit: int, now: datetime
+    connection: sqlite3.Connection, asked: Mapping[str, Value], limit: int
 ) -> list[AttemptRow]:
-    """What of a lane is offered; its delayed attempts have been promoted."""
-    waiting = _waiting(connection, queue, actions, limit)
-    return window([*waiting, *_expired(connection, queue, actions, now)], limit)
+    """
+    What of a lane is offered; its delayed attempts have been promoted.
+
+    Args:
+        asked: What `claims.Wanted.of_queue` says of it.
+        limit: How many of one partition key, at most.
+    """
+    # No limit: held attempts are as few as worker slots.
+    expired = _rows(connection, "expired", {**asked, "limit": -1})
+    return window([*_waiting(connection, asked, limit), *expired], limit)
 
 
 def _waiting(
-    connection: sqlite3.Connection, queue: str, actions: str, limit: int
+    connection: sqlite3.Connection, asked: Mapping[str, Value], limit: int
 ) -> list[AttemptRow]:
     """Unclaimed attempts of a lane: all that can be in the window, and few more."""
-    asked: dict[str, Value] = {"queue": queue, "actions": actions, "codec": CODEC_VERSION}
-    (many,) = connection.execute(SQL["many_keys"], {"queue": queue, "many": LANE_WINDOW}).fetchone()
+    (many,) = connection.execute(SQL["many_keys"], {**asked, "many": LANE_WINDOW}).fetchone()
     if many:
         # Most often those at the very front fill the window with as many keys.
-        front = _rows(connection, "due", asked | {"limit": 2 * LANE_WINDOW})
+        front = _rows(connection, "due", {**asked, "limit": 2 * LANE_WINDOW})
         if len({row.partition_key for row in front}) >= LANE_WINDOW:
             return front
     # Else each key is looked up.  With tens of thousands of them behind a few busy
@@ -73,20 +78,6 @@ def _by_key(
         if len(rows) >= LANE_WINDOW or each >= limit or each not in found.values():
             return rows
         each = min(limit, max(2 * each, LANE_WINDOW // len(found)))
-
-
-def _expired(
-    connection: sqlite3.Connection, queue: str, actions: str, now: datetime
-) -> list[AttemptRow]:
-    # No limit: held attempts are as few as worker slots.
-    asked: dict[str, Value] = {
-        "queue": queue,
-        "actions": actions,
-        "now": micros(now),
-        "codec": CODEC_VERSION,
-        "limit": -1,
-    }
-    return _rows(connection, "expired", asked)
 
 
 def _rows(

@@ -1,16 +1,22 @@
-"""Reading one journal, and checking what is read."""
+"""Reading what is kept of one run, and checking what is read of its journal."""
 
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 
 from squidmesh_core.errors import RunNotFound, StorageError
-from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import Head
+from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.problems import check_chain
-from squidmesh_storage.sqlite.rows import quarantine_from, record_from
+from squidmesh_storage.sqlite.rows import (
+    attempt_from,
+    correlation_from,
+    quarantine_from,
+    record_from,
+    run_from,
+)
 from squidmesh_storage.sqlite.statements import SQL
 
 
@@ -59,6 +65,44 @@ def stored(
     """Some appends after a revision, unchecked."""
     rows = connection.execute(SQL["stored"], (run_id, after, limit))
     return tuple(record_from(run_id, row) for row in rows)
+
+
+def find(connection: sqlite3.Connection, run_id: RunId, append_id: AppendId) -> Revision | None:
+    """The last revision of an append."""
+    row = connection.execute(SQL["find"], (run_id, append_id)).fetchone()
+    return None if row is None else Revision(row[0])
+
+
+def run_ids(connection: sqlite3.Connection, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+    """Ids of runs in order."""
+    asked = {"after": after or "", "limit": limit}
+    return tuple(RunId(run_id) for (run_id,) in connection.execute(SQL["run_ids"], asked))
+
+
+def rows_of(connection: sqlite3.Connection, run_id: RunId) -> IndexRows:
+    """All that the index holds of a run."""
+    run = connection.execute(SQL["run"], (run_id,)).fetchone()
+    attempts = connection.execute(SQL["attempts"], (run_id, run_id))
+    correlations = connection.execute(SQL["correlations"], (run_id,))
+    return IndexRows(
+        run=None if run is None else run_from(run),
+        attempts=tuple(attempt_from(row) for row in attempts),
+        correlations=tuple(correlation_from(row) for row in correlations),
+    )
+
+
+def correlated(
+    connection: sqlite3.Connection, workflow: str, node: str, correlation: str, limit: int
+) -> tuple[CorrelationRow, ...]:
+    """What a message finds."""
+    rows = connection.execute(SQL["correlated"], (workflow, node, correlation, limit))
+    return tuple(correlation_from(row) for row in rows)
+
+
+def definition(connection: sqlite3.Connection, fingerprint: Fingerprint) -> str | None:
+    """The text stored under a fingerprint."""
+    row = connection.execute(SQL["definition"], (fingerprint,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def stored_checkpoint(connection: sqlite3.Connection, run_id: RunId) -> Checkpoint | None:

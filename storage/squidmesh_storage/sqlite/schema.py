@@ -6,7 +6,8 @@ are the same by construction.  An older file is never changed unasked.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -55,13 +56,8 @@ def plan(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan
     Raises:
         StorageError: The file is missing, or holds a newer schema.
     """
-    connection = _connect_existing(path)
-    try:
+    with _existing(path) as connection:
         return planned(connection, migrations)
-    except sqlite3.Error as error:
-        raise translated(error, Path(path)) from error
-    finally:
-        connection.close()
 
 
 def migrate(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
@@ -72,13 +68,8 @@ def migrate(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> P
         StorageError: The file is missing, or holds a newer schema; nothing was
             changed.
     """
-    connection = _connect_existing(path)
-    try:
+    with _existing(path) as connection:
         return migrate_here(connection, migrations)
-    except sqlite3.Error as error:
-        raise translated(error, Path(path)) from error
-    finally:
-        connection.close()
 
 
 def script(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> str:
@@ -175,14 +166,21 @@ def _statements(script: str) -> list[str]:
     return found
 
 
-def _connect_existing(path: str | Path) -> sqlite3.Connection:
+@contextmanager
+def _existing(path: str | Path) -> Iterator[sqlite3.Connection]:
     file = Path(path).absolute()
     if not file.exists():
         raise StorageError(
             f"there is no file {file}; nothing to migrate", "storage_error", {"path": str(file)}
         )
     files.check_file(file, files.file_system_of)
-    return connect(file)
+    connection = connect(file)
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        raise translated(error, Path(path)) from error
+    finally:
+        connection.close()
 
 
 __all__ = [
