@@ -50,7 +50,7 @@ def rebuild() -> dict[str, float]:
     with Mesh.open("memory://", workflows=[Loop]) as mesh:
         run = mesh.start(Loop.go, Job(0))
         mesh.drain()
-        records = mesh.door.journal.load(RunId(run.id), BEGINNING).records
+        records = mesh.door.journal.load(RunId(run.id), BEGINNING, whole=True).records
     samples = []
     for _ in range(5):
         began = time.process_time()

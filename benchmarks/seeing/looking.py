@@ -53,8 +53,13 @@ def looking(url: str) -> dict[str, float]:
             figures |= _measured(name, view)
         for name, view in views.items():
             figures |= _redacted(name, view, _then(mesh.redact, view))
-        each = _redacted("journal_each", views["journal"], lambda: _each_redacted(mesh, run))
-        return figures | each | _from_nothing(mesh, run)
+        figures |= _redacted("journal_each", views["journal"], lambda: _each_redacted(mesh, run))
+        figures |= _redacted(
+            "inspect_history_at_once",
+            views["inspect_history"],
+            lambda: mesh.inspect(run, history=True, scope="operator"),
+        )
+        return figures | _from_nothing(mesh, run)
 
 
 def _redacted(name: str, whole: Look, redacted: Look) -> dict[str, float]:
@@ -96,6 +101,8 @@ def _from_nothing(mesh: Mesh, run: Run) -> dict[str, float]:
         cold(mesh.explain)
 
     return {
+        # With what the worker has left; then with nothing, and with what a reader leaves.
+        **_measured("explain_left", lambda: cold(mesh.explain)),
         **_measured("explain_first", first),
         **_measured("explain_cold", lambda: cold(mesh.explain)),
         **_measured("inspect_cold", lambda: cold(mesh.inspect)),

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from squidmesh.duration import Duration
     from squidmesh.ports import Ports
     from squidmesh.starting import Request
-    from squidmesh.workers.carry import Crew
     from squidmesh.workers.claim import Claim
+    from squidmesh.workers.crew import Crew
     from squidmesh.workers.heartbeat import Heartbeats
     from squidmesh.workers.line import StepSignals
     from squidmesh.workers.taking import Taken
@@ -158,7 +158,7 @@ class Engine:
         Raises:
             ConfigError: An option is wrong.
         """
-        from squidmesh.workers.carry import Crew
+        from squidmesh.workers.crew import Crew
         from squidmesh.workers.outlook import Outlook
 
         lease_ms = lease_of(lease)

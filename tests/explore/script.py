@@ -20,11 +20,13 @@ from explore.shelf import Shelf
 from squidmesh.actions import ActionRegistry
 from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
+from squidmesh.door.requests import Appending, nobody_hears
 from squidmesh.ports import Ports
-from squidmesh.workers.carry import Crew, settle_all
 from squidmesh.workers.claim import Claim
+from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import Begin, Perform, Settle, SlotRequest, Take, slot_loop, worker_loop
 from squidmesh.workers.perform import Deferred, Failed, Outcome, Succeeded
+from squidmesh.workers.settling import settle_all
 from squidmesh.workers.taking import Taken, take
 from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
@@ -218,10 +220,14 @@ class _CandidDoor(Door):
             self.said.append((command, error))
 
     def handle_all(
-        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+        self,
+        commands: Sequence[tuple[RunId, Command]],
+        *,
+        now: datetime | None = None,
+        appending: Appending = nobody_hears,
     ) -> list[Handled | Exception]:
         """Carry out commands, and remember the answers."""
-        answers = super().handle_all(commands, now=now)
+        answers = super().handle_all(commands, now=now, appending=appending)
         for (_, command), answer in zip(commands, answers, strict=True):
             self.said.append((command, answer))
         return answers

@@ -24,11 +24,12 @@ from squidmesh.door.door import Door
 from squidmesh.door.handle import Handled
 from squidmesh.door.known import Known, Memory
 from squidmesh.door.outcomes import answered
-from squidmesh.door.requests import Reply, Request, Trip, Write
+from squidmesh.door.requests import Appending, Reply, Request, Trip, Write, nobody_hears
 from squidmesh.ports import SITES, Ports
 from squidmesh.starting import prepare, start
 from squidmesh.workers import taking
-from squidmesh.workers.carry import Crew, act
+from squidmesh.workers.carry import act
+from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import SlotLoop, SlotRequest, slot_loop
 from squidmesh.workers.taking import take
 from squidmesh_core.checker import check_run
@@ -93,10 +94,14 @@ class TruthfulDoor(Door):
         return handled
 
     def handle_all(
-        self, commands: Sequence[tuple[RunId, Command]], *, now: datetime | None = None
+        self,
+        commands: Sequence[tuple[RunId, Command]],
+        *,
+        now: datetime | None = None,
+        appending: Appending = nobody_hears,
     ) -> list[Handled | Exception]:
         """The same for several."""
-        answers = super().handle_all(commands, now=now)
+        answers = super().handle_all(commands, now=now, appending=appending)
         for (run_id, command), handled in zip(commands, answers, strict=True):
             if isinstance(handled, Handled):
                 self.is_true(run_id, command, handled)

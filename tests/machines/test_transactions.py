@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 
 from squidmesh import Fail, Mesh, Retry, TxContext
 from squidmesh.ports import Ports, Site
-from squidmesh.workers import carry as carry_module
+from squidmesh.workers import calling as calling_module
 from squidmesh.workers import transactional
+from squidmesh.workers.carry import carry
 from squidmesh.workers.perform import Performed, Settled, perform
 from squidmesh_core.errors import OutcomeUnknown
 from squidmesh_core.ids import RunId
@@ -125,7 +126,7 @@ class WritesAndCompletionsStandOrFallTogether(RuleBasedStateMachine):
         taken = self.mesh.engine.take(crew, 1)
         for claim in taken.claims:
             event(f"{claim.node}: {what}")
-            carry_module.carry(crew, claim, lambda: True)
+            carry(crew, claim, lambda: True)
 
     def as_told(self, tx: TxContext) -> object:
         """What the step does once it has written."""
@@ -172,13 +173,13 @@ def test_writes_and_completions_stand_or_fall_together() -> None:
 def committed_before_settled(patch: pytest.MonkeyPatch) -> None:
     """The step's transaction is committed, and then its completion is appended."""
 
-    def perform_apart(call: carry_module.Call) -> Performed:
+    def perform_apart(call: calling_module.Call) -> Performed:
         with call.crew.door.journal.lend() as lent, call.attended(alone=True):
             return perform(
                 call.action, call.claim, lambda: call.context(lent.connection), lambda _: None
             )
 
-    patch.setattr(carry_module, "perform_in_transaction", perform_apart)
+    patch.setattr(calling_module, "perform_in_transaction", perform_apart)
 
 
 def refusal_forgiven(patch: pytest.MonkeyPatch) -> None:
@@ -196,7 +197,7 @@ def unknown_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
     """What was not heard of is performed again at once."""
     honest = transactional.perform_in_transaction
 
-    def again(call: carry_module.Call) -> Performed:
+    def again(call: calling_module.Call) -> Performed:
         patch.setattr(transactional._Settlement, "is_durable", lambda _self: False)
         try:
             return honest(call)
@@ -205,7 +206,7 @@ def unknown_taken_for_failure(patch: pytest.MonkeyPatch) -> None:
                 call.action.fn(call.context(lent.connection), **call.claim.input)
             return Settled()
 
-    patch.setattr(carry_module, "perform_in_transaction", again)
+    patch.setattr(calling_module, "perform_in_transaction", again)
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,8 @@ def decode(body: str, *, run_id: RunId, first: Revision) -> tuple[Entry, ...]:
         raise _damaged(run_id, first, f"its body is no JSON ({exc})") from exc
     if not isinstance(items, list) or not items:
         raise _damaged(run_id, first, "its body is no list of entries")
-    return tuple(
-        entry_from_json(item, run_id=run_id, revision=Revision(first + index))
-        for index, item in enumerate(items)
-    )
+    prefix = key_prefix(run_id)
+    return tuple([_read(item, run_id, prefix, first + index) for index, item in enumerate(items)])
 
 
 def entries_of(record: AppendRecord) -> tuple[Entry, ...]:
@@ -127,25 +125,47 @@ def entry_from_json(data: object, *, run_id: RunId, revision: Revision) -> Entry
     Raises:
         StorageError: `newer_entries` or `run_quarantined`, as for `decode`.
     """
+    return _read(data, run_id, key_prefix(run_id), revision)
+
+
+def _read(data: object, run_id: RunId, prefix: str, revision: int) -> Entry:
     if not isinstance(data, dict):
         raise _damaged(run_id, revision, f"expected an object, not {data!r}")
-    members = data.copy()
-    name, version = members.pop("type", None), members.pop("v", None)
+    name, version = data.get("type"), data.get("v")
     if not isinstance(name, str) or type(version) is not int:
         raise _damaged(run_id, revision, "it has no type and version")
     present = VERSIONS.get(name, 0)
-    if version > present or not present:
-        raise _newer(run_id, revision, name, version)
     try:
-        if version < present:
-            members = dict(upcast(members, name, version=version, present=present))
-        cls = _CLASSES[name]
-        return cls(**_READERS[cls](members, key_prefix(run_id)), revision=revision)
+        if version != present or not present:
+            data = _up_to_date(data, run_id, revision, version=version, present=present)
+        entry: Entry = _READERS[_CLASSES[name]](data, prefix, revision)
     except (ValueError, RecursionError) as exc:
         raise _damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
+    return entry
 
 
-def _newer(run_id: RunId, revision: Revision, name: str, version: int) -> StorageError:
+def _up_to_date(
+    data: dict[str, object], run_id: RunId, revision: int, *, version: int, present: int
+) -> dict[str, object]:
+    """
+    An entry as it is written today.
+
+    Raises:
+        StorageError: `newer_entries`: it is written like that only tomorrow.
+        ValueError: It was never written like that.
+    """
+    name = str(data["type"])
+    if version > present or not present:
+        raise _newer(run_id, revision, name, version)
+    members = {member: value for member, value in data.items() if member not in {"type", "v"}}
+    return {
+        **upcast(members, name, version=version, present=present),
+        "type": name,
+        "v": present,
+    }
+
+
+def _newer(run_id: RunId, revision: int, name: str, version: int) -> StorageError:
     return StorageError(
         f"run {run_id} holds {name} v{version} at revision {revision}, written by a newer "
         "squidmesh than this one; the run is left alone.",
@@ -154,7 +174,7 @@ def _newer(run_id: RunId, revision: Revision, name: str, version: int) -> Storag
     )
 
 
-def _damaged(run_id: RunId, revision: Revision, reason: str) -> StorageError:
+def _damaged(run_id: RunId, revision: int, reason: str) -> StorageError:
     return StorageError(
         f"run {run_id} cannot be read at revision {revision}: {reason}. Nothing was changed.",
         "run_quarantined",

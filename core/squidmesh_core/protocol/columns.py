@@ -9,49 +9,28 @@ reading them back costs a third of what record by record does:
     X | None, A | B   [[places, column] of X, or of A and of B]; places null: all
     tuple[X, ...]     {"lengths": […], "items": column}
     mapping by keys   [rows of keys, rows of items]
-    anything else     [value, …], each as `members` writes it
+    anything else     [value, …], each as `members` writes it (`leaves`)
 
 `converter` defines what the values are; a property test holds what is read here equal
 to what it reads.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 
-from squidmesh_core.ids import AttemptKey, RunId, VisitKey
+from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.entries import Input
-from squidmesh_core.protocol.members import form_of
+from squidmesh_core.protocol.leaves import Column, Values, leaf_of
+from squidmesh_core.protocol.making import maker_of
 from squidmesh_core.protocol.wire import key_prefix
 
 T = TypeVar("T")
-
-# What is in a column is chosen by its type at run time, where the type checker cannot
-# follow; hence `Any`, as in `members`.
-Values = Sequence[Any]
-
-#: Types whose values are their own form.  Exactly these: a boolean is no integer here.
-_EXACT: Final[Mapping[object, type]] = {
-    str: str,
-    bool: bool,
-    int: int,
-    Mapping[str, object]: dict,
-}
-
-
-@attrs.frozen(kw_only=True)
-class Column:
-    """How values of one type are written and read; both take the key prefix."""
-
-    write: Callable[[Values, str], object]
-    #: Also takes how many there are.
-    read: Callable[[Any, int, str], Values]
 
 
 def to_columns(value: object, hint: object, run_id: RunId) -> object:
@@ -91,12 +70,7 @@ def column_of(hint: object) -> Column:
         return _choice(arms)
     if origin is Mapping and arguments[0] is not str:
         return _index(*map(column_of, arguments))
-    if origin is Literal:
-        return _exact(str, frozenset(arguments))
-    if hint is datetime:
-        return Column(write=_formed(datetime).write, read=_read_instants)
-    kind = _EXACT.get(_bare(hint))
-    return _formed(hint) if kind is None else _exact(kind)
+    return leaf_of(hint)
 
 
 def _are_records(arms: list[Any]) -> bool:
@@ -119,9 +93,8 @@ def _records(cls: type) -> Column:
     def read(data: Any, count: int, prefix: str) -> Values:
         names = tuple(data)
         members = [columns[name].read(data[name], count, prefix) for name in names]
-        if not members:
-            return [cls() for _ in range(count)]
-        return [cls(**dict(zip(names, row, strict=True))) for row in zip(*members, strict=True)]
+        rows = zip(*members, strict=True) if names else [()] * count
+        return maker_of(cls, names)(rows) if count else []
 
     return Column(write=write, read=read)
 
@@ -149,8 +122,10 @@ def _choice(arms: list[Any]) -> Column:
 
     def read(data: Any, count: int, prefix: str) -> Values:
         values: list[object] = [None] * count
-        for column, (written, items) in zip(columns, data, strict=True):
-            places = range(count) if written is None else written
+        for column, (places, items) in zip(columns, data, strict=True):
+            if places is None:
+                values[:] = column.read(items, count, prefix)
+                continue
             for place, value in zip(places, column.read(items, len(places), prefix), strict=True):
                 values[place] = value
         return values
@@ -197,53 +172,3 @@ def _spans(lengths: Values, count: int) -> Iterable[tuple[int, int]]:
     if len(lengths) != count:
         raise ValueError(f"expected {count} rows, not {len(lengths)}")
     return pairwise(accumulate(lengths, initial=0))
-
-
-def _exact(kind: type, words: frozenset[object] | None = None) -> Column:
-    """Values that are their own form, of exactly one type, or from a choice of words."""
-
-    def read(data: Any, count: int, _prefix: str) -> Values:
-        values = _listed(data, count)
-        if not set(map(type, values)) <= {kind}:
-            raise ValueError(f"expected values of type {kind.__name__} alone")
-        if words is not None and not words.issuperset(values):
-            raise ValueError(f"expected words of {sorted(map(str, words))} alone")
-        return values
-
-    return Column(write=lambda values, _: values, read=read)
-
-
-def _read_instants(data: Any, count: int, _prefix: str) -> Values:
-    values = list(map(datetime.fromisoformat, _listed(data, count)))
-    if not {value.tzinfo for value in values} <= {UTC}:
-        raise ValueError("expected instants in UTC alone")
-    return values
-
-
-def _formed(hint: object) -> Column:
-    """Values that `members` writes and reads one by one."""
-    form = form_of(hint)
-    write = form.write
-
-    def read(data: Any, count: int, prefix: str) -> Values:
-        return [form.read(value, prefix) for value in _listed(data, count)]
-
-    return Column(
-        write=lambda values, prefix: (
-            [write(value, prefix) for value in values] if write else values
-        ),
-        read=read,
-    )
-
-
-def _listed(data: Any, count: int) -> list[Any]:
-    if type(data) is list and len(data) == count:
-        return data
-    raise ValueError(f"expected a list of {count} values")
-
-
-def _bare(hint: object) -> object:
-    """What a type of ours is made of; keys stay keys."""
-    while isinstance(hint, NewType) and hint not in {AttemptKey, VisitKey}:
-        hint = hint.__supertype__
-    return hint

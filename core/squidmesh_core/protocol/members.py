@@ -1,13 +1,14 @@
 """
 The fast path of the codec: writers and readers compiled from the records.
 
-Each record class gets one writer (record → JSON object) and one reader, put
-together at import from the types of its fields.  They do what `converter`
+Each record class gets one writer (record → JSON object), put together from the types of
+its fields, and one reader, which `reading` writes from them.  They do what `converter`
 defines, several times faster; a property test keeps the two equal.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin
 
@@ -15,6 +16,7 @@ import attrs
 
 from squidmesh_core.ids import AttemptKey, VisitKey
 from squidmesh_core.protocol.entries import Input
+from squidmesh_core.protocol.reading import ReadRecord, reader_for
 from squidmesh_core.protocol.wire import (
     CONSTANTS,
     NAMES,
@@ -131,32 +133,14 @@ def writer_of(cls: type) -> Callable[[object, str], dict[str, object]]:
     return write_record
 
 
-def reader_of(cls: type) -> Callable[[Mapping[str, object], str], dict[str, Any]]:
+def reader_of(cls: type) -> ReadRecord:
     """
-    A function that reads the members of a record, constants aside.
+    A function that reads records of this class, as `reader_for` says.
 
-    What it returns are the arguments of the class.  It raises `ValueError` for
-    a member that is unknown, missing, or of another type.
+    Raises:
+        TypeError: A field has a type without a wire form.
     """
-    members = members_of(cls)
-    reads = {member.name: (member.field, member.form.read) for member in members}
-    twins = [(member.field, member.twin) for member in members if member.twin]
-    required = {m.name for m in members if m.default is attrs.NOTHING and not m.twin}
-
-    def read_record(data: Mapping[str, object], prefix: str) -> dict[str, Any]:
-        if not required <= data.keys() <= reads.keys():
-            missing, unknown = sorted(required - data.keys()), sorted(data.keys() - reads.keys())
-            raise ValueError(f"members missing: {missing}; members unknown: {unknown}")
-        arguments = {}
-        for name, value in data.items():
-            field, read = reads[name]
-            arguments[field] = read(value, prefix)
-        for field, twin in twins:
-            if field not in arguments:
-                arguments[field] = arguments[twin]
-        return arguments
-
-    return read_record
+    return reader_for(cls, members_of(cls))
 
 
 def _by_treatment(
@@ -193,15 +177,16 @@ def _default(field: "attrs.Attribute[Any]") -> object:
 
 def _record(cls: type) -> Form:
     constants = CONSTANTS.get(cls, {})
-    read = reader_of(cls)
+
+    @cache
+    def reader() -> ReadRecord:  # few records ever hold one, so it is written when one does
+        return reader_of(cls)
 
     def read_record(data: object, prefix: str) -> object:
         members = _mapping(data, prefix)
-        if constants:
-            if constants.items() - members.items():
-                raise ValueError(f"expected {constants!r} in {data!r}")
-            members = {name: value for name, value in members.items() if name not in constants}
-        return cls(**read(members, prefix))
+        if constants and constants.items() - members.items():
+            raise ValueError(f"expected {constants!r} in {data!r}")
+        return reader()(members, prefix)
 
     return Form(write=writer_of(cls), read=read_record)
 

@@ -30,6 +30,7 @@ from squidmesh_core.protocol.entries import (
     AttemptHeartbeat,
     AttemptScheduled,
 )
+from squidmesh_core.protocol.making import quick
 
 AttemptStatus = Literal[
     "available", "retry_scheduled", "claimed", "completed", "failed", "withdrawn"
@@ -137,6 +138,10 @@ class Attempt:
         )
 
 
+#: The constructor in a third of the time: each step makes its attempt anew three times.
+attempt_of: Final = quick(Attempt)
+
+
 def after(attempt: Attempt, entry: AttemptEntry) -> Attempt | Reason:
     """The attempt once the entry is taken in, or why the entry does not fit."""
     misfit = MISFITS.get((attempt.status, type(entry)))
@@ -159,7 +164,7 @@ def _claimed(attempt: Attempt, entry: AttemptClaimed) -> Attempt | Reason:
         return "active_claim"
     if not attempt.visible(entry.at):
         return "attempt_not_visible"
-    return Attempt(
+    return attempt_of(
         intent=attempt.intent,
         input=attempt.input,
         status="claimed",
@@ -192,7 +197,7 @@ def _settled(
         return "stale_claim"
     elif attempt.expired(entry.at):
         return "expired_claim"
-    return Attempt(
+    return attempt_of(
         intent=attempt.intent,
         input=attempt.input,
         status=status,

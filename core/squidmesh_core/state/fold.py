@@ -53,7 +53,7 @@ from squidmesh_core.protocol.entries import (
     RunTerminal,
     StepApplied,
 )
-from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason, after
+from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason, after, attempt_of
 from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.mail import Mail
 from squidmesh_core.state.run import Anomaly, RunState
@@ -143,7 +143,8 @@ class Draft:
         if reason is not None:
             self._note(reason, entry)
         self.revision = Revision(self.revision + 1)
-        self.at = entry.at if self.at is None else max(self.at, entry.at)
+        if self.at is None or entry.at > self.at:
+            self.at = entry.at
 
     def _reason_against(self, entry: Entry) -> Reason | None:
         """What no entry may do, whatever its type."""
@@ -343,7 +344,7 @@ class Draft:
         resolved = self._input(entry)
         if resolved is None:
             return "malformed_entry"
-        attempt = Attempt(intent=entry, input=resolved)
+        attempt = attempt_of(intent=entry, input=resolved)
         if entry.kind == "timer" and is_timeout(key):
             self.timers = {**self.timers, key: attempt}
             return None

@@ -8,32 +8,30 @@ what its lease does to it, ends with it; a sync step runs on a thread.
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from typing import assert_never
+from contextlib import suppress
+from typing import Final, assert_never
 
 from attrs import frozen
 
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
 from squidmesh.door.requests import Appending
-from squidmesh.workers import carry as on_threads
-from squidmesh.workers.carry import (
-    Call,
-    Crew,
-    call_of,
-    claims_in,
-    command_for,
-    following,
-    perform_call,
-)
+from squidmesh.workers import settling as on_threads
+from squidmesh.workers.calling import Call, call_of, perform_call
 from squidmesh.workers.claim import Claim
-from squidmesh.workers.eventloop import caught
+from squidmesh.workers.crew import Crew
+from squidmesh.workers.eventloop import Ending, caught
 from squidmesh.workers.loop import LetGo, Perform, Settle, SlotRequest, slot_loop
 from squidmesh.workers.perform import Deferred, Outcome, Performed, Settled, performing
 from squidmesh.workers.places import Place
+from squidmesh.workers.settling import claims_in, command_for, following
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
 from squidmesh_storage.api import Batch
+
+#: Seconds for which one that is cancelled tries to give back its claim; then its lease runs out.
+GIVING_BACK: Final = 5.0
 
 
 @frozen(kw_only=True)
@@ -100,6 +98,7 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
     Raises:
         LookupError: Its action is not registered with this mesh.
         StorageError: The run cannot be read.
+        asyncio.CancelledError: The host stops; an async step was cancelled and given back.
     """
     known = await hands.door.known(claim.run_id)
     call = call_of(hands.crew, claim, known, go_on)
@@ -107,8 +106,13 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
     if call.transactional or not call.action.signature.is_async:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(hands.threads, perform_call, call)
-    with call.attended():
-        outcome = await _perform(call)
+    try:
+        with call.attended():
+            outcome = await _perform(call)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hand_back(hands, claim), GIVING_BACK)
+        raise
     return call.judged(outcome)
 
 
@@ -136,7 +140,7 @@ async def settle(hands: Hands, request: Settle, place: Place | None = None) -> C
 
     handled = await _insist(hands, claim.run_id, command, appending)
     ports.site("settle.after")
-    return following(claim, handled, offer)
+    return following(request, handled, offer)
 
 
 async def hand_back(hands: Hands, claim: Claim) -> None:
@@ -151,7 +155,7 @@ async def _perform(call: Call) -> Outcome:
     try:
         coroutine = next(trip)
         while True:
-            ending = await asyncio.create_task(caught(coroutine, call.signals))
+            ending = await _ended(asyncio.create_task(caught(coroutine, call.signals)))
             if ending.error is None:
                 coroutine = trip.send(ending.value)
             else:
@@ -159,6 +163,24 @@ async def _perform(call: Call) -> Outcome:
     except StopIteration as stop:
         outcome: Outcome = stop.value
         return outcome
+
+
+async def _ended(step: asyncio.Task[Ending]) -> Ending:
+    """
+    How a step ended.
+
+    Raises:
+        asyncio.CancelledError: Whoever waits here was cancelled; the step has ended too.
+    """
+    try:
+        await asyncio.wait([step])
+    except asyncio.CancelledError:
+        # The host stops, which is no failure of the step: awaited as it is, it would take
+        # our cancellation for its own, end with it, and leave us none the wiser.
+        step.cancel()
+        await asyncio.wait([step])
+        raise
+    return step.result()
 
 
 async def _insist(

@@ -13,8 +13,8 @@ from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
 from squidmesh.engine import Engine
 from squidmesh.starting import Request
-from squidmesh.workers.carry import Crew
 from squidmesh.workers.claim import Claim, claim_in
+from squidmesh.workers.crew import Crew
 from squidmesh.workers.eventloop import run_on
 from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer

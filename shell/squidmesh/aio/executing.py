@@ -77,6 +77,9 @@ class AsyncExecuting(AsyncVerbs):
         return await self._settle(claim, deferred(reason, for_=for_, until=until), now)
 
     async def _settle(self, claim: Claim, outcome: Outcome, now: datetime | None) -> Run:
-        command = executing.settlement(claim, outcome, self.engine.engine.door.ports)
-        instant = checks.instant("now", now)
-        return answered(await self.engine.door.handle(claim.run_id, command, now=instant))
+        door = self.engine.door
+        command = executing.settlement(claim, outcome, door.threads.ports)
+        handled = await door.handle(claim.run_id, command, now=checks.instant("now", now))
+        if door.threads.has_outgrown(claim.run_id):
+            await door.aside(door.threads.leave_checkpoint, claim.run_id)
+        return answered(handled)

@@ -195,8 +195,9 @@ class AsyncMesh(
         self, trigger: Trigger[Any], payload: object = None, /, **options: Unpack[StartOptions]
     ) -> Run:
         """See `Mesh.start`."""
+        given = payload_of(trigger, payload)
         spec = self._catalogue.spec(trigger._owner or trigger.name)
-        return await self._start(spec, trigger.name, payload_of(trigger, payload), options)
+        return await self._start(spec, trigger.name, given, options)
 
     async def start_spec(
         self,

@@ -21,7 +21,7 @@ def at_url(url: str, *, migrate: bool) -> OpenJournal:
 
     async def open_journal() -> AsyncJournal:
         if migrate:
-            await asyncio.to_thread(opening.migrate, url)
+            await asyncio.to_thread(opening.bring_up_to_date, url)
         return opening.for_event_loop(await asyncio.to_thread(opening.open_journal, url))
 
     return open_journal

@@ -24,6 +24,7 @@ from squidmesh.views.reading import JournalEntry, run_id_of
 from squidmesh.views.snapshot import RunRef, Snapshot
 from squidmesh.views.stream import Watched
 from squidmesh_core.protocol.rows import RunStatus
+from squidmesh_core.values.scope import Scope
 from squidmesh_core.views.board import Board
 from squidmesh_core.views.counts import Counts
 from squidmesh_core.views.diff import RunDiff
@@ -44,11 +45,12 @@ class AsyncViewing(AsyncVerbs):
         history: bool = False,
         at: int | datetime | None = None,
         now: datetime | None = None,
+        scope: Scope = "auditor",
     ) -> Snapshot:
         """See `Mesh.inspect`."""
         run_id, threads = run_id_of(run), self.engine.door.threads
         return await self.engine.aside(
-            reading.inspect, threads, run_id, history=history, at=at, now=now
+            reading.inspect, threads, run_id, history=history, at=at, now=now, scope=scope
         )
 
     async def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:

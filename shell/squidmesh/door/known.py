@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.ids import Fingerprint, RunId
+from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.rows import Head
 from squidmesh_core.state.run import RunState
 
@@ -46,6 +46,7 @@ class Memory:
 
     def __init__(self, other: "Memory | None" = None) -> None:
         self._runs: OrderedDict[RunId, Known] = OrderedDict()
+        self._covered: dict[RunId, Revision] = {}
         self._specs: dict[Fingerprint, Spec] = {} if other is None else other._specs
         #: Runs that this process is too old for.
         self.left_alone: set[RunId] = set()
@@ -65,12 +66,24 @@ class Memory:
             self._runs[run_id] = known
             self._runs.move_to_end(run_id)
             if len(self._runs) > MOST_RUNS:
-                self._runs.popitem(last=False)
+                oldest, _ = self._runs.popitem(last=False)
+                self._covered.pop(oldest, None)
 
     def forget(self, run_id: RunId) -> None:
         """Read this run afresh next time."""
         with self._lock:
             self._runs.pop(run_id, None)
+            self._covered.pop(run_id, None)
+
+    def covered(self, run_id: RunId) -> Revision:
+        """Up to where a stored checkpoint knows a run; another process may have stored more."""
+        return self._covered.get(run_id, BEGINNING)
+
+    def cover(self, run_id: RunId, revision: Revision) -> None:
+        """Up to here a checkpoint of a run is stored, or was tried; only of one that is known."""
+        with self._lock:
+            if revision and run_id in self._runs:
+                self._covered[run_id] = revision
 
     def spec(self, fingerprint: Fingerprint) -> Spec | None:
         """A definition that this process has read or registered."""

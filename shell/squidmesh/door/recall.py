@@ -1,50 +1,48 @@
 """
 Reading a run: from a checkpoint if there is a usable one, then what came after.
 
-Losing, deleting or garbling a checkpoint changes nothing but time: one that
-cannot be read, or that another codec wrote, is passed over.
-
 A journal that does not fit is another matter: whoever finds that marks the run
 for everybody, and nobody works on it until a clean `verify` lifts the mark.
 """
 
 from contextlib import suppress
-from hashlib import sha256
 from typing import Final
 
+from squidmesh.door.checkpoints import leave_checkpoint, thawed
 from squidmesh.door.known import Known, Memory
-from squidmesh.door.requests import Trip, load, put_checkpoint, put_quarantine, read_definition
+from squidmesh.door.requests import Trip, load, put_quarantine, read_definition
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import DefinitionError, RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import first_break
-from squidmesh_core.protocol.codec import CODEC_VERSION, entries_of
-from squidmesh_core.state.checkpoint import freeze, thaw
+from squidmesh_core.protocol.codec import entries_of
 from squidmesh_core.state.fold import Draft
-from squidmesh_core.state.run import STATE_VERSION, RunState
-from squidmesh_storage.api import Checkpoint, Loaded, Quarantine
+from squidmesh_core.state.run import RunState
+from squidmesh_storage.api import Loaded, Quarantine
 
-#: A cold start that replays more entries than this leaves a checkpoint behind.
-CHECKPOINT_AFTER: Final = 500
-#: What a stored state depends on: the entries' codec and the state's own form.
-VERSION: Final = CODEC_VERSION * 1000 + STATE_VERSION
-#: Characters of the digest that a stored state begins with.
-_DIGEST: Final = 64
 #: Why one run cannot be read while the storage itself is well.
 UNREADABLE: Final = frozenset({"run_quarantined", "newer_entries"})
 
 
-def recall(memory: Memory, run_id: RunId) -> Trip[Known]:
+def recall(memory: Memory, run_id: RunId, *, for_long: bool = True) -> Trip[Known]:
     """
     Read a run that this process does not know.
+
+    Args:
+        memory: What this process knows of runs.
+        run_id: The run.
+        for_long: Whether it is there for others to read too: they find a checkpoint.
 
     Raises:
         RunNotFound: There is no such run.
         StorageError: Its journal or its definition is unreadable.
     """
     loaded = yield from _unmarked(memory, run_id, BEGINNING)
-    return (yield from take_in(memory, run_id, loaded))
+    known = yield from take_in(memory, run_id, loaded)
+    if for_long:
+        yield from leave_checkpoint(memory, run_id)
+    return known
 
 
 def take_in(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[Known]:
@@ -55,11 +53,12 @@ def take_in(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[Known]:
         StorageError: Its journal or its definition is unreadable.
     """
     try:
-        known = yield from _read(memory, run_id, loaded)
+        known, covered = yield from _read(memory, run_id, loaded)
     except StorageError as error:
         yield from set_aside(memory, run_id, error)
         raise
     memory.put(known)
+    memory.cover(run_id, covered)
     return known
 
 
@@ -177,7 +176,7 @@ def read_spec(state: RunState, text: str | None) -> Spec:
     if text is None:
         raise unreadable(state.run_id, f"the definition {fingerprint} is not stored", revision)
     try:
-        spec = Spec.from_dict(canonical.decode(text))
+        spec = Spec.from_dict(canonical.restore(canonical.decode(text)))
     except DefinitionError as error:
         # It was right when it was stored: what is wrong with it came with a newer release.
         raise StorageError(
@@ -219,17 +218,15 @@ def _unmarked(memory: Memory, run_id: RunId, after: Revision) -> Trip[Loaded]:
     return loaded
 
 
-def _read(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[Known]:
+def _read(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[tuple[Known, Revision]]:
+    """A run, and up to which revision a checkpoint knew it."""
     begin = thawed(run_id, loaded.checkpoint)
     if begin is None and loaded.checkpoint is not None:
         loaded = yield from load(run_id, BEGINNING, whole=True)
     state = _folded(begin or RunState(run_id=run_id), loaded)
     spec = yield from definition_of(memory, state)
     known = Known(state=state, hash=loaded.head.hash, spec=spec)
-    replayed = state.revision - (begin.revision if begin else BEGINNING)
-    if replayed > CHECKPOINT_AFTER and state.terminal is None:
-        yield from _leave_checkpoint(known)
-    return known
+    return known, begin.revision if begin else BEGINNING
 
 
 def _continued(known: Known, loaded: Loaded) -> Known:
@@ -256,37 +253,3 @@ def _folded(state: RunState, loaded: Loaded) -> RunState:
         for entry in entries_of(record):
             draft.take(entry)
     return draft.state()
-
-
-def _leave_checkpoint(known: Known) -> Trip[None]:
-    state = known.state
-    body = freeze(state)
-    checkpoint = Checkpoint(
-        revision=state.revision,
-        hash=known.hash,
-        codec_version=VERSION,
-        body=_digest(body) + body,
-    )
-    # Whoever reads a run must not fail because the storage is busy or read-only.
-    with suppress(StorageError):
-        yield from put_checkpoint(state.run_id, checkpoint)
-
-
-def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
-    """The state that a checkpoint holds; null: there is none, or it is not usable here."""
-    if checkpoint is None or checkpoint.codec_version != VERSION:
-        return None
-    digest, body = checkpoint.body[:_DIGEST], checkpoint.body[_DIGEST:]
-    if digest != _digest(body):
-        return None
-    try:
-        state = thaw(body, run_id)
-    except ValueError:
-        return None
-    # A state that says another run or revision than its row is somebody's mistake.
-    fits = (state.run_id, state.revision) == (run_id, checkpoint.revision)
-    return state if fits else None
-
-
-def _digest(body: str) -> str:
-    return sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,9 +9,9 @@ from squidmesh.door.handle import Handled
 from squidmesh.door.outcomes import answered
 from squidmesh.duration import Duration, duration_ms
 from squidmesh.ports import Ports
-from squidmesh.workers.carry import command_for
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.perform import Outcome
+from squidmesh.workers.settling import command_for
 from squidmesh_core.protocol.commands import Complete, Defer, Fail, Heartbeat
 
 

@@ -4,6 +4,7 @@ The two loops of a worker, as generators that yield requests.
     worker_loop   Take ─▶ Begin ─▶ … ─▶ Rest       one per worker
                   Look ─▶ Rest                     while no slot is free
     slot_loop     Perform ─▶ Settle ─▶ Perform …    one per claimed attempt
+                  LetGo                      at the end, of a run that got long
 
 They hold the policy (how many to claim, when to rest and how long, when to let
 go of a run) and do nothing themselves: threads, an event loop or a simulation
@@ -18,6 +19,7 @@ from attrs import field, frozen
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.perform import Performed
 from squidmesh.workers.taking import Taken
+from squidmesh_core.ids import RunId
 
 #: Seconds between polls: the first while idle, doubled up to what the storage thinks fit.
 SHORTEST_REST: Final = 1.0
@@ -75,7 +77,18 @@ class Settle:
     go_on: bool
 
 
-SlotRequest = Perform | Settle
+@frozen(kw_only=True)
+class LetGo:
+    """
+    Leave a checkpoint of a run that has outgrown its last one.
+
+    Its last settlement is durable and nobody waits: whoever is next to work it may already.
+    """
+
+    claim: Claim
+
+
+SlotRequest = Perform | Settle | LetGo
 #: One strand: it asks for these, gets outcomes and claims, and counts its attempts.
 SlotLoop = Generator[SlotRequest, Performed | Claim | None, int]
 
@@ -116,12 +129,21 @@ def worker_loop(
 
 
 def slot_loop(
-    claim: Claim, stopping: Callable[[], bool], monotonic: Callable[[], float]
+    claim: Claim,
+    stopping: Callable[[], bool],
+    monotonic: Callable[[], float],
+    outgrown: Callable[[RunId], bool] = lambda _: False,
 ) -> SlotLoop:
     """
     Perform an attempt, settle it, and go on with the run while that is fair.
 
     Returns how many attempts were performed.
+
+    Args:
+        claim: Where to begin.
+        stopping: Whether the worker is being drained.
+        monotonic: Seconds that only grow.
+        outgrown: Whether a run has grown far beyond its last checkpoint.
     """
     began, performed = monotonic(), 0
 
@@ -137,4 +159,6 @@ def slot_loop(
             raise TypeError(f"whoever drives this slot gave {outcome!r} as an outcome")
         settled = yield Settle(claim=claim, outcome=outcome, go_on=is_fair())
         following = settled if isinstance(settled, Claim) else None
+    if outgrown(claim.run_id):
+        yield LetGo(claim=claim)
     return performed

@@ -206,6 +206,11 @@ def timed_out(limit_ms: int) -> Failed:
     )
 
 
+def is_timed_out(outcome: Performed) -> bool:
+    """Whether a step took longer than it may."""
+    return isinstance(outcome, Failed) and outcome.error.kind == "timed_out"
+
+
 def succeeded(output: object) -> Succeeded:
     """
     The outcome of an executor of one's own: any JSON-like value, or a contract object.

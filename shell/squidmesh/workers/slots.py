@@ -26,10 +26,12 @@ from typing import Final
 
 from attrs import define
 
-from squidmesh.workers.carry import Crew, perform_claim, settle_all
+from squidmesh.workers.calling import perform_claim
 from squidmesh.workers.claim import Claim
+from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import LetGo, Perform, Settle, SlotLoop, SlotRequest, slot_loop
 from squidmesh.workers.places import Place, Places
+from squidmesh.workers.settling import settle_all
 
 LOG: Final = logging.getLogger("squidmesh.worker")
 _NAME: Final = "squidmesh-slot"
@@ -211,7 +213,8 @@ class Slots:
         if going_on:
             with self._change:
                 self._ready.extend(going_on)
-                self._call_another()
+                if len(self._ready) > 1 or self._performed:  # one strand is for this thread
+                    self._call_another()
 
     # -- threads
 

@@ -29,7 +29,8 @@ from squidmesh_core.protocol.commands import Complete, Offer
 from squidmesh_core.protocol.entries import Failure
 
 if TYPE_CHECKING:  # where a call is for a transactional step, it comes here
-    from squidmesh.workers.carry import Call, Crew
+    from squidmesh.workers.calling import Call
+    from squidmesh.workers.crew import Crew
     from squidmesh_storage.api import Joined
 
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class _Settlement:
         if not handled.entries:
             if isinstance(handled.answer, Refusal):
                 LOG.warning("%s; the step's transaction was rolled back", handled.answer.message)
+                raise _RolledBackError(_refused(handled.answer))
             raise _RolledBackError(Settled())
         self._handled = handled
 
@@ -176,6 +178,17 @@ def _insist(crew: "Crew", ask: Callable[[], T]) -> T:
             if ports.monotonic() >= until:
                 raise
         ports.pause(BETWEEN_TRIES)
+
+
+def _refused(refusal: Refusal) -> Failed:
+    """
+    What is left of a completion that was refused.
+
+    If the lease is lost or the run has ended, this is refused as well.  But a step may have
+    ended its run in its own transaction: with that rolled back, its attempt is still held.
+    """
+    message = f"the step's transaction was rolled back: {refusal.message}"
+    return Failed(error=Failure(kind="Refused", message=message, code=refusal.code))
 
 
 def _failed(refused: StorageError) -> Failed:

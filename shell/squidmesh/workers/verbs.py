@@ -126,6 +126,8 @@ class Executing:
         from squidmesh.door.outcomes import answered
         from squidmesh.workers import executing
 
-        command = executing.settlement(claim, outcome, self.engine.door.ports)
-        handled = self.engine.door.handle(claim.run_id, command, now=checks.instant("now", now))
+        door = self.engine.door
+        command = executing.settlement(claim, outcome, door.ports)
+        handled = door.handle(claim.run_id, command, now=checks.instant("now", now))
+        door.leave_checkpoint(claim.run_id)
         return answered(handled)

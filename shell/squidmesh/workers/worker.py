@@ -16,12 +16,12 @@ from squidmesh.checks import integer
 from squidmesh.checks import queues as queue_names
 from squidmesh.duration import Duration
 from squidmesh.engine import Engine
-from squidmesh.workers.carry import hand_back
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.hooks.notifier import Notifier
 from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
 from squidmesh.workers.places import Places
 from squidmesh.workers.registry import Presence
+from squidmesh.workers.settling import hand_back
 from squidmesh.workers.slots import Slots
 from squidmesh.workers.stopping import asked_by_signals
 from squidmesh.workers.taking import Taken

@@ -233,13 +233,28 @@ def test_only_the_one_form_of_instants_is_read(text: object) -> None:
         instant_from_text(text)
 
 
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [("v", 2), ("v", 99), ("type", "dynamic_work_recorded")],
+@given(
+    text=st.from_regex(
+        r"\A[0-9]{4}[-W]?[0-9]{2}.[0-9]{2}[T ][0-9]{2}:?[0-9]{2}:?[0-9]{2}[.,][0-9]{5,8}Z?\Z"
+    )
 )
-def test_entries_of_a_newer_squidmesh_are_named(member: str, value: object) -> None:
+def test_no_other_form_of_instants_is_read(text: str) -> None:
+    """Whatever else the standard allows, and Python reads."""
+    try:
+        read = instant_from_text(text)
+    except ValueError:
+        return
+
+    assert text == instant_to_text(read)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"v": 2}, {"v": 99}, {"type": "work_recorded"}, {"type": "work_recorded", "v": 0}],
+)
+def test_entries_of_a_newer_squidmesh_are_named(change: dict[str, object]) -> None:
     """An unknown type or version says that this process is too old, and for what."""
-    data = entry_to_json(CLAIMED, RUN) | {member: value}
+    data = entry_to_json(CLAIMED, RUN) | change
     body = json.dumps([entry_to_json(SCHEDULED, RUN), data])
 
     with pytest.raises(StorageError) as caught:

@@ -1,10 +1,11 @@
 """Columns: many values of one type, and what does not fit it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import pytest
+from attrs import evolve
 
 from squidmesh_core.ids import AttemptKey, ClaimId, NodeName, Revision, VisitKey
 from squidmesh_core.protocol.columns import column_of, from_columns
@@ -17,7 +18,7 @@ from squidmesh_core.protocol.entries import (
     InputValue,
     NextAttempt,
 )
-from squidmesh_core.values import Exponential, RecoveryPolicy
+from squidmesh_core.values import Constant, Exponential, FromPath, RecoveryPolicy
 from support.entries import EPOCH, RUN
 
 PREFIX = f"{RUN}:"
@@ -143,6 +144,56 @@ def test_a_type_without_a_column_is_found_at_once(hint: Any) -> None:
     """Whoever gives a state a member of a new type hears of it when one is first frozen."""
     with pytest.raises(TypeError, match="has no wire form"):
         column_of(hint)
+
+
+def test_equal_inputs_beside_each_other_are_one_record() -> None:
+    """A step that goes round takes its values from the same places each time."""
+    paths = InputFrom(bindings={"n": FromPath(path=("turn",))})
+    given = [paths, evolve(paths), InputFrom(), InputFrom(), paths]
+    column = column_of(Input)
+
+    read = list(column.read(column.write(given, PREFIX), 5, PREFIX))
+
+    assert given == read
+    assert (True, True, False) == (read[0] is read[1], read[2] is read[3], read[0] is read[4])
+
+
+@pytest.mark.parametrize("other", [True, 1.0])
+def test_inputs_that_are_equal_and_not_the_same_are_told_apart(other: object) -> None:
+    """A number is no truth value, and a whole one no fraction."""
+    column = column_of(Input)
+    given = [
+        *(InputValue(value=value) for value in (1, other)),
+        *(InputFrom(bindings={"n": Constant(value=value)}) for value in (1, other)),
+    ]
+
+    read: list[Any] = list(column.read(column.write(given, PREFIX), 4, PREFIX))
+
+    found = [read[0].value, read[1].value, *(one.bindings["n"].value for one in read[2:])]
+    assert [int, type(other)] * 2 == list(map(type, found))
+
+
+def test_keys_are_read_whole() -> None:
+    """The run's own without its id, the run itself as a colon, those of others as they are."""
+    column = column_of(VisitKey)
+    keys = [f"{RUN}:a", RUN, "r2:a", f"{RUN}2:a"]
+
+    assert [":a", ":", "r2:a", f"{RUN}2:a"] == column.write(keys, PREFIX)
+    assert keys == list(column.read(column.write(keys, PREFIX), 4, PREFIX))
+    with pytest.raises(ValueError, match="begins with a run id"):
+        column.write([":a"], PREFIX)
+
+
+def test_instants_are_written_in_utc() -> None:
+    """Whatever zone they come from; without one nobody can tell which they are."""
+    column = column_of(datetime)
+    east = timezone(timedelta(hours=1))
+
+    assert ["2026-01-01T00:00:00.000000Z"] == column.write(
+        [datetime(2026, 1, 1, 1, tzinfo=east)], PREFIX
+    )
+    with pytest.raises(ValueError, match="time zone"):
+        column.write([datetime(2026, 1, 1)], PREFIX)  # noqa: DTZ001  # the very mistake
 
 
 def test_instants_are_read_in_utc() -> None:

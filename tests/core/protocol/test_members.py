@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pytest
+from attrs import field, frozen
 
 from squidmesh_core.ids import AttemptKey, RunId, VisitKey
 from squidmesh_core.protocol import converter
 from squidmesh_core.protocol.entries import Input, InputFrom, InputOf, InputUndo, InputValue
-from squidmesh_core.protocol.members import form_of
+from squidmesh_core.protocol.members import form_of, reader_of
 from squidmesh_core.protocol.schemas import _of as schema_of
 from squidmesh_core.values import Constant, Exponential, FromPath
 
@@ -105,3 +106,28 @@ def test_a_field_without_a_schema_is_found_at_once() -> None:
     """The same for the files in `specs/entries`."""
     with pytest.raises(TypeError, match="has no schema"):
         schema_of(float)
+
+
+@frozen(kw_only=True)
+class Even:
+    """A record whose constructor refuses."""
+
+    n: int = field()
+
+    @n.validator
+    def _is_even(self, _attribute: object, n: int) -> None:
+        if n % 2:
+            raise ValueError(f"{n} is odd")
+
+
+def test_a_constructor_that_refuses_is_asked() -> None:
+    """Reading quickly goes past no check."""
+    read = reader_of(Even)
+
+    assert Even(n=2) == read({"n": 2}, PREFIX)
+    with pytest.raises(ValueError, match="3 is odd"):
+        read({"n": 3}, PREFIX)
+    with pytest.raises(ValueError, match=r"missing: \['n'\]; members unknown: \['m'\]"):
+        read({"m": 3}, PREFIX)
+    with pytest.raises(ValueError, match=r"missing: \[\]; members unknown: \['m'\]"):
+        read({"n": 2, "m": 3}, PREFIX)

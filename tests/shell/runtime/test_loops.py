@@ -9,6 +9,7 @@ from squidmesh.workers.loop import (
     LONGEST_STRAND,
     LOOK,
     Begin,
+    LetGo,
     Look,
     Perform,
     Rest,
@@ -172,6 +173,21 @@ def test_a_slot_lets_go_of_a_long_run_and_when_stopping(
 
     assert isinstance(settle, Settle)
     assert go_on == settle.go_on
+
+
+def test_a_slot_lets_go_of_a_run_that_got_long_at_its_end(claim: Claim) -> None:
+    """Not between steps: its last settlement is durable, and nobody waits."""
+    done = Succeeded(output=1)
+    slot = slot_loop(claim, lambda: False, lambda: 0.0, lambda run_id: run_id == claim.run_id)
+    next(slot)
+    slot.send(done)
+
+    assert Perform(claim=claim, go_on=bool) == slot.send(claim)
+    slot.send(done)
+    assert LetGo(claim=claim) == slot.send(None)
+    with pytest.raises(StopIteration) as ended:
+        slot.send(None)
+    assert 2 == ended.value.value
 
 
 @pytest.mark.parametrize("wrong", [True, False])

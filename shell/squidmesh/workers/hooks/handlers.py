@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import Final
 
 from attrs import frozen
@@ -57,6 +58,9 @@ class Handlers:
             raise checks.wrong("event", f"expected one of {', '.join(EVENTS)}")
         if not callable(fn):
             raise checks.wrong("fn", "expected a function of one notice")
+        if isgeneratorfunction(fn) or isasyncgenfunction(fn):
+            # A call runs nothing of it, and would be taken for done.
+            raise checks.wrong("fn", "expected a function of one notice, not a generator")
         handler = Handler(event=event, name=_name(fn, name), fn=fn)
         with self._lock:
             known = self._handlers.get(handler.key)
