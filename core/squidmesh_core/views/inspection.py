@@ -6,7 +6,7 @@ attempts are only in it when asked for (`history`); the token of a claim never
 is, because no state holds one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -209,12 +209,31 @@ def run_of(state: RunState, *, duplicate: bool = False) -> Run:
     return evolve(run_view(row, head, duplicate=duplicate), pruned_at=pruned_at)
 
 
-def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = False) -> Snapshot:
-    """Everything about one run at an instant."""
+def snapshot(
+    state: RunState,
+    spec: Spec,
+    now: datetime,
+    *,
+    history: bool = False,
+    shown: Callable[[AttemptView], AttemptView] | None = None,
+) -> Snapshot:
+    """
+    Everything about one run at an instant.
+
+    Args:
+        state: The fold of the run's journal.
+        spec: The definition that the run keeps.
+        now: What leases and deadlines are judged at.
+        history: Also what attempts took in and gave out, and their errors.
+        shown: What becomes of each attempt before the next is looked at.  There may be
+            thousands: shortened one by one, they are never all there twice.
+    """
     open_ = not state.terminal
     live = tuple(state.live.values()) if open_ else ()
     unclaimed = [a for a in live if a.status != "claimed"]
     scheduled = sorted((a for a in unclaimed if not a.visible(now)), key=_by_time)
+    by_birth = sorted(state.attempts.values(), key=_by_birth)
+    attempts = (_attempt(attempt, now, history=history) for attempt in by_birth)
     terminal = state.terminal
     return Snapshot(
         run=run_of(state),
@@ -227,10 +246,7 @@ def snapshot(state: RunState, spec: Spec, now: datetime, *, history: bool = Fals
         steps=step_views(state, spec),
         current=_names(live, state),
         waiting_on=_names(unclaimed, state),
-        attempts=tuple(
-            _attempt(a, now, history=history)
-            for a in sorted(state.attempts.values(), key=_by_birth)
-        ),
+        attempts=tuple(attempts if shown is None else map(shown, attempts)),
         visible=tuple(a.key for a in unclaimed if a.visible(now)),
         scheduled=tuple(a.key for a in scheduled),
         expired_claims=tuple(a.key for a in live if a.status == "claimed" and a.expired(now)),

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import Factory, frozen
 
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, Spec
-from squidmesh_core.ids import NodeName, VisitKey, timeout_key, visit_node
+from squidmesh_core.ids import NodeName, VisitKey, timeout_key, undo_key, visit_node
 from squidmesh_core.plan.compensation import candidates
 from squidmesh_core.plan.deadline import Due, evaluate
 from squidmesh_core.protocol.entries import (
@@ -17,10 +17,16 @@ from squidmesh_core.protocol.entries import (
     MessageAwaited,
     Unrecovered,
 )
+from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.plain import View
 
-UndoStatus = Literal["pending", "running", "compensated", "failed", "effect_unknown"]
+UndoStatus = Literal["pending", "running", "retrying", "compensated", "failed", "effect_unknown"]
+
+_UNDER_WAY: Final[Mapping[AttemptStatus, UndoStatus]] = {
+    "claimed": "running",
+    "retry_scheduled": "retrying",
+}
 
 
 @frozen(kw_only=True)
@@ -137,12 +143,18 @@ def _times_out_at(state: RunState, visit: VisitKey) -> datetime | None:
     return timer.intent.visible_at if timer else None
 
 
+def in_turn(state: RunState) -> Attempt | None:
+    """The one callback that is due, at work, or to be tried again; null: none is so far."""
+    return next((one for one in state.live.values() if one.intent.kind == "compensation"), None)
+
+
 def _undone(state: RunState, spec: Spec) -> tuple[UndoView, ...]:
     found: dict[VisitKey, UndoStatus] = dict(state.saga.undone)
-    in_flight = any(attempt.intent.kind == "compensation" for attempt in state.live.values())
+    turn = in_turn(state)
+    begun = {turn.intent.visit_key: _UNDER_WAY.get(turn.status)} if turn else {}
     if state.terminal is None:
-        for index, undo in enumerate(candidates(state, spec)):
-            found[undo.visit] = "running" if in_flight and index == 0 else "pending"
+        for undo in candidates(state, spec):
+            found[undo.visit] = begun.get(undo_key(undo.visit)) or "pending"
     found |= dict.fromkeys(state.saga.uncertain, "effect_unknown")
     return tuple(
         UndoView(node=visit_node(visit), visit_key=visit, status=status)

@@ -1,10 +1,12 @@
 """
 Words that every view uses for the same thing: spans, instants, names, values.
 
-Whatever comes from outside may be a megabyte long, so it is clipped here.
+Whatever comes from outside may be a megabyte long, so it is clipped here; and it may
+hold what a terminal obeys, so that is written out before it gets there.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -23,6 +25,11 @@ LONGEST: Final = 200
 LONGEST_VALUE: Final = 60
 #: What stands in the place of a value that a definition calls sensitive.
 HIDDEN: Final = "•••"
+#: What can move the cursor, recolour, reorder or cut a line.
+UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def span(seconds: float) -> str:
@@ -72,6 +79,11 @@ def clipped(text: str, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal could obey."""
+    return UNSAFE.sub(_escaped, text)
+
+
 def value_text(value: object) -> str:
     """A JSON value in a sentence."""
     return clipped(json.dumps(value, ensure_ascii=False), LONGEST_VALUE)
@@ -94,3 +106,10 @@ def failure_text(failure: Failure) -> str:
     """What went wrong: `Boom: it broke (code)`."""
     message = f": {clipped(failure.message)}" if failure.message else ""
     return f"{failure.kind}{message}{f' ({failure.code})' if failure.code else ''}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _NAMED:
+        return _NAMED[character]
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"

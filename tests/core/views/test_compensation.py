@@ -68,7 +68,7 @@ def test_why_since_when_and_what() -> None:
         failure=BOOM,
         node=NodeName("pay"),
         steps=(
-            UndoView(node=NodeName("car"), visit_key=VisitKey(f"{RUN}:car"), status="running"),
+            UndoView(node=NodeName("car"), visit_key=VisitKey(f"{RUN}:car"), status="pending"),
             UndoView(node=NodeName("hotel"), visit_key=VisitKey(f"{RUN}:hotel"), status="pending"),
             UndoView(
                 node=NodeName("flight"), visit_key=VisitKey(f"{RUN}:flight"), status="pending"
@@ -79,12 +79,26 @@ def test_why_since_when_and_what() -> None:
 
 
 def test_progress_is_seen_step_by_step() -> None:
-    """Done, failed, at work, to come."""
+    """Done, failed, to come."""
     run = turned()
     run.undo("car")
     run.fail(run.claim("hotel"))
 
-    assert [("car", "compensated"), ("hotel", "failed"), ("flight", "running")] == steps(run)
+    assert [("car", "compensated"), ("hotel", "failed"), ("flight", "pending")] == steps(run)
+
+
+def test_a_callback_runs_only_while_somebody_holds_it() -> None:
+    """Due it is pending, and retrying once it has failed and has tries left."""
+    run = turned()
+    run.undo("car")
+    run.undo("hotel")
+    told = [steps(run)]
+    claim = run.claim("flight")
+    told.append(steps(run))
+    run.fail(claim)
+    told.append(steps(run))
+
+    assert ["pending", "running", "retrying"] == [dict(one)["flight"] for one in told]
 
 
 def test_nothing_runs_while_siblings_are_waited_for() -> None:
@@ -100,7 +114,7 @@ def test_nothing_runs_while_siblings_are_waited_for() -> None:
     assert [("flight", "pending"), ("mail", "effect_unknown")] == steps(run)
     run.complete(car)
 
-    assert [("car", "running"), ("flight", "pending"), ("mail", "effect_unknown")] == steps(run)
+    assert [("car", "pending"), ("flight", "pending"), ("mail", "effect_unknown")] == steps(run)
 
 
 def test_end_keeps_what_was_undone_and_lists_the_rest() -> None:
@@ -157,7 +171,7 @@ def test_a_retry_shows_what_it_has_to_undo() -> None:
     run.undo("flight")
     again = recompensated(run)
 
-    assert [("car", "running"), ("hotel", "pending")] == steps(again)
+    assert [("car", "pending"), ("hotel", "pending")] == steps(again)
 
 
 def test_reused_steps_show_as_they_were() -> None:

@@ -90,6 +90,33 @@ def test_every_reason_of_ours_is_among_the_named_states() -> None:
     assert len(EXPLAINED) >= 60
 
 
+# --- as text
+
+
+def test_the_text_of_an_explanation_holds_nothing_that_a_terminal_obeys() -> None:
+    """Questions, notes and errors come from outside; what moves a cursor or reorders is written out."""
+    run = begun(approval("ask"), step("last", after=("ask",)))
+    found = evolve(explained(run), summary="Ship\x1b[2J\tit\u202e?", why=("because\x07 of\u2066",))
+    text = found.to_text()
+
+    assert "Ship\\x1b[2J\\tit\\u202e?" in text
+    assert "because\\x07 of\\u2066" in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_one_long_name_does_not_push_the_others_off_the_screen() -> None:
+    """An action too long for the column stands on a line of its own; all others stay aligned."""
+    name = "decide_" + "x" * 60
+    run = begun(approval(name), step("last", after=(name,)))
+    lines = explained(run).to_text(80).splitlines()
+    at = lines.index(f"You may      approve '{name}'")
+
+    assert lines[at + 1].startswith(" " * 21)
+    assert lines[at + 1][21] != " "
+    assert f"{' ' * 13}cancel  (!) the run ends here, cancelled" in lines
+    assert all(len(line) <= 80 for line in lines if name not in line and "squidmesh" not in line)
+
+
 # --- histories of others
 
 

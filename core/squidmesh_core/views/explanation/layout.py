@@ -8,7 +8,8 @@ An explanation as text: aligned, and wrapped at a width.
                                     squidmesh approve … --by NAME
     You may not  replay             it is still active (SM412)
 
-A command is never wrapped, so that it can be copied whole.
+A command is never wrapped, so that it can be copied whole.  What would move a cursor or
+reorder a line is written out: questions and errors come from outside.
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Final
 
 from squidmesh_core.errors import NUMBERS
 from squidmesh_core.views.explanation.records import Action, Explanation, RefusedAction
-from squidmesh_core.views.words import moment
+from squidmesh_core.views.words import moment, printable
 
 _LABELS: Final = ("Why here", "You may", "You may not")
 #: Where the text of a row begins.
@@ -59,13 +60,19 @@ def _facts(why: Sequence[str], width: int) -> Iterator[str]:
 
 
 def _possible(actions: Sequence[Action], width: int) -> Iterator[str]:
-    column = max((len(_named(one.name, one.node)) for one in actions), default=0) + 2
-    for number, one in enumerate(actions):
+    names = [_named(one.name, one.node) for one in actions]
+    # A longer one has a line of its own, so that one long name does not push all else away.
+    longest = (width - _INDENT) // 2
+    column = max((len(name) for name in names if len(name) <= longest), default=0) + 2
+    for number, (one, name) in enumerate(zip(actions, names, strict=True)):
         label = _LABELS[1] if number == 0 else ""
-        head = f"{label:<{_INDENT}}{_named(one.name, one.node):<{column}}"
+        head = f"{label:<{_INDENT}}{name:<{column}}"
+        if len(head) > _INDENT + column:
+            yield head
+            head = " " * (_INDENT + column)
         warned = one.effect if one.safe else f"(!) {one.effect}"
         yield from _wrapped(f"{head}{warned}", width, len(head))
-        yield f"{' ' * len(head)}{one.command}"
+        yield f"{' ' * len(head)}{printable(one.command)}"
 
 
 def _refused(explanation: Explanation, width: int) -> Iterator[str]:
@@ -103,7 +110,7 @@ def _said(explanation: Explanation, one: RefusedAction) -> str:
 
 def _named(name: str, node: str | None) -> str:
     spoken = name.replace("_", " ")
-    return f"{spoken} {node.rpartition(':')[2]!r}" if node else spoken
+    return printable(f"{spoken} {node.rpartition(':')[2]!r}" if node else spoken)
 
 
 def _row(label: str, text: str, width: int) -> Iterator[str]:
@@ -113,7 +120,7 @@ def _row(label: str, text: str, width: int) -> Iterator[str]:
 def _wrapped(text: str, width: int, keep: int = 0) -> Iterator[str]:
     """The text in lines of a width; its first characters are columns, and the rest stays in them."""
     lines = wrap(
-        _HOLDS_TOGETHER.sub(lambda found: found[0].replace(" ", _HARD), text[keep:]),
+        _HOLDS_TOGETHER.sub(lambda found: found[0].replace(" ", _HARD), printable(text[keep:])),
         max(width - keep, _NARROWEST // 2),
         break_long_words=False,
         break_on_hyphens=False,

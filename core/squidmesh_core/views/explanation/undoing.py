@@ -1,12 +1,21 @@
 """What is undone, how far that has come, and what is left for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+from squidmesh_core.ids import undo_key
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.explanation.attempts import name_of
 from squidmesh_core.views.explanation.case import Case
-from squidmesh_core.views.waiting import CompensationView, compensation_view
+from squidmesh_core.views.waiting import CompensationView, compensation_view, in_turn
 from squidmesh_core.views.words import LEFT, failure_text, listed, quoted, somebody
+
+#: What has become of undoing a visit; all others are still to be undone.
+_WORDS: Final[Mapping[str, str]] = {
+    "compensated": "undone",
+    "failed": "not undone, its callback failed for good",
+    "effect_unknown": "not undone, nobody knows whether it took effect",
+}
 
 
 def undoing_text(case: Case) -> str:
@@ -26,15 +35,13 @@ def undoing_text(case: Case) -> str:
 
 def undoing_lines(case: Case) -> Iterator[str]:
     """How far the undoing of each step is."""
-    view = compensation_view(case.state, case.spec)
-    words = {
-        "compensated": "undone",
-        "failed": "not undone, its callback failed for good",
-        "running": "being undone" if _at_work(case) else "next",
-        "pending": "to be undone",
-        "effect_unknown": "not undone, nobody knows whether it took effect",
-    }
-    parts = [f"{str(step.node)!r} is {words[step.status]}" for step in (view.steps if view else ())]
+    view, turn = compensation_view(case.state, case.spec), in_turn(case.state)
+    parts = []
+    for step in view.steps if view else ():
+        word = _WORDS.get(step.status, "to be undone")
+        if turn is not None and turn.intent.visit_key == undo_key(step.visit_key):
+            word = "being undone" if _at_work(case) else "next"
+        parts.append(f"{str(step.node)!r} is {word}")
     if parts:
         yield f"in this order: {', '.join(parts)}"
 

@@ -56,12 +56,13 @@ def heading_width(graph: RunGraph) -> int:
 
 def edge_figures(graph: RunGraph) -> dict[str, EdgeFigure]:
     """What stands on each line."""
-    nodes = {node.id: node for node in graph.nodes}
+    nodes = {node.id: (node, words.name_of(node.id)) for node in graph.nodes}
     shifts: dict[str, float] = {}
     figures = {}
     for edge in graph.edges:
         shift = shifts.get(edge.source, 0.0)
-        figure = figures[edge.id] = _edge_figure(edge, nodes[edge.source], shift)
+        (source, begin), (_, end) = nodes[edge.source], nodes[edge.target]
+        figure = figures[edge.id] = _edge_figure(edge, source, f"{begin} to {end}", shift)
         if edge.source == edge.target:
             shifts[edge.source] = shift + figure.width + _APART
     return figures
@@ -84,12 +85,11 @@ def line_of(edge: GraphEdge, figure: EdgeFigure) -> Line:
     return Line(edge.id, edge.source, edge.target, label)
 
 
-def _edge_figure(edge: GraphEdge, source: GraphNode, shift: float) -> EdgeFigure:
+def _edge_figure(edge: GraphEdge, source: GraphNode, ends: str, shift: float) -> EdgeFigure:
     when, by = words.label_of(edge, source), words.values_of(edge)
-    lines = list(words.lines_of(when))
+    lines = list(words.lines_of(when)) if when else []
     values = list(words.lines_of(by, most=2)) if lines else []
-    widest = max((words.columns(line) for line in lines + values), default=0)
-    ends = f"{words.name_of(edge.source)} to {words.name_of(edge.target)}"
+    widest = max(map(words.columns, lines + values), default=0)
     return EdgeFigure(
         lines=lines + values,
         values=len(values),
@@ -101,7 +101,8 @@ def _edge_figure(edge: GraphEdge, source: GraphNode, shift: float) -> EdgeFigure
 
 
 def _node_figure(node: GraphNode, beyond: frozenset[str], margin: float) -> NodeFigure:
-    name = words.short(words.name_of(node.id))
+    full = words.name_of(node.id)
+    name = words.short(full)
     more = words.due_of(node) or words.marks_of(node)
     lines = [words.state_of(node, beyond), *([more] if more else [])]
     text = max(
@@ -111,7 +112,7 @@ def _node_figure(node: GraphNode, beyond: frozenset[str], margin: float) -> Node
     return NodeFigure(
         name=name,
         lines=lines,
-        title=f"{words.name_of(node.id)}: {', '.join([*lines, *_acts(node)])}",
+        title=f"{full}: {', '.join([*lines, *_acts(node)])}",
         beyond=node.id in beyond,
         box=Box(node.id, width, 31 + LABEL_LINE * len(lines), margin),
     )

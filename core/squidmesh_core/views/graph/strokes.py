@@ -14,7 +14,7 @@ _TIP: Final = 9
 def curve(way: Way, status: EdgeStatus, *, sideways: bool) -> tuple[str, str]:
     """The path of a way, and that of its tip; a way that joins another has none."""
     # Told as if it went down; what lies on its side is turned where it is written.
-    points = [point[::-1] if sideways else point for point in way.points]
+    points = [point[::-1] for point in way.points] if sideways else list(way.points)
     (x, y), before = points[-1], points[-2]
     turn = 1 if y > before[1] else -1
     tip = ""
@@ -22,11 +22,16 @@ def curve(way: Way, status: EdgeStatus, *, sideways: bool) -> tuple[str, str]:
         points[-1] = (x, y - turn * (_TIP - 1))
         tip = _tip((x, y), turn, status, sideways=sideways)
     steps = [f"M{_at(points[0], sideways=sideways)}"]
-    for (x0, y0), (x1, y1) in pairwise(points):
+    for (x0, y0), end in pairwise(points):
+        x1, y1 = end
+        if x0 == x1:
+            steps.append(f"L{_at(end, sideways=sideways)}")
+            continue
         middle = (y0 + y1) / 2
-        bends = [(x0, middle), (x1, middle)] if x0 != x1 else []
-        through = " ".join(_at(point, sideways=sideways) for point in [*bends, (x1, y1)])
-        steps.append(f"{'C' if bends else 'L'}{through}")
+        if sideways:
+            steps.append(f"C{middle:g} {x0:g} {middle:g} {x1:g} {y1:g} {x1:g}")
+        else:
+            steps.append(f"C{x0:g} {middle:g} {x1:g} {middle:g} {x1:g} {y1:g}")
     return "".join(steps), tip
 
 
@@ -40,12 +45,12 @@ def loop(box: Placed) -> tuple[str, str]:
 def _tip(end: Point, turn: int, status: EdgeStatus, *, sideways: bool) -> str:
     """An arrowhead; or a bar, where nothing comes through."""
     x, base = end[0], end[1] - turn * _TIP
-    bar = status == "blocked"
-    corners = [(x - 6, base), (x + 6, base)] if bar else [end, (x - 5, base), (x + 5, base)]
-    path = "L".join(_at(corner, sideways=sideways) for corner in corners)
-    return f"M{path}{'' if bar else 'Z'}"
+    if status == "blocked":
+        return f"M{_at((x - 6, base), sideways=sideways)}L{_at((x + 6, base), sideways=sideways)}"
+    left, right = _at((x - 5, base), sideways=sideways), _at((x + 5, base), sideways=sideways)
+    return f"M{_at(end, sideways=sideways)}L{left}L{right}Z"
 
 
 def _at(point: Point, *, sideways: bool) -> str:
-    x, y = point[::-1] if sideways else point
-    return f"{x:g} {y:g}"
+    x, y = point
+    return f"{y:g} {x:g}" if sideways else f"{x:g} {y:g}"

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from squidmesh_core.definition.spec import Spec, StepNode
-from squidmesh_core.ids import NodeName
+from squidmesh_core.ids import NodeName, undo_key
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.graph.records import EdgeStatus, GraphEdge, GraphNode
 from squidmesh_core.views.steps import StepStatus
-from squidmesh_core.views.waiting import compensation_view
+from squidmesh_core.views.waiting import compensation_view, in_turn
 
 _PREFIX: Final = "compensate:"
 #: Of several visits of one node, the first of these speaks for all.
@@ -22,6 +22,8 @@ _GRAVEST: Final[tuple[StepStatus, ...]] = (
 )
 _STATUSES: Final[Mapping[str, StepStatus]] = {
     "pending": "waiting",
+    "running": "running",
+    "retrying": "retrying",
     "compensated": "completed",
     "failed": "failed",
 }
@@ -69,22 +71,15 @@ def _undone(state: RunState, spec: Spec) -> Iterator[tuple[NodeName, StepStatus]
     undoing = compensation_view(state, spec)
     if undoing is None:
         return
+    turn = in_turn(state)
     for step in undoing.steps:
-        if step.status == "running":
-            yield step.node, _at_work(state)
+        if step.status == "pending" and turn and turn.intent.visit_key == undo_key(step.visit_key):
+            yield step.node, "pending"  # it is due; those after it wait
         elif step.status in _STATUSES:  # of an unknown effect nothing is undone
             yield step.node, _STATUSES[step.status]
     for left in undoing.recovery:
         if left.reason == "abandoned":
             yield left.step, "waiting"
-
-
-def _at_work(state: RunState) -> StepStatus:
-    """How far the one callback is that is under way."""
-    status = next(a.status for a in state.live.values() if a.intent.kind == "compensation")
-    if status == "claimed":
-        return "running"
-    return "retrying" if status == "retry_scheduled" else "pending"
 
 
 def _callback(spec: Spec, name: NodeName) -> str | None:

@@ -59,6 +59,8 @@ _LINES: Final = 3
 
 def visible(text: str) -> str:
     """The text with every character written out that would not be seen or would do harm."""
+    if text.isascii() and text.isprintable():
+        return text  # nearly always, and this is seen sooner
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -138,19 +140,21 @@ def label_of(edge: GraphEdge, source: GraphNode) -> str:
     parts = [words[edge.outcome]]
     if edge.condition is not None:
         parts.append(said(condition_from_json(edge.condition)))
-    parts.append("otherwise" if edge.otherwise else "")
-    parts.append(f"for {edge.recovery}" if edge.recovery else "")
-    parts.append(f"{edge.times} times" if edge.times > 1 else "")
-    return visible(" · ".join(part for part in parts if part))
+    if edge.otherwise:
+        parts.append("otherwise")
+    if edge.recovery:
+        parts.append(f"for {edge.recovery}")
+    if edge.times > 1:
+        parts.append(f"{edge.times} times")
+    return visible(" · ".join(filter(None, parts)))
 
 
 def values_of(edge: GraphEdge) -> str:
     """What decided an edge: `↳ risk.score = 61`."""
-    values = (edge.values or {}).items()
-    return visible(
-        ("↳ " if values else "")
-        + ", ".join(f"{path} = {value_text(value)}" for path, value in values)
-    )
+    if not edge.values:
+        return ""
+    said = (f"{path} = {value_text(value)}" for path, value in edge.values.items())
+    return visible(f"↳ {', '.join(said)}")
 
 
 def said(condition: Condition) -> str:

@@ -27,6 +27,7 @@ from typing import cast
 
 import attrs
 
+from squidmesh_core.protocol.making import open_twin
 from squidmesh_core.views.visibility.hiding import Make
 from squidmesh_core.views.visibility.rules import Edit
 
@@ -68,7 +69,7 @@ class _Source:
             "cls": cls,
             "inside": inside,
             "of": partial,
-            "twin": _twin(cls),
+            "twin": open_twin(cls),
         }
         #: What is found out first, and when nothing is to be changed.
         self._first: list[str] = []
@@ -110,14 +111,3 @@ class _Source:
             return repr(blank)
         self.names[f"blank_of_{name}"] = blank
         return f"blank_of_{name}"
-
-
-def _twin(cls: type) -> type:
-    """
-    A class of records that will be of another, and until then let their members be set.
-
-    It adds none, so a record of it may become one of the other (the Python manual on
-    assigning `__class__`).
-    """
-    freely = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    return type(cls.__name__, (cls,), {"__slots__": (), **freely})

@@ -7,7 +7,6 @@ under a name that views show is kept: nobody has said who may see the rest.
 """
 
 from collections.abc import Mapping
-from copy import copy
 from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Final, TypeGuard, Union, get_args, get_origin
@@ -154,7 +153,7 @@ def _written(value: object) -> object:
 def _in_place_of(make: Make) -> Edit:
     written = _written(make())
     if isinstance(written, list | dict):
-        return lambda _: copy(written)  # for hosts to keep
+        return lambda _: written.copy()  # for hosts to keep
     return lambda _: written
 
 

@@ -51,9 +51,19 @@ class Redaction:
         # A record is copied as its own class, a map as a dict.
         return cast("T", self._scoped[scope].view(view))
 
+    def each(self, scope: Scope) -> Callable[[T], T]:
+        """What redacts one view after the other, for many of them."""
+        if scope == "auditor":
+            return _itself
+        return cast("Callable[[T], T]", self._scoped[scope].view)
+
     def entry_data(self, scope: Scope) -> Callable[[object, object], object]:
         """What redacts the members of a journal entry, given its wire type and them."""
         return _whole if scope == "auditor" else self._scoped[scope].documents.entry
+
+
+def _itself(view: T) -> T:
+    return view
 
 
 def _whole(_: object, data: object) -> object:

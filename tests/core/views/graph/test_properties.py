@@ -97,7 +97,7 @@ def test_rows_are_in_the_best_order_of_all_sweeps(web: tuple[list[Box], list[Lin
     ranks = ranked(*web)
     orders = [ordering._first(ranks)]
     for sweep in range(ordering._SWEEPS):
-        rows = [list(row) for row in orders[-1]]
+        rows = list(orders[-1])
         down = sweep % 2 == 0
         for i in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
             beside = rows[i - 1 if down else i + 1]
@@ -107,7 +107,7 @@ def test_rows_are_in_the_best_order_of_all_sweeps(web: tuple[list[Box], list[Lin
     assert min(orders, key=lambda rows: _crossed(rows, ranks)) == ordering.in_order(ranks)
 
 
-def _crossed(rows: list[list[int]], ranks: Ranks) -> int:
+def _crossed(rows: list[tuple[int, ...]], ranks: Ranks) -> int:
     """How many pairs of joins cross."""
     count = 0
     for upper, lower in pairwise(rows):
@@ -172,7 +172,7 @@ def _found_by(check: Callable[[Scenario], None]) -> None:
 
 
 LAYOUT_BUGS: dict[str, tuple[object, str, object]] = {
-    "rows are not kept apart": (placing, "_settled", lambda wishes, weights, apart: wishes),
+    "rows are not kept apart": (placing, "_gap", lambda left, right, spacing: 0.0),
     "chains move through each other": (
         placing,
         "straightened",

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squidmesh_core.values.scope import Scope, sees
+from squidmesh_core.values.scope import SCOPES, Scope, sees
 from squidmesh_core.views.explanation import explain
 from squidmesh_core.views.graph import graph
-from squidmesh_core.views.inspection import Snapshot, run_of, snapshot
+from squidmesh_core.views.inspection import AttemptView, Snapshot, run_of, snapshot
 from squidmesh_core.views.plain import View
 from squidmesh_core.views.visibility import CORE, redact
 from squidmesh_core.views.visibility.copying import Changes, copier
@@ -66,6 +66,36 @@ def test_a_copy_is_what_the_tables_say(
 
         assert plainly(view, scope) == copy
         assert type(view) is type(copy)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@given(count=st.integers(1, LONGEST), cancelled=st.booleans(), history=st.booleans())
+def test_attempts_redacted_while_they_are_made_are_the_same(
+    scope: Scope, *, count: int, cancelled: bool, history: bool
+) -> None:
+    """One by one or all together: there is one set of rules."""
+    run = Planted("c0ffee05").until(count, cancelled=cancelled)
+    whole = snapshot(run.state, run.spec, run.now, history=history)
+
+    seen = snapshot(run.state, run.spec, run.now, history=history, shown=CORE.each(scope))
+
+    assert redact(list(whole.attempts), scope) == list(seen.attempts)
+    assert redact(whole, scope) == redact(seen, scope)
+
+
+def test_each_attempt_is_redacted_before_the_next_is_made() -> None:
+    """So those that nobody may see whole are never all there."""
+    run = Planted("c0ffee06").until(LONGEST)
+    made: list[weakref.ref[AttemptView]] = []
+
+    def shown(attempt: AttemptView) -> AttemptView:
+        made.append(weakref.ref(attempt))
+        return attrs.evolve(attempt, number=sum(one() is not None for one in made))
+
+    alive = [one.number for one in snapshot(run.state, run.spec, run.now, shown=shown).attempts]
+
+    assert len(run.state.attempts) == len(alive) > 2
+    assert 2 >= max(alive)
 
 
 @pytest.fixture

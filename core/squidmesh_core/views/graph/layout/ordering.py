@@ -6,7 +6,7 @@ The order with the fewest crossings of all sweeps is kept.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import cache
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Ranks
@@ -14,30 +14,41 @@ from squidmesh_core.views.graph.layout.ranking import Ranks
 #: Gansner et al. take 24; after a few, nothing gets better in graphs of our kind.
 _SWEEPS: Final = 6
 
+#: Stops from left to right.
+_Row = tuple[int, ...]
 
-def in_order(ranks: Ranks) -> list[list[int]]:
+
+def in_order(ranks: Ranks) -> list[_Row]:
     """The stops of each row, from left to right."""
     rows = _first(ranks)
-    orders = [[list(row) for row in rows]]
-    best, fewest = orders[0], _crossings(rows, ranks.below)
+
+    # Most rows and their neighbours are soon as they have been before.
+    @cache
+    def crossings(upper: _Row, lower: _Row) -> int:
+        return _between(upper, lower, ranks.below)
+
+    @cache
+    def resorted(row: _Row, beside: _Row, *, down: bool) -> _Row:
+        return _sorted(row, beside, ranks.above if down else ranks.below)
+
+    orders = [list(rows)]
+    best, fewest = orders[0], sum(map(crossings, rows, rows[1:]))
     for sweep in range(_SWEEPS):
         # A sweep sees nothing but the order: where two of them lead back, so will the rest.
         if not fewest or orders[-1] in orders[-3:-2]:
             break
         down = sweep % 2 == 0
-        neighbours = ranks.above if down else ranks.below
         for i in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
-            if len(rows[i]) == 1:
-                continue
-            rows[i] = _sorted(rows[i], rows[i - 1 if down else i + 1], neighbours)
-        orders.append([list(row) for row in rows])
-        crossings = _crossings(rows, ranks.below)
-        if crossings < fewest:
-            best, fewest = orders[-1], crossings
+            if len(rows[i]) > 1:
+                rows[i] = resorted(rows[i], rows[i - 1 if down else i + 1], down=down)
+        orders.append(list(rows))
+        crossed = sum(map(crossings, rows, rows[1:]))
+        if crossed < fewest:
+            best, fewest = orders[-1], crossed
     return best
 
 
-def _first(ranks: Ranks) -> list[list[int]]:
+def _first(ranks: Ranks) -> list[_Row]:
     """As a walk from the top finds them, so that what belongs together stands together."""
     rows: list[list[int]] = [[] for _ in range(ranks.rows)]
     seen: set[int] = set()
@@ -51,37 +62,38 @@ def _first(ranks: Ranks) -> list[list[int]]:
                 seen.add(stop)
                 rows[ranks.stops[stop].row].append(stop)
                 walk.extend(reversed(ranks.below[stop]))
-    return rows
+    return [tuple(row) for row in rows]
 
 
-def _sorted(row: list[int], beside: list[int], neighbours: Sequence[Sequence[int]]) -> list[int]:
+def _sorted(row: _Row, beside: _Row, neighbours: Sequence[Sequence[int]]) -> _Row:
     """The row by the mean place of neighbours; who has none stays where it is."""
     place = {stop: i for i, stop in enumerate(beside)}
-    means = {
-        stop: sum(place[one] for one in neighbours[stop]) / len(neighbours[stop])
-        for stop in row
-        if neighbours[stop]
-    }
-    moving = iter(sorted(means, key=means.__getitem__))
-    return [next(moving) if stop in means else stop for stop in row]
+    means: dict[int, float] = {}
+    for stop in row:
+        ends = neighbours[stop]
+        if len(ends) == 1:
+            means[stop] = place[ends[0]]
+        elif ends:
+            means[stop] = sum([place[end] for end in ends]) / len(ends)
+    moving = sorted(means, key=means.__getitem__)
+    if len(moving) == len(row):
+        return tuple(moving)
+    following = iter(moving)
+    return tuple([next(following) if stop in means else stop for stop in row])
 
 
-def _crossings(rows: Sequence[Sequence[int]], below: Sequence[Sequence[int]]) -> int:
-    """How many pairs of joins cross."""
-    return sum(
-        _between(upper, lower, below)
-        for upper, lower in pairwise(rows)
-        if len(upper) > 1 and len(lower) > 1
-    )
-
-
-def _between(upper: Sequence[int], lower: Sequence[int], below: Sequence[Sequence[int]]) -> int:
+def _between(upper: _Row, lower: _Row, below: Sequence[Sequence[int]]) -> int:
     """Pairs of joins in the wrong order: those that end further right than one after them."""
+    if len(upper) == 1 or len(lower) == 1:
+        return 0
     place = {stop: i for i, stop in enumerate(lower)}
     ends: list[int] = []
     crossings = 0
     for stop in upper:
-        for end in sorted(place[one] for one in below[stop]):
+        for end in sorted([place[one] for one in below[stop]]):
+            if not ends or ends[-1] <= end:
+                ends.append(end)
+                continue
             at = bisect_right(ends, end)
             crossings += len(ends) - at
             ends.insert(at, end)

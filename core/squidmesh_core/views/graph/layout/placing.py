@@ -7,18 +7,23 @@ a least-squares problem that merging groups solves exactly and in one pass
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Ranks, Stop
 from squidmesh_core.views.graph.layout.records import Spacing
 from squidmesh_core.views.graph.layout.straightening import straightened
 
-#: Passes down and up; then some that heed both sides.
-_PASSES: Final = 4
-_LAST: Final = 2
+#: Passes down and up, which heed one side; then those that heed both.
+_PASSES: Final = 2
+_LAST: Final = 1
 #: How much straighter a trunk should be than a line between two boxes is.
 _TRUNK: Final = 8
+
+#: Stops in their order, and how far right of the first of them each is at least.
+_Row = tuple[Sequence[int], Sequence[float]]
+#: What moves a stop: how much in all, and to where another is, or between several, each so much.
+_Pull = tuple[float, int, Sequence[tuple[int, int]]]
 
 
 def placed(ranks: Ranks, rows: Sequence[Sequence[int]], spacing: Spacing) -> list[float]:
@@ -27,15 +32,23 @@ def placed(ranks: Ranks, rows: Sequence[Sequence[int]], spacing: Spacing) -> lis
     gaps = [
         [_gap(ranks.stops[a], ranks.stops[b], spacing) for a, b in pairwise(row)] for row in rows
     ]
-    for row, apart in zip(rows, gaps, strict=True):
-        _put(row, _settled([0.0] * len(row), [1.0] * len(row), apart), centres)
-    joins = [ranks.above, ranks.below]
-    for turn in range(_PASSES + _LAST):
-        down = turn % 2 == 0
-        heeded = joins if turn >= _PASSES else joins[:1] if down else joins[1:]
-        for i in range(len(rows)) if down else range(len(rows) - 1, -1, -1):
-            wishes, weights = _wishes(ranks, rows[i], centres, heeded)
-            _put(rows[i], _settled(wishes, weights, gaps[i]), centres)
+    down: list[_Row] = [
+        (row, list(accumulate(apart, initial=0.0)))
+        for row, apart in zip(rows, gaps, strict=True)
+        if row
+    ]
+    up = down[::-1]
+    _settle(down, [(1.0, stop, ()) for stop in range(len(centres))], centres)
+    bends = [stop.bend for stop in ranks.stops]
+    by_above, by_below = _pulls(ranks.above, bends), _pulls(ranks.below, bends)
+    both = [[*above, *below] for above, below in zip(ranks.above, ranks.below, strict=True)]
+    by_both = _pulls(both, bends)
+    for _ in range(_PASSES):
+        _settle(down, by_above, centres)
+        _settle(up, by_below, centres)
+    for _ in range(_LAST):
+        _settle(down, by_both, centres)
+        _settle(up, by_both, centres)
     centres = straightened(ranks, rows, centres, gaps)
     left = min(
         (centres[i] - stop.width / 2 for i, stop in enumerate(ranks.stops)),
@@ -45,47 +58,52 @@ def placed(ranks: Ranks, rows: Sequence[Sequence[int]], spacing: Spacing) -> lis
     return [round(2 * (centre - left)) / 2 for centre in centres]
 
 
-def _wishes(
-    ranks: Ranks, row: Sequence[int], centres: list[float], heeded: Sequence[list[list[int]]]
-) -> tuple[list[float], list[float]]:
-    """Where each stop of a row would like to be, and how much."""
-    wishes, weights = [], []
-    for stop in row:
-        total = sought = 0.0
-        bend = ranks.stops[stop].bend
-        for neighbours in heeded:
-            for other in neighbours[stop]:
-                weight = _TRUNK if bend and ranks.stops[other].bend else 1
-                total += weight
-                sought += weight * centres[other]
-        wishes.append(sought / total if total else centres[stop])
-        weights.append(total or 0.5)
-    return wishes, weights
+def _pulls(joins: Sequence[Sequence[int]], bends: Sequence[bool]) -> list[_Pull]:
+    """What moves each stop; what nothing moves would rather stay where it is."""
+    pulls: list[_Pull] = []
+    for stop, others in enumerate(joins):
+        heavy = _TRUNK if bends[stop] else 1
+        if len(others) == 1:
+            pulls.append((heavy if bends[others[0]] else 1, others[0], ()))
+        else:
+            ends = [(other, heavy if bends[other] else 1) for other in others]
+            pulls.append((sum([heed for _, heed in ends]) or 0.5, stop, ends))
+    return pulls
 
 
-def _settled(
-    wishes: Sequence[float], weights: Sequence[float], apart: Sequence[float]
-) -> list[float]:
-    """The places nearest to the wishes that are as far apart as they must be."""
-    offset, offsets = 0.0, [0.0]
-    for gap in apart:
-        offset += gap
-        offsets.append(offset)
-    # Groups that stand as close as they may: weight, sum of weighted places, members.
-    groups: list[tuple[float, float, int]] = []
-    for wish, weight, moved in zip(wishes, weights, offsets, strict=False):
-        group = (weight, weight * (wish - moved), 1)
-        while groups and groups[-1][1] * group[0] >= group[1] * groups[-1][0]:
-            before = groups.pop()
-            group = (before[0] + group[0], before[1] + group[1], before[2] + group[2])
-        groups.append(group)
-    places = [total / weight for weight, total, members in groups for _ in range(members)]
-    return [place + moved for place, moved in zip(places, offsets, strict=False)]
+def _settle(rows: Sequence[_Row], pulls: Sequence[_Pull], centres: list[float]) -> None:
+    """
+    Row by row, put stops as near to their wishes as can be, as far apart as they must be.
 
-
-def _put(row: Sequence[int], places: Sequence[float], centres: list[float]) -> None:
-    for stop, place in zip(row, places, strict=True):
-        centres[stop] = place
+    One function and no records in it: it sees each stop seven times for a picture.
+    """
+    for row, offsets in rows:
+        # Groups that stand as close as they may: weight, sum of weighted places, members.
+        groups: list[tuple[float, float, int]] = []
+        weight, total, members = 0.0, 0.0, 0
+        for stop, offset in zip(row, offsets, strict=True):
+            heed, other, ends = pulls[stop]
+            wish = centres[other]
+            if ends:
+                sought = 0.0
+                for end, much in ends:
+                    sought += much * centres[end]
+                wish = sought / heed
+            pulled = heed * (wish - offset)
+            if total * heed < pulled * weight:
+                groups.append((weight, total, members))
+                weight, total, members = heed, pulled, 1
+                continue
+            weight, total, members = weight + heed, total + pulled, members + 1
+            while groups and groups[-1][1] * weight >= total * groups[-1][0]:
+                heavy, summed, before = groups.pop()
+                weight, total, members = heavy + weight, summed + total, before + members
+        at = 0
+        for heavy, summed, count in (*groups, (weight, total, members)):
+            place, end = summed / heavy, at + count
+            while at < end:
+                centres[row[at]] = place + offsets[at]
+                at += 1
 
 
 def _gap(left: Stop, right: Stop, spacing: Spacing) -> float:

@@ -99,26 +99,40 @@ def ranked(boxes: Sequence[Box], lines: Sequence[Line]) -> Ranks:
         if source != target:
             up = (source, target) in looping
             trunk = trunks.setdefault((target, up), {})
-            ranks.ways[line.id] = _lay(ranks, line, Chain(source, target, None, trunk, up))
+            label = _lay(ranks, (source, target), line.label, trunk, up=up)
+            ranks.ways[line.id] = Chain(source, target, label, trunk, up)
     ranks.rows = 1 + max((stop.row for stop in ranks.stops), default=0)
     return ranks
 
 
-def _lay(ranks: Ranks, line: Line, bare: Chain) -> Chain:
-    """The line's chain, with the stops that it needs and are not there yet."""
-    step = -1 if bare.up else 1
-    first, last = ranks.stops[bare.source].row + step, ranks.stops[bare.target].row
-    label = None
-    if line.label is not None:
-        label = ranks.add(Stop(first, *line.label))
+def _lay(
+    ranks: Ranks,
+    ends: tuple[int, int],
+    size: tuple[float, float] | None,
+    trunk: dict[int, int],
+    *,
+    up: bool,
+) -> int | None:
+    """See that the stops of a line are there, and joined; the one of its label, if it has one."""
+    (source, target), step = ends, -1 if up else 1
+    first, last = ranks.stops[source].row + step, ranks.stops[target].row
+    way, label = [source], None
+    if size is not None:
+        label = ranks.add(Stop(first, *size))
+        way.append(label)
         first += step
     for row in range(first, last, step):
-        if row not in bare.trunk:
-            bare.trunk[row] = ranks.add(Stop(row, 0, 0, bend=True))
-    chain = Chain(bare.source, bare.target, label, bare.trunk, bare.up)
-    for one, other in pairwise(chain.stops(ranks.stops)):
-        ranks.join(*((other, one) if bare.up else (one, other)))
-    return chain
+        bend = trunk.get(row)
+        if bend is not None:
+            way.append(bend)
+            break  # from here on the trunk is there, down to the target
+        bend = trunk[row] = ranks.add(Stop(row, 0, 0, bend=True))
+        way.append(bend)
+    else:
+        way.append(target)
+    for one, other in pairwise(reversed(way) if up else way):
+        ranks.join(one, other)
+    return label
 
 
 def _following(count: int, between: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -5,7 +5,7 @@ Where lines share a trunk only the first of them is drawn along it; those after
 it end where they join.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from squidmesh_core.views.graph.layout.ranking import Chain, Ranks
@@ -33,7 +33,7 @@ def drawing(
     return Drawing(
         width=max(edges, default=0.0),
         height=tops[-1] - spacing.rows if stops else 0.0,
-        boxes={box.id: route.box(i) for i, box in enumerate(ranks.boxes)},
+        boxes={box.id: route.boxes[i] for i, box in enumerate(ranks.boxes)},
         ways={line: route.way(ranks.ways[line]) for line in first if line in ranks.ways},
     )
 
@@ -55,43 +55,42 @@ class _Routes:
         self._heights = heights
         self._drawn: set[tuple[int, int]] = set()
         self._ports = _ports(ranks, centres, spacing)
+        self.boxes = [self._placed(stop) for stop in range(len(ranks.boxes))]
 
-    def box(self, stop: int) -> Placed:
-        """Where a stop is, in the middle of its row."""
+    def way(self, chain: Chain) -> Way:
+        """The way of a line, as far as no line before it was drawn there."""
+        stops, up = chain.stops(self._stops), chain.up
+        before = next(stops)
+        points = [self._port(before, (stop := next(stops)), up=up)]
+        arrives = True
+        while stop != chain.target:
+            row, x = self._stops[stop].row, self._centres[stop]
+            near, far = self._tops[row], self._tops[row] + self._heights[row]
+            if up:
+                near, far = far, near
+            points.append((x, near))
+            if self._stops[stop].bend:
+                if (stop, chain.target) in self._drawn:
+                    arrives = False
+                    break
+                self._drawn.add((stop, chain.target))
+            points.append((x, far))
+            before, stop = stop, next(stops)
+        else:
+            points.append(self._port(stop, before, up=not up))
+        label = None if chain.label is None else _centre(self._placed(chain.label))
+        return Way(points=_straight(points), label=label, arrives=arrives)
+
+    def _placed(self, stop: int) -> Placed:
+        """Where a box or a label is, in the middle of its row."""
         one = self._stops[stop]
         top = self._tops[one.row] + (self._heights[one.row] - one.height) / 2
         return Placed(self._centres[stop] - one.width / 2, top, one.width, one.height)
 
-    def way(self, chain: Chain) -> Way:
-        """The way of a line, as far as no line before it was drawn there."""
-        stops = chain.stops(self._stops)
-        before = next(stops)
-        points = [self._port(before, (stop := next(stops)), up=chain.up)]
-        arrives = True
-        while True:
-            if stop == chain.target:
-                points.append(self._port(stop, before, up=not chain.up))
-                break
-            points += self._past(stop, up=chain.up)
-            if self._stops[stop].bend and (stop, chain.target) in self._drawn:
-                points.pop()
-                arrives = False
-                break
-            if self._stops[stop].bend:
-                self._drawn.add((stop, chain.target))
-            before, stop = stop, next(stops)
-        label = None if chain.label is None else _centre(self.box(chain.label))
-        return Way(points=tuple(_straight(points)), label=label, arrives=arrives)
-
     def _port(self, stop: int, other: int, *, up: bool) -> Point:
-        box = self.box(stop)
+        box = self.boxes[stop]
         shift = self._ports.get((stop, other), 0.0)
         return box.x + box.width / 2 + shift, box.y if up else box.y + box.height
-
-    def _past(self, stop: int, *, up: bool) -> list[Point]:
-        row, x = self._stops[stop].row, self._centres[stop]
-        top, bottom = self._tops[row], self._tops[row] + self._heights[row]
-        return [(x, bottom), (x, top)] if up else [(x, top), (x, bottom)]
 
 
 def _ports(
@@ -101,6 +100,8 @@ def _ports(
     shifts: dict[tuple[int, int], float] = {}
     for joins in (ranks.above, ranks.below):
         for stop, box in enumerate(ranks.boxes):
+            if len(joins[stop]) < 2:
+                continue  # the only one is met in the middle
             others = sorted(joins[stop], key=centres.__getitem__)
             # What is straight above or below is met in the middle, the rest beside it.
             straight = (i for i, other in enumerate(others) if centres[other] == centres[stop])
@@ -114,12 +115,14 @@ def _ports(
     return shifts
 
 
-def _straight(points: Sequence[Point]) -> Iterator[Point]:
+def _straight(points: Sequence[Point]) -> tuple[Point, ...]:
     """The points without those in the middle of a straight piece."""
-    for i, point in enumerate(points):
-        inside = 0 < i < len(points) - 1
-        if not (inside and points[i - 1][0] == point[0] == points[i + 1][0]):
-            yield point
+    between = (
+        point
+        for before, point, after in zip(points, points[1:], points[2:], strict=False)
+        if not before[0] == point[0] == after[0]
+    )
+    return points[0], *between, points[-1]
 
 
 def _centre(box: Placed) -> Point:

@@ -21,26 +21,25 @@ def straightened(
     gaps: Sequence[Sequence[float]],
 ) -> list[float]:
     """The centres, chain by chain in one column where nothing is in the way; order is kept."""
-    columns = _Columns(ranks, rows, centres, gaps)
+    columns = _Columns(rows, centres, gaps)
     chains = sorted(_chains(ranks, centres), key=len, reverse=True)
+    around = [(*above, *below) for above, below in zip(ranks.above, ranks.below, strict=True)]
     for turn in range(_TURNS):
         for chain in chains:
             for run, low, high in columns.runs(chain):
-                columns.move(run, low, high, towards=_joined(ranks, run) if turn else run)
+                columns.move(run, low, high, towards=_joined(around, run) if turn else run)
     return columns.centres
 
 
-def _joined(ranks: Ranks, run: Sequence[int]) -> Sequence[int]:
+def _joined(around: Sequence[Sequence[int]], run: Sequence[int]) -> Sequence[int]:
     """What a run is joined to beside itself; itself, if that is nothing."""
     own = set(run)
-    ends = (other for stop in run for other in (*ranks.above[stop], *ranks.below[stop]))
-    return [other for other in ends if other not in own] or run
+    return [other for stop in run for other in around[stop] if other not in own] or run
 
 
 def _chains(ranks: Ranks, centres: Sequence[float]) -> list[list[int]]:
     """Stops that come first to each other's mind, one below the other."""
-    below = [_first(ranks, stop, ends, centres) for stop, ends in enumerate(ranks.below)]
-    above = [_first(ranks, stop, ends, centres) for stop, ends in enumerate(ranks.above)]
+    below, above = _firsts(ranks, ranks.below, centres), _firsts(ranks, ranks.above, centres)
     chains = []
     for stop, upper in enumerate(above):
         if upper is not None and below[upper] == stop:
@@ -53,14 +52,24 @@ def _chains(ranks: Ranks, centres: Sequence[float]) -> list[list[int]]:
     return chains
 
 
-def _first(ranks: Ranks, stop: int, joined: Sequence[int], centres: Sequence[float]) -> int | None:
+def _firsts(
+    ranks: Ranks, joins: Sequence[Sequence[int]], centres: Sequence[float]
+) -> list[int | None]:
+    """For each stop the one that comes first to its mind, of those that it is joined to."""
+    return [
+        _first(ranks, stop, joined, centres) if len(joined) > 1 else joined[0] if joined else None
+        for stop, joined in enumerate(joins)
+    ]
+
+
+def _first(ranks: Ranks, stop: int, joined: Sequence[int], centres: Sequence[float]) -> int:
     """A trunk goes on as a trunk; of a fan of boxes it is the middle one, else the first named."""
     if ranks.stops[stop].bend:
         bends = (other for other in joined if ranks.stops[other].bend)
         return next(bends, joined[0])
     if len(joined) > 2 and max(joined) < len(ranks.boxes):
         return sorted(joined, key=centres.__getitem__)[len(joined) // 2]
-    return joined[0] if joined else None
+    return joined[0]
 
 
 class _Columns:
@@ -68,40 +77,48 @@ class _Columns:
 
     def __init__(
         self,
-        ranks: Ranks,
         rows: Sequence[Sequence[int]],
         centres: Sequence[float],
         gaps: Sequence[Sequence[float]],
     ) -> None:
-        self.centres = list(centres)
-        self._stops = ranks.stops
-        self._rows = rows
-        self._gaps = gaps
-        self._place = {stop: i for row in rows for i, stop in enumerate(row)}
+        self._count = len(centres)
+        # At both ends of each row there is nothing for ever.
+        self._centres = [*centres, float("-inf"), float("inf")]
+        nothing_left, nothing_right = self._count, self._count + 1
+        #: Stop → its neighbours in the row, each with how far from it the stop must stay.
+        self._beside: dict[int, tuple[int, float, int, float]] = {}
+        for row, apart in zip(rows, gaps, strict=True):
+            lefts, rights = [nothing_left, *row[:-1]], [*row[1:], nothing_right]
+            rooms = zip(lefts, [0.0, *apart], rights, [*apart, 0.0], strict=True)
+            self._beside.update(zip(row, rooms, strict=False))
+
+    @property
+    def centres(self) -> list[float]:
+        """The centre of each stop."""
+        return self._centres[: self._count]
 
     def runs(self, chain: Sequence[int]) -> Iterator[tuple[list[int], float, float]]:
         """Parts of a chain that fit in one column, and where that column may be."""
+        centres, beside = self._centres, self._beside
         run: list[int] = []
         low, high = float("-inf"), float("inf")
         for stop in chain:
-            left, right = self._room(stop)
-            if run and max(low, left) > min(high, right):
+            left, from_left, right, from_right = beside[stop]
+            least, most = centres[left] + from_left, centres[right] - from_right
+            # Not `max` and `min`: this is done for each stop again and again.
+            lower = least if least > low else low  # noqa: FURB136
+            upper = most if most < high else high  # noqa: FURB136
+            if run and lower > upper:
                 yield run, low, high
-                run, low, high = [], float("-inf"), float("inf")
+                run, lower, upper = [], least, most
             run.append(stop)
-            low, high = max(low, left), min(high, right)
+            low, high = lower, upper
         yield run, low, high
 
     def move(self, run: Sequence[int], low: float, high: float, towards: Sequence[int]) -> None:
         """Put a run into one column, as near as can be to the middle of some stops."""
-        middle = sum(self.centres[stop] for stop in towards) / len(towards)
+        centres = self._centres
+        middle = sum([centres[stop] for stop in towards]) / len(towards)
         column = min(max(middle, low), high)
         for stop in run:
-            self.centres[stop] = column
-
-    def _room(self, stop: int) -> tuple[float, float]:
-        index, at = self._stops[stop].row, self._place[stop]
-        row, gap, centres = self._rows[index], self._gaps[index], self.centres
-        left = centres[row[at - 1]] + gap[at - 1] if at else float("-inf")
-        right = centres[row[at + 1]] - gap[at] if at + 1 < len(row) else float("inf")
-        return left, right
+            centres[stop] = column
