@@ -48,7 +48,7 @@ Values of options and secrets are never part of it.
 """
 
 KINDS: Final = (
-    "`usage` is of the command line; the others are kinds of error that a step or a run ends with.\n"
+    "`output` and `usage` are of the command line; the others are kinds of error that a step or a run ends with.\n"
     "There the name of an exception's class may stand as well."
 )
 

@@ -6,17 +6,18 @@ The room `authoring` loads with the first workflow class: who only looks at runs
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from inspect import isclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeGuard
 
+from squidmesh import checks
 from squidmesh_core.definition.problem import definition_error, errors_of
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.support import unsupported
 from squidmesh_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from typing import TypeAlias
 
     from squidmesh.actions import ActionRegistry
@@ -96,13 +97,23 @@ def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
 
     Raises:
         DefinitionError: With every problem at once.
+        ConfigError: It is no spec at all, but JSON for instance.
     """
+    if not isinstance(spec, Spec):
+        raise checks.wrong("spec", "expected a Spec, such as Spec.from_dict(data) makes")
     found = (*spec.problems(actions), *unsupported(spec))
     if errors_of(found):
         raise definition_error(spec.workflow, found)
 
 
-def _classes_and_specs(workflows: Iterable[Registrable]) -> Iterable[type[Workflow] | Spec]:
+def _classes_and_specs(workflows: object) -> Iterable[type[Workflow] | Spec]:
+    if isinstance(workflows, str | Mapping) or not isinstance(workflows, Iterable):
+        name = workflows.__name__ if isclass(workflows) else type(workflows).__name__
+        raise ConfigError(
+            f"workflows= takes a list, such as [Orders], not {name} alone",
+            "invalid_option",
+            {"option": "workflows", "reason": "expected a list"},
+        )
     for one in workflows:
         if isinstance(one, ModuleType):
             yield from _workflows_of(one)

@@ -17,6 +17,10 @@ from squidmesh_core.ids import is_queue_name
 LONGEST_TEXT: Final = 255
 #: Characters of a comment.
 LONGEST_NOTE: Final = 8 * 1024
+#: Run ids hold the milliseconds since then.
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: A deadline of a hundred years, escalated after as many, still ends before the year 10000.
+_LAST: Final = datetime(9700, 1, 1, tzinfo=UTC)
 
 
 def wrong(option: str, reason: str) -> ConfigError:
@@ -106,6 +110,19 @@ def instant(option: str, value: object) -> datetime | None:
     except OverflowError:
         pass
     raise wrong(option, "expected an instant with a time zone")
+
+
+def near_instant(option: str, value: object) -> datetime | None:
+    """
+    An instant in UTC that deadlines, waits and time limits can be counted from, or nothing.
+
+    Raises:
+        ConfigError: It has no time zone, or is out of range.
+    """
+    found = instant(option, value)
+    if found is None or _FIRST <= found < _LAST:
+        return found
+    raise wrong(option, f"expected an instant from {_FIRST.year} to {_LAST.year - 1}")
 
 
 def queue(option: str, value: object) -> str:

@@ -23,8 +23,7 @@ from squidmesh.actions import ActionRegistry
 from squidmesh.catalogue import Catalogue, runnable
 from squidmesh.engine import Engine
 from squidmesh.files.verbs import Filing
-from squidmesh.opening import migrate as migrate_schema
-from squidmesh.opening import open_journal
+from squidmesh.opening import bring_up_to_date, open_journal
 from squidmesh.ports import Ports
 from squidmesh.queues.verbs import Queueing
 from squidmesh.steering.verbs import Steering
@@ -120,7 +119,7 @@ class Mesh(
         """
         url = url_or_default(url)
         if migrate:
-            migrate_schema(url)
+            bring_up_to_date(url)
         journal = open_journal(url)
         try:
             return cls(journal, workflows=workflows, actions=actions, policy=policy)
@@ -212,8 +211,8 @@ class Mesh(
         from squidmesh.authoring.triggers import payload_of
         from squidmesh.door.outcomes import answered
 
-        spec = self._catalogue.spec(trigger._owner or trigger.name)
         given = payload_of(trigger, payload)
+        spec = self._catalogue.spec(trigger._owner or trigger.name)
         request = starting.prepare(self.door, spec, trigger.name, given, options)
         return answered(self.engine.start(request))
 

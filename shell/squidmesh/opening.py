@@ -11,6 +11,7 @@ The one module that knows adapters: a URL becomes a journal.
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from squidmesh_core.errors import ConfigError
@@ -95,6 +96,18 @@ def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
     return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
 
 
+def bring_up_to_date(url: str) -> None:
+    """
+    Migrate an older schema; what is not there yet gets the newest when it is opened.
+
+    Raises:
+        ConfigError: The URL has no schema to migrate.
+        StorageError: The storage is unreachable, or newer than this release.
+    """
+    if not _begins_when_opened(url):
+        migrate(url)
+
+
 def migration_sql(url: str) -> str:
     """
     What `migrate` would execute, for somebody who has the right to; nothing if up to date.
@@ -135,6 +148,11 @@ def _migrated(url: str) -> tuple[_Migrating, str] | None:
     if scheme != "memory":
         open_journal(url)  # says what is wrong with it
     return None
+
+
+def _begins_when_opened(url: str) -> bool:
+    scheme, _, rest = url.partition("://")
+    return scheme == "sqlite" and (rest == "/:memory:" or not Path(rest[1:]).exists())
 
 
 def _check_driver(url: str) -> None:

@@ -14,10 +14,11 @@ from squidmesh.door.mint import Mint
 from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
 from squidmesh_core.definition.payload import resolve_payload
-from squidmesh_core.definition.spec import Spec
+from squidmesh_core.definition.spec import Spec, Trigger
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.ids import Fingerprint, RunId, derived_run_id, is_run_id
 from squidmesh_core.protocol.commands import Offer, Receipted, Start
+from squidmesh_core.values.condition import same
 
 
 class StartOptions(TypedDict, total=False):
@@ -113,7 +114,7 @@ def requested(
     if unknown := sorted(set(options) - StartOptions.__optional_keys__):
         known = ", ".join(sorted(StartOptions.__optional_keys__))
         raise checks.wrong(unknown[0], f"there is no such option; known: {known}")
-    now = checks.instant("now", options.get("now"))
+    now = checks.near_instant("now", options.get("now"))
     instant = now if now is not None else clock
     queue, priority = _lane(spec, options)
     if who is None:
@@ -126,14 +127,14 @@ def requested(
         definition=Fingerprint(spec.fingerprint),
         trigger=trigger,
         input=resolve_payload(declared.payload, payload, now=instant),
-        digest=_digest(spec, trigger, payload),
+        digest=_digest(spec, declared, payload),
         # Who gave an id can give it again: pruning leaves a tombstone under it.
         asked={} if options.get("run_id") is None else {"run_id": options["run_id"]},
         queue=queue,
         priority=priority,
         tags=checks.texts("tags", options.get("tags", ())),
         partition_key=checks.optional_text("partition_key", options.get("partition_key")),
-        visible_at=checks.instant("at", options.get("at")),
+        visible_at=checks.near_instant("at", options.get("at")),
         said=who,
     )
     return Request(command=command, spec=spec, now=now)
@@ -175,12 +176,28 @@ def _run_id(
     raise checks.wrong("run_id", "expected a UUID in lower case")
 
 
-def _digest(spec: Spec, trigger: str, payload: Mapping[str, object]) -> str:
-    """What makes two starts the same: the command as given, before defaults."""
+def _digest(spec: Spec, trigger: Trigger, payload: Mapping[str, object]) -> str:
+    """
+    What makes two starts the same: the command as given, before defaults.
+
+    A contract's object always says its defaults, and JSON hardly ever; so what equals
+    its default counts as left out.  Then both are the same start, and a field that a
+    deploy adds with a default changes no start that was made before.
+    """
+    defaults = {
+        field.name: field.default.value
+        for field in trigger.payload
+        if field.default is not None and field.default.clock is None
+    }
+    told = {
+        name: value
+        for name, value in payload.items()
+        if name not in defaults or not same(value, defaults[name])
+    }
     given = {
         "workflow": spec.workflow,
-        "trigger": trigger,
-        "payload": canonical.storable(dict(payload), where="the payload"),
+        "trigger": trigger.name,
+        "payload": canonical.storable(told, where="the payload"),
         "parent": None,
     }
     return sha256(canonical.encode(given).encode()).hexdigest()

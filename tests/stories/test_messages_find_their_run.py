@@ -1,10 +1,20 @@
 """Stories of messages: early, late, twice, or for somebody else."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from squidmesh import IdempotencyConflict, PayloadError, Refused, Workflow, manual, receive, step
+from squidmesh import (
+    ConfigError,
+    IdempotencyConflict,
+    PayloadError,
+    Refused,
+    Workflow,
+    manual,
+    receive,
+    step,
+)
 from support.stage import Stage
 
 
@@ -137,3 +147,44 @@ def test_the_bank_never_writes_and_the_order_fails(stage: Stage) -> None:
     with pytest.raises(Refused) as caught:
         mesh.send(run, Order.settled, Settlement("pay-A-5", 1))
     assert "invalid_transition" == caught.value.code
+
+
+def test_a_message_that_nobody_waits_for_any_more_was_not_received(stage: Stage) -> None:
+    """A time-out or a cancel takes none: the bank must not take its word for delivered."""
+    mesh = stage.mesh(Order)
+    waited = mesh.start(Order.placed, Placed("A-6"))
+    cancelled = mesh.start(Order.placed, Placed("A-7"))
+    mesh.drain()
+    mesh.cancel(cancelled)
+    stage.clock.advance(3 * 24 * 3600)
+    mesh.drain()
+    assert "failed" == mesh.inspect(waited).status
+
+    for order_id in ("A-6", "A-7"):
+        with pytest.raises(Refused, match="no run waits for it any more") as caught:
+            mesh.deliver(Order.settled, order_id, Settlement("late", 1), key=f"late-{order_id}")
+        assert "not_awaited" == caught.value.code
+
+
+def test_a_message_whose_run_ended_before_its_node_was_received(stage: Stage) -> None:
+    """It came, so a repetition without its key is known for what it is."""
+    mesh = stage.mesh(Order)
+    run = mesh.start(Order.placed, Placed("A-8"))
+    mesh.deliver(Order.settled, "A-8", Settlement("early", 1))
+    mesh.cancel(run)
+
+    with pytest.raises(Refused) as caught:
+        mesh.deliver(Order.settled, "A-8", Settlement("early", 1))
+
+    assert "already_received" == caught.value.code
+
+
+@pytest.mark.parametrize("node", ["settled", None, Order.paid], ids=["a name", "none", "a step"])
+def test_a_delivery_is_for_a_receive_node(stage: Stage, node: Any) -> None:
+    """A name alone says nothing of the workflow, and other nodes take no messages."""
+    mesh = stage.mesh(Order)
+
+    with pytest.raises(ConfigError) as caught:
+        mesh.deliver(node, "A-9", Settlement("pay-A-9", 1))
+
+    assert ("invalid_option", "node") == (caught.value.code, caught.value.details["option"])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from squidmesh.door import checkpoints, recall
 from squidmesh.door import handle as handle_module
-from squidmesh.door import recall
 from squidmesh.door.known import Memory
 from squidmesh.door.requests import Trip
 from squidmesh.workers.claim import Claim
@@ -49,7 +49,7 @@ def checkpoint_without_digest(patch: pytest.MonkeyPatch) -> None:
 
 def checkpoint_of_another_run(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint may be of another run or revision than its row says."""
-    honest = recall.thawed
+    honest = checkpoints.thawed
 
     def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
         if checkpoint is None or honest(run_id, checkpoint) is not None:

@@ -145,7 +145,8 @@ def _closed(state: RunState, named: str | None) -> Refusal:
             return refused(
                 state,
                 "invalid_transition",
-                f"{said.step!r} is {said.action} already, by {said.actor!r} at {instant_to_text(said.at)}",
+                f"{said.step!r} is {said.action} already, "
+                f"by {_whom(said.actor)} at {instant_to_text(said.at)}",
                 node=said.step,
                 reason=said.action,
                 actor=said.actor,
@@ -153,6 +154,13 @@ def _closed(state: RunState, named: str | None) -> Refusal:
             )
     what = "no gate is open" if named is None else f"the gate {named!r} is not open"
     return refused(state, "invalid_transition", what, node=named, reason="not_open")
+
+
+def _whom(actor: object) -> str:
+    """A name in a sentence; whatever else is known of somebody is in the details alone."""
+    if isinstance(actor, Mapping):
+        actor = actor.get("id") or actor.get("name")
+    return repr(actor) if actor else "somebody"
 
 
 # --- what an answer does

@@ -22,6 +22,19 @@ def room_for(state: RunState | Draft, spec: Spec, node: ReceiveNode) -> bool:
     return most - state.visits.get(node.name, 0) + waiting - kept > 0
 
 
+def came(state: RunState, node: NodeName, correlation: str) -> bool:
+    """Whether a message came under a correlation: a visit took it, or it is kept."""
+    if node in state.mail.kept.values():
+        return True
+    visits = (visit for visit, text in state.mail.found_by.items() if text == correlation)
+    return any(
+        visit_node(visit) == node
+        and (taken := state.applied.get(visit)) is not None
+        and taken.source is not None
+        for visit in visits
+    )
+
+
 def correlation_of(node: ReceiveNode, context: Mapping[str, object]) -> str | MissingPath | None:
     """The text that finds the run; null without one, or where the value is no text or number."""
     if node.correlation is None:

@@ -12,6 +12,8 @@ from typing import assert_never
 
 from attrs import frozen
 
+from squidmesh_core.canonical import storable
+
 Path = tuple[str, ...]
 
 
@@ -62,11 +64,13 @@ _ABSENT = object()
 
 
 def lookup(context: object, path: Path) -> tuple[bool, object]:
-    """Whether the path can be read in the context, and the value there."""
+    """Whether the path can be read in the context, and the value there, in storable form."""
     value = context
     for segment in path:
         if not isinstance(value, Mapping):
             return False, None
+        if len(value) == 1 and isinstance(inner := value.get("$map"), Mapping):
+            value = inner  # what a context holds is storable, so this is a tag
         value = value.get(segment, _ABSENT)
         if value is _ABSENT:
             return False, None
@@ -77,7 +81,7 @@ def bind(
     bindings: Mapping[str, Binding], context: Mapping[str, object]
 ) -> dict[str, object] | MissingPath:
     """
-    The value of each parameter, or the first path that is missing.
+    The value of each parameter in storable form, or the first path that is missing.
 
     A null in the middle of a path is missing at the next segment; a null at
     its end is a value (reference §20.1).
@@ -89,11 +93,11 @@ def bind(
                 found, value = lookup(context, path)
                 if not found:
                     return _missing(target, path, context)
-            case Constant(value=value):
-                pass
+            case Constant(value=constant):
+                value = _stored(constant)
             case OptionalPath(path=path, default=default):
                 found, value = lookup(context, path)
-                value = value if found else default
+                value = value if found else _stored(default)
             case ObjectOf(fields=fields):
                 record: dict[str, object] = {}
                 for name, path in fields.items():
@@ -105,6 +109,12 @@ def bind(
                 assert_never(binding)
         values[target] = value
     return values
+
+
+def _stored(constant: object) -> object:
+    """A constant of a definition as journals hold it; most are plain and stay as they are."""
+    plain = constant is None or type(constant) in (str, bool, float)
+    return constant if plain else storable(constant, where="a constant of the definition")
 
 
 def binding_to_json(binding: Binding) -> object:

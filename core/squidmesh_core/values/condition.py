@@ -14,6 +14,7 @@ from typing import Final, Literal, assert_never, get_args
 
 from attrs import frozen
 
+from squidmesh_core.canonical import restore
 from squidmesh_core.values.binding import Path, lookup, path_from_json
 
 Operator = Literal[
@@ -79,7 +80,8 @@ def holds(condition: Condition, context: Mapping[str, object]) -> bool:
             found, value = lookup(context, path)
             if operator == "is_missing":
                 return (not found or value is None) is (operand is not False)
-            return found and _compare(operator, value, operand)
+            # A context is in storable form, an operand as the definition was written.
+            return found and _compare(operator, restore(value), operand)
     assert_never(condition)
 
 

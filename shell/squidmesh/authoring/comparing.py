@@ -1,12 +1,13 @@
 """Comparing what a path has recorded with a constant: checked now, decided in a run."""
 
+from collections.abc import Collection, Mapping, Set
 from typing import Any, Final, Literal, get_origin
 
 from squidmesh.authoring.conditions import BareTruth, Comparison, Condition, Unknown
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.hints import name_of, without_none
 from squidmesh.authoring.mismatch import ContractMismatch
-from squidmesh.authoring.notes import note
+from squidmesh.authoring.notes import note, stopped
 from squidmesh.authoring.recording import AS_VALUE, Recorded
 from squidmesh.authoring.records import record_class
 from squidmesh_core.values.condition import Operator
@@ -33,11 +34,21 @@ def ordered(recorded: Recorded, operator: Operator, other: object) -> Condition:
     return compared(recorded, operator, other)
 
 
-def is_one_of(recorded: Recorded, choices: list[object]) -> Condition:
+def is_one_of(recorded: Recorded, choices: object) -> Condition:
     """Whether the value is among some constants."""
+    if isinstance(choices, BareTruth):
+        raise stopped("path_as_value", AS_VALUE)
+    if isinstance(choices, str | bytes | Mapping) or not isinstance(choices, Collection):
+        # A text is a collection of its letters, which nobody means.
+        message = f"is_in wants a list, a tuple or a set, not {name_of(type(choices))}"
+        note(recorded.place.source, "invalid_operand", message)
+        return Condition(Unknown())
     operands = [_operand(recorded, choice) for choice in choices]
     if any(operand is _BAD for operand in operands):
         return Condition(Unknown())
+    if isinstance(choices, Set):
+        # Its order is another one in each process, and the fingerprint must not be.
+        operands.sort(key=repr)
     return comparison(recorded, "is_in", operands)
 
 

@@ -1,20 +1,21 @@
 """
 Contracts of hosts as fields of a spec.
 
-    str → string      datetime, date, timedelta, Decimal, UUID → string
+    str → string      datetime, date, time, timedelta, Decimal, UUID → string
     int → integer     record, mapping → map      Enum → the type of its values
     float → float     list, tuple, set → list    Literal, Enum → choices
     bool → boolean    Any, object → any          X | None → nullable
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 from weakref import WeakSet
 
+from squidmesh.authoring.decode import LISTS, MAPS
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.frames import Names
 from squidmesh.authoring.hints import bare, markers, members, name_of, parts, without_none
@@ -23,7 +24,7 @@ from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.records import ABSENT, Member, record_class, record_members
 from squidmesh_core.definition.spec import Default, Field, FieldType
 
-_TEXTS: Final = (str, datetime, date, timedelta, Decimal, UUID)
+_TEXTS: Final = (str, datetime, date, time, timedelta, Decimal, UUID)
 _PLAIN: Final[Mapping[object, FieldType]] = {
     bool: "boolean",
     int: "integer",
@@ -169,17 +170,27 @@ def _wire(hint: object, names: Names | None) -> FieldType:
     if issubclass(origin, Enum):
         return _type_of_values(tuple(value.value for value in origin))
     if issubclass(origin, Mapping):
+        _must_be_read(hint, origin in MAPS, "dict")
         key, value = get_args(hint) or (str, object)
         if bare(key) is not str:
             raise InvalidContract(f"the keys of {name_of(hint)} are not texts")
         wire_type(value, names)
         return "map"
     if issubclass(origin, Collection) and not issubclass(origin, str | bytes | bytearray):
+        _must_be_read(hint, origin in LISTS, "list")
         for argument in get_args(hint):
             if argument is not ...:
                 wire_type(argument, names)
         return "list"
     raise InvalidContract(f"{name_of(hint)} has no JSON form")
+
+
+def _must_be_read(hint: object, is_read: bool, instead: str) -> None:
+    """Refuse what would come back from the journal as another class: a namedtuple as a list."""
+    if not is_read:
+        raise InvalidContract(
+            f"{name_of(hint)} has no JSON form of its own; declare a dataclass or {instead}[...]"
+        )
 
 
 def _type_of_values(values: tuple[object, ...]) -> FieldType:

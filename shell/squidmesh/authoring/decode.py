@@ -8,7 +8,18 @@ its path.
 
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set,
+)
 from dataclasses import fields as dataclass_fields
 from enum import Enum
 from functools import cache, partial
@@ -138,6 +149,7 @@ def _union(value: object, wanted: object, *, closed: bool) -> object:
     rest = [part for part in parts if part is not type(None)]
     if len(rest) == 1:
         return reader_for(rest[0], closed=closed)(value)
+    rest.sort(key=partial(_is_another, value))  # else as they are written
     # Two records may share members, so the one that knows every member is looked for first.
     for strictness in (True, closed):
         for part in rest:
@@ -146,6 +158,13 @@ def _union(value: object, wanted: object, *, closed: bool) -> object:
             except ContractMismatch:
                 continue
     raise Unfit(" or ".join(name_of(part) for part in parts))
+
+
+def _is_another(value: object, part: object) -> bool:
+    """False if the value has just the form in which this member of a union is written."""
+    if isinstance(value, Mapping) and record_class(part) is not None:
+        return value.keys() != record_members(part).keys()
+    return type(value) is not int or part is not int
 
 
 def _only(hook: Hook, accepted: type | UnionType, wanted: object) -> Hook:
@@ -228,7 +247,10 @@ def _converter(closed: bool) -> Converter:
         if is_pydantic(cls):
             return _pydantic
         _resolve_fields(cls)
+        parameters: tuple[object, ...] = getattr(wanted, "__parameters__", ())
         kind = cast("type", wanted)
+        if parameters and wanted is cls:  # nobody said of what: of anything
+            kind = kind[(object,) * len(parameters)]  # type: ignore[index]  # it is generic
         generated: object = make_dict_structure_fn(
             kind, converter, _cattrs_forbid_extra_keys=closed
         )
@@ -246,7 +268,7 @@ def _converter(closed: bool) -> Converter:
             return partial(_fixed_tuple, closed=closed)
         element = args[0] if args else object
         as_list = list_structure_factory(list[element], converter)  # type: ignore[valid-type]
-        build = _BUILDERS.get(origin, list)
+        build = LISTS.get(origin, list)
         return _only(lambda value, _: build(as_list(value, list)), list | tuple, wanted)
 
     # The last one registered is asked first.
@@ -280,13 +302,16 @@ def _is(base: type) -> Callable[[object], bool]:
     return judge
 
 
-_BUILDERS: Final[Mapping[object, Callable[[list[object]], object]]] = {
+#: The collections that are read: what makes each of a list.
+LISTS: Final[Mapping[object, Callable[[list[object]], object]]] = {
+    **dict.fromkeys((list, Collection, Sequence, MutableSequence), list),
     tuple: tuple,
-    set: set,
-    Set: frozenset,
-    frozenset: frozenset,
+    **dict.fromkeys((set, MutableSet), set),
+    **dict.fromkeys((frozenset, Set), frozenset),
     deque: deque,
 }
+#: The mappings that are read, each as a dict.
+MAPS: Final = frozenset({dict, Mapping, MutableMapping})
 _CONVERTERS: Final[Mapping[bool, Converter]] = {
     False: _converter(closed=False),
     True: _converter(closed=True),

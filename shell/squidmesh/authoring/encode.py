@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, is_typedd
 
 import attrs
 
-from squidmesh.authoring.hints import bare, members, name_of
+from squidmesh.authoring.hints import bare, members, name_of, without_none
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit, Path
 from squidmesh.authoring.records import is_pydantic, record_class, record_members
 from squidmesh.authoring.scalars import WRITTEN
@@ -68,7 +68,7 @@ def _compiled(hint: object) -> Writer:
 def _compile(hint: object) -> Writer:
     parts = members(hint)
     if len(parts) > 1:
-        return _union(parts)
+        return _union(hint, parts)
     hint = parts[0]
     if hint in {Any, object} or isinstance(hint, TypeVar):
         return _write_anything
@@ -140,10 +140,11 @@ def _enum(kind: type[Enum]) -> Writer:
     return write
 
 
-def _union(parts: tuple[object, ...]) -> Writer:
+def _union(hint: object, parts: tuple[object, ...]) -> Writer:
     expected = " or ".join(name_of(part) for part in parts)
     # An int is also a float: the exact type is asked first.
     writers = [(bare(part), writer_for(part)) for part in parts]
+    is_doubtful = len(without_none(hint)) > 1
 
     def write(value: object, path: Path, misfits: Misfits) -> object:
         exact = [w for kind, w in writers if type(value) is kind]
@@ -153,7 +154,10 @@ def _union(parts: tuple[object, ...]) -> Writer:
             found: Misfits = []
             written = writer(value, path, found)
             if not found:
-                return written
+                another = _read_as_another(hint, writer, written) if is_doubtful else None
+                if another is None:
+                    return written
+                return _misfit(misfits, path, f"{expected} (it would come back as {another})")
             collected = found
         if len(candidates) > 1:
             collected = [Misfit(path=path, expected=expected)]
@@ -161,6 +165,19 @@ def _union(parts: tuple[object, ...]) -> Writer:
         return None
 
     return write
+
+
+def _read_as_another(hint: object, writer: Writer, written: object) -> str | None:
+    """As what a union reads the JSON form of one of its members, if it reads it as another."""
+    from squidmesh.authoring.decode import reader_for  # only here: it brings cattrs along
+
+    try:
+        back = reader_for(hint)(written)
+    except ContractMismatch:
+        return None  # its own class refuses it, which is said where it is read
+    misfits: Misfits = []
+    writer(back, (), misfits)
+    return name_of(type(back)) if misfits else None
 
 
 # -- many values --
@@ -250,11 +267,11 @@ def _collection(hint: object, origin: type) -> Writer:
             return _misfit(misfits, path, expected)
         if fixed and len(value) != len(inner):
             return _misfit(misfits, path, expected)
-        # A set has no order of its own; the journal needs one that is always the same.
-        items = sorted(value, key=repr) if is_set else value
         writers = inner if fixed else inner * len(value)
-        pairs = zip(items, writers, strict=True)
-        return [writer(item, (*path, i), misfits) for i, (item, writer) in enumerate(pairs)]
+        pairs = zip(value, writers, strict=True)
+        written = [writer(item, (*path, i), misfits) for i, (item, writer) in enumerate(pairs)]
+        # A set has no order of its own; the journal needs one that is always the same.
+        return sorted(written, key=repr) if is_set else written
 
     return write
 

@@ -7,7 +7,12 @@ from squidmesh.authoring.answers import Children, Decision
 from squidmesh.authoring.contracts import InvalidContract, fields_of
 from squidmesh.authoring.nodes import BaseNode, N, Node, Wiring
 from squidmesh.authoring.notes import note
-from squidmesh.authoring.options import checked_deadline, checked_duration, known_options
+from squidmesh.authoring.options import (
+    checked_deadline,
+    checked_duration,
+    known_options,
+    needed_duration,
+)
 from squidmesh.authoring.policies import Deadline
 from squidmesh.authoring.triggers import Trigger
 from squidmesh.duration import Duration
@@ -43,7 +48,7 @@ class Wait(Node[None]):
         return WaitNode(
             name=wiring.name_of(self),
             after=wiring.names_of(self._after),
-            duration_ms=checked_duration(self, "duration_ms", self._duration, code=code) or 1,
+            duration_ms=needed_duration(self, "duration_ms", self._duration, code=code) or 1,
         )
 
 

@@ -19,10 +19,11 @@ from squidmesh.authoring.conditions import (
     expression_of,
 )
 from squidmesh.authoring.frames import Location, here
-from squidmesh.authoring.notes import Source, note
+from squidmesh.authoring.notes import Source, note, stopped
 from squidmesh.authoring.paths import path_to
 from squidmesh_core.definition.spec import COMPLETE, Outcome, RecoveryMarker
 from squidmesh_core.definition.spec import Node as SpecNode
+from squidmesh_core.errors import DefinitionError
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import Binding
 
@@ -101,6 +102,9 @@ class BaseNode(Source, Target):
 
         Returns:
             The target, so that routes chain.
+
+        Raises:
+            DefinitionError: The target is neither.
         """
         return self._route("ok", target, when=when)
 
@@ -113,7 +117,7 @@ class BaseNode(Source, Target):
         recovery: RecoveryMarker | None = None,
     ) -> N:
         if not isinstance(target, Target):
-            raise TypeError(f"a route leads to a node or to complete, not to {target!r}")
+            raise _no_target(target)
         self._must_be_open()
         expression = None if when is None else self._condition(when)
         self._routes.append(
@@ -149,6 +153,13 @@ class BaseNode(Source, Target):
     def _spec(self, wiring: Wiring) -> SpecNode:
         """The node of the spec; called once, when everything has its name."""
         raise NotImplementedError
+
+
+def _no_target(given: object) -> DefinitionError:
+    """What to raise for a route that leads to something else, such as a name."""
+    message = f"a route leads to a node or to complete, not to {type(given).__name__}"
+    hint = "write the node's name without quotes" if isinstance(given, str) else ""
+    return stopped("unknown_transition_target", message, hint)
 
 
 class Node(BaseNode, Generic[R]):

@@ -60,6 +60,11 @@ def checked_duration(
     """The milliseconds of a duration option; `None` if there is none or it is wrong."""
     if duration is None:
         return None
+    return needed_duration(source, option, duration, code=code)
+
+
+def needed_duration(source: Source, option: str, duration: object, *, code: str) -> int | None:
+    """The milliseconds of a duration that must be there; `None` if it is wrong."""
     try:
         milliseconds = parse_duration(duration)
     except ValueError as exc:

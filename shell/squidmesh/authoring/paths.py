@@ -68,7 +68,7 @@ def is_in(x: T, choices: Collection[T]) -> bool:
     recorded = recorded_of(x)
     if recorded is None:
         raise stopped("constant_condition", "is_in() takes a path first, then the choices")
-    return cast("bool", is_one_of(recorded, list(choices)))
+    return cast("bool", is_one_of(recorded, choices))
 
 
 def is_missing(x: object) -> bool:

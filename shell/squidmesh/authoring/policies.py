@@ -63,10 +63,12 @@ def retry_policy(retry: object) -> RetryPolicy:
         raise ValueError(f"attempts: expected a whole number, not {_kind(retry.attempts)}")
     if retry.attempts < 1:
         raise ValueError("attempts count the first one, so at least 1 is expected")
-    if retry.backoff not in {"none", "exponential"}:
+    if retry.backoff not in ("none", "exponential"):  # whatever it is: also what has no hash
         raise ValueError("backoff: expected 'none' or 'exponential'")
     if not isinstance(retry.jitter, bool):
         raise ValueError(f"jitter: expected a bool, not {_kind(retry.jitter)}")
+    if not isinstance(retry.on, tuple | list):
+        raise ValueError(f"on: expected a tuple such as (OSError,), not {_kind(retry.on)}")
     return RetryPolicy(
         max_attempts=retry.attempts,
         backoff=_backoff(retry) if retry.backoff == "exponential" else None,

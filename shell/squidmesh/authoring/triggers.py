@@ -16,7 +16,7 @@ from squidmesh.authoring.schema import schema_of
 from squidmesh_core.definition.spec import CronTrigger as SpecCron
 from squidmesh_core.definition.spec import Field, ManualTrigger
 from squidmesh_core.definition.spec import Trigger as SpecTrigger
-from squidmesh_core.errors import PayloadError
+from squidmesh_core.errors import ConfigError, PayloadError
 
 P = TypeVar("P")
 OnDuplicate = Literal["return_existing_run", "skip_duplicate", "new_run"]
@@ -98,6 +98,10 @@ class CronTrigger(Trigger[P]):
             message = f"nobody gives {', '.join(map(repr, needed))} to a run started by the clock"
             hint = f"values=lambda at: {name_of(self._contract)}(...)"
             note(self, "payload_not_supplied", message, hint, location=self._location)
+        values: object = self._values
+        if values is not None and not callable(values):
+            message = "values: expected a function of the slot's instant"
+            note(self, "invalid_step_option", message, location=self._location)
         if self._on_duplicate not in _ON_DUPLICATE:
             message = f"on_duplicate: expected one of {', '.join(_ON_DUPLICATE)}"
             note(self, "invalid_step_option", message, location=self._location)
@@ -115,8 +119,11 @@ def payload_of(trigger: Trigger[P], payload: P) -> dict[str, object]:
     The JSON form of a payload, without the fields that the instant of the start fills.
 
     Raises:
+        ConfigError: What starts a run is no trigger.
         PayloadError: It is not of the trigger's contract, or a field has another type.
     """
+    if not isinstance(trigger, Trigger):
+        raise _no_trigger(trigger)
     contract = trigger._contract
     if contract is None:
         if payload is not None:
@@ -175,6 +182,17 @@ def cron(
         on_duplicate: What a slot that has its run already gives.
     """
     return CronTrigger(expression, payload, tz, values, on_duplicate)
+
+
+def _no_trigger(given: object) -> ConfigError:
+    """What to say to who hands over a workflow, the name of a trigger, or a step."""
+    named = given if isinstance(given, type) else type(given)
+    triggers = [name for name, value in vars(named).items() if isinstance(value, Trigger)]
+    example = f"{named.__name__}.{triggers[0]}" if triggers else "Orders.placed"
+    reason = f"expected a trigger such as {example}, not {named.__name__}"
+    return ConfigError(
+        f"{reason}; no run was started", "unknown_trigger", {"option": "trigger", "reason": reason}
+    )
 
 
 def _payload_error(

@@ -8,10 +8,9 @@ from attrs import define
 
 from squidmesh.cli.lines import node_of
 from squidmesh.cli.screen import STYLES
-from squidmesh.cli.text import printable
 from squidmesh.views.reading import JournalEntry
 from squidmesh_core.ids import AttemptKey, RunId, is_timeout
-from squidmesh_core.views.words import span
+from squidmesh_core.views.words import printable, span
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -73,6 +73,8 @@ def exit_code(error: SquidmeshError) -> int:
 
 def hint_for(error: SquidmeshError) -> str:
     """What to do about it; empty where the message says it."""
+    if error.code == "idempotency_conflict" and "key" not in error.details:
+        return ""  # a file brought a run that is here already: no key was typed
     command = error.details.get("command")
     if error.code == "schema_behind" and isinstance(command, str):
         return f"type: {command}"

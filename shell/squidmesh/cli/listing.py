@@ -58,6 +58,6 @@ def _is_sensitive(definition: str | None) -> bool:
     if definition is None:
         return True
     try:
-        return bool(Spec.from_dict(canonical.decode(definition)).sensitive)
+        return bool(Spec.from_dict(canonical.restore(canonical.decode(definition))).sensitive)
     except (DefinitionError, ValueError):
         return True

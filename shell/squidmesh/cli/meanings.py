@@ -149,6 +149,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 }
 #: Words without a number → the same: of the command line itself, and why a step or a run failed.
 UNNUMBERED: Final[Mapping[str, str]] = {
+    "output": "The terminal, the file or the disk that a command writes to takes nothing more. What it was to do may be done: look with `squidmesh explain`.",
     "usage": "The command was typed wrong; nothing was done. `squidmesh COMMAND --help` lists what can be typed.",
     # --- kinds of error that a step or a run ends with, beside the class names of exceptions
     "invalid_input": "A value does not fit the parameter that it is wired to. Correct what puts it out, and replay.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from squidmesh.cli import clock
 from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.screen import STYLES, Screen, json_text
-from squidmesh.cli.text import one_line, printable
+from squidmesh.cli.text import one_line
 from squidmesh.cli.waits import Waits
 from squidmesh.files.masking import Mask
 from squidmesh.views.snapshot import Snapshot
@@ -17,7 +17,7 @@ from squidmesh_core.views.inspection import AttemptView
 from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.reason import Reason
 from squidmesh_core.views.steps import StepView
-from squidmesh_core.views.words import actor_name, span
+from squidmesh_core.views.words import actor_name, printable, span
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

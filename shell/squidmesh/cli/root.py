@@ -18,8 +18,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from squidmesh.cli.exits import DONE, INTERRUPTED, RUN_FAILED, USAGE, exit_code, hint_for
-from squidmesh.cli.text import json_safe, printable
+from squidmesh.cli.text import json_safe
 from squidmesh_core.errors import DefinitionError, SquidmeshError
+from squidmesh_core.views.words import printable
 
 #: Command → what the list of commands says about it.
 COMMANDS: Final[Mapping[str, str]] = {
@@ -113,6 +114,8 @@ def root() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
+    if sys.stdout is None:  # closed by whoever called us: they want to hear nothing
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that knows fewer characters than a shop's customers use.
@@ -131,8 +134,14 @@ def run(arguments: Sequence[str]) -> int:
         return exit_code(error)
     except BrokenPipeError:
         # Whoever read us has gone (`| head`); nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return RUN_FAILED
+    except OSError as exc:
+        # Every other place of one is translated where it arises; what is left is our output.
+        _say_no_more()
+        why = exc.strerror or type(exc).__name__
+        _complain(f"what there is to say cannot be written: {why}", as_json=as_json, code="output")
+        return USAGE
     return result if isinstance(result, int) else DONE
 
 
@@ -148,12 +157,17 @@ def report(error: SquidmeshError, *, as_json: bool) -> None:
     )
 
 
+def _say_no_more() -> None:
+    """Let nothing go to standard output any more, not even what is flushed as the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(
     message: str,
     *,
     as_json: bool,
     code: str,
-    hint: str,
+    hint: str = "",
     sm: int | None = None,
     details: object = None,
 ) -> None:

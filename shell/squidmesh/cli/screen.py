@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from attrs import frozen
 
 from squidmesh.cli import clock
-from squidmesh.cli.text import instant, iso, json_safe, printable
+from squidmesh.cli.text import instant, iso, json_safe
 from squidmesh.config import TimeStyle
 from squidmesh_core.views.plain import HIDDEN_AT
+from squidmesh_core.views.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

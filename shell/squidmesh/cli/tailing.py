@@ -9,12 +9,13 @@ from squidmesh.cli.lines import masked, node_of, summary
 from squidmesh.cli.roles import shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import one_line, printable
+from squidmesh.cli.text import one_line
 from squidmesh.files.masking import Mask
 from squidmesh.mesh import Mesh
 from squidmesh.views.reading import JournalEntry
 from squidmesh_core.ids import RunId
 from squidmesh_core.views.plain import HIDDEN_AT
+from squidmesh_core.views.words import printable
 
 #: Columns of a line that comes alone, so that lines stand below each other all the same.
 _WIDTHS: Final = (5, 12, 21, 14)

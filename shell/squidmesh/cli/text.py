@@ -7,20 +7,10 @@ from typing import Final, assert_never
 
 from squidmesh.config import TimeStyle
 from squidmesh_core.views.plain import HIDDEN_AT
-from squidmesh_core.views.words import span
+from squidmesh_core.views.words import UNSAFE, printable, span
 
-#: What can move the cursor, recolour, reorder or cut a line.
-_UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 #: Enough of a time-ordered id to know its millisecond.
 _SHORTEST_ID: Final = 13
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that a terminal could obey."""
-    return _UNSAFE.sub(_escaped, text)
 
 
 def one_line(text: str, width: int) -> str:
@@ -31,7 +21,7 @@ def one_line(text: str, width: int) -> str:
 
 def json_safe(text: str) -> str:
     """JSON text whose strings a terminal cannot obey; it means the same."""
-    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else _unicode(match), text)
+    return UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else _unicode(match), text)
 
 
 def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
@@ -65,13 +55,6 @@ def instant(at: datetime, style: TimeStyle, now: datetime) -> str:
 def iso(at: datetime) -> str:
     """An instant as documents have it: ISO 8601 in UTC; nothing for one that is hidden."""
     return "" if at == HIDDEN_AT else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    character = match[0]
-    if character in _NAMED:
-        return _NAMED[character]
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
 
 
 def _unicode(match: re.Match[str]) -> str:

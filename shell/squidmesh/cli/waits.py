@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from squidmesh.cli.screen import STYLES, Screen, Style
-from squidmesh.cli.text import printable
 from squidmesh.files.masking import Mask
 from squidmesh.views.snapshot import Snapshot
 from squidmesh_core.definition.spec import ApprovalNode, Field, ReceiveNode
@@ -18,13 +17,19 @@ from squidmesh_core.ids import NodeName
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
-from squidmesh_core.views.words import LEFT, actor_name
+from squidmesh_core.views.words import LEFT, actor_name, printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 #: How far undoing a step is → the sign before its name.
-_SIGNS: Final = {"pending": "○", "running": "▶", "compensated": "↶", "failed": "✖"}
+_SIGNS: Final = {
+    "pending": "○",
+    "running": "▶",
+    "retrying": "↻",
+    "compensated": "↶",
+    "failed": "✖",
+}
 
 
 class Waits:

@@ -79,7 +79,7 @@ def restore(door: Door, path: FilePath) -> int:
             Kept.of(run_id, records, found.definitions) for run_id, records in found.runs.items()
         ]
     except (ValueError, RecursionError) as error:
-        raise _invalid(where, str(error)) from error
+        raise _invalid(where, error) from error
     return store(door, kept)
 
 
@@ -123,7 +123,7 @@ def load(door: Door, path: FilePath) -> Run:
         definitions = {bundles.followed_by(found.run_id, found.records): found.definition}
         kept = Kept.of(found.run_id, found.records, definitions)
     except (ValueError, RecursionError) as error:
-        raise _invalid(where, str(error)) from error
+        raise _invalid(where, error) from error
     stored = store(door, [kept.held(door)])
     return evolve(run_of(door.fresh(found.run_id).state), duplicate=not stored)
 
@@ -143,7 +143,8 @@ def _named(first: tuple[AppendRecord, ...]) -> Iterator[Fingerprint]:
                 yield entry.definition
 
 
-def _invalid(path: Path, reason: str) -> ConfigError:
+def _invalid(path: Path, error: Exception) -> ConfigError:
+    reason = "it is no text" if isinstance(error, UnicodeError) else str(error)
     return ConfigError(
         f"{path} cannot be taken in: {reason}; nothing was stored",
         "invalid_bundle",

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from squidmesh import checks
 from squidmesh.authoring.gates import Receive
 from squidmesh.door.door import Door
 from squidmesh_core.errors import Refused
-from squidmesh_core.ids import RunId
+from squidmesh_core.ids import NodeName, RunId
+from squidmesh_core.plan.messages import came
 
 
 def deliver(door: Door, node: Receive[Any], correlation: str, *, key: str | None) -> RunId:
@@ -14,8 +16,11 @@ def deliver(door: Door, node: Receive[Any], correlation: str, *, key: str | None
 
     Raises:
         Refused: `not_awaited`, `ambiguous_correlation`, `already_received`.
+        ConfigError: That is no `receive` node.
         StorageError: The storage failed.
     """
+    if not isinstance(node, Receive):
+        raise checks.wrong("node", "expected a receive node of a workflow; a name is for `send`")
     workflow = node._owner or ""
     rows = door.journal.correlated(workflow, node.name, correlation)
     if key is not None:
@@ -33,7 +38,9 @@ def deliver(door: Door, node: Receive[Any], correlation: str, *, key: str | None
             "ambiguous_correlation",
             {**details, "run_ids": waiting},
         )
-    code = "already_received" if rows else "not_awaited"
-    what = "has taken its message already" if rows else "waits for it"
-    who = "the run of this correlation" if rows else "no run"
-    raise Refused(f"{who} {what} at {node.name!r}; nothing was written", code, details)
+    # What was waited for in vain did not come before: its sender must not take it for done.
+    if any(came(door.fresh(row.run_id).state, NodeName(node.name), correlation) for row in rows):
+        code, why = "already_received", "the run of this correlation has taken its message already"
+    else:
+        code, why = "not_awaited", f"no run waits for it{' any more' if rows else ''}"
+    raise Refused(f"{why} at {node.name!r}; nothing was written", code, details)

@@ -31,14 +31,12 @@ def replayed(
         IdempotencyConflict: The key belongs to another replay.
         StorageError: Its journal is unreadable.
     """
-    key = ask.said.key
-    keyed = None if key is None else replay_run_id(ask.run_id, key)
-    if keyed is not None and (there := _there(door, keyed, ask)) is not None:
+    if (there := begun(door, ask)) is not None:
         return there
     source = _source(door, ask.run_id)
     spec = _definition(source, ask, registered)
     instant = now or door.journal.now()
-    run_id = keyed or door.mint.run_id(instant)
+    run_id = _keyed(ask) or door.mint.run_id(instant)
     start = replay.replay(source, ask, run_id=run_id, spec=spec, instant=instant)
     return _begin(door, start, spec, now)
 
@@ -68,14 +66,13 @@ def foreseen(
     Raises:
         SquidmeshError: As for `replayed`.
     """
-    key = ask.said.key
-    run_id = None if key is None else replay_run_id(ask.run_id, key)
-    if run_id is not None and (there := _there(door, run_id, ask)) is not None:
+    if (there := begun(door, ask)) is not None:
         return there
     source = _source(door, ask.run_id)
     spec = _definition(source, ask, registered)
     instant = now or door.journal.now()
-    start = replay.replay(source, ask, run_id=run_id or ask.run_id, spec=spec, instant=instant)
+    run_id = _keyed(ask) or ask.run_id
+    start = replay.replay(source, ask, run_id=run_id, spec=spec, instant=instant)
     plan = start if isinstance(start, Refusal) else replay.plan_replay(source, ask, spec)
     if isinstance(plan, Refusal):
         raise refusal(plan)
@@ -116,13 +113,28 @@ def taken_up(door: Door, ask: RetryRequest, now: datetime | None) -> Handled:
     return Handled(answer=answer, state=state)
 
 
-def _there(door: Door, run_id: RunId, ask: ReplayRequest) -> Handled | None:
-    """The run that this key began, whatever has become of its source and definition since."""
+def begun(door: Door, ask: ReplayRequest) -> Handled | None:
+    """
+    The run that this key began, whatever has become of its source and definition since.
+
+    Null: there is none, or no key.
+
+    Raises:
+        StorageError: Its journal is unreadable.
+    """
+    run_id = _keyed(ask)
+    if run_id is None:
+        return None
     try:
         state = door.fresh(run_id).state
     except RunNotFound:
         return None
     return Handled(answer=again(state, "replay", ask.digest, ask.said.key), state=state)
+
+
+def _keyed(ask: ReplayRequest) -> RunId | None:
+    key = ask.said.key
+    return None if key is None else replay_run_id(ask.run_id, key)
 
 
 def _begin(door: Door, start: Start | Refusal, spec: Spec, now: datetime | None) -> Handled:

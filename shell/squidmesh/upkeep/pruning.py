@@ -133,7 +133,7 @@ class _Pruner:
         Raises:
             SquidmeshError: As for `prune`.
         """
-        known = yield from recall(self._aside, run_id)
+        known = yield from recall(self._aside, run_id, for_long=False)
         removal = may_prune(known.state, self._now)
         if isinstance(removal, Refusal):
             raise refusal(removal)
@@ -165,7 +165,7 @@ class _Pruner:
     def _one(self, run_id: RunId) -> Trip[Kept | None]:
         """Remove a run that was listed; why it stays, if it does."""
         try:
-            known = yield from recall(self._aside, run_id)
+            known = yield from recall(self._aside, run_id, for_long=False)
         except RunNotFound:
             return "elsewhere"
         except StorageError as error:

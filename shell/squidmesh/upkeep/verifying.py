@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
+from squidmesh.door.checkpoints import VERSION, thawed
 from squidmesh.door.door import Door
-from squidmesh.door.recall import VERSION, fingerprint_of, mark_of, read_spec, thawed, unreadable
+from squidmesh.door.recall import fingerprint_of, mark_of, read_spec, unreadable
 from squidmesh.door.reindex import every_run
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec

@@ -4,7 +4,7 @@ Reading runs: inspection, lists, journals.
 None of it writes, but for the mark on a run that turns out to be damaged.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -22,7 +22,11 @@ from squidmesh_core.protocol.codec import decode, entry_to_json
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
+from squidmesh_core.values.scope import SCOPES, Scope
 from squidmesh_core.views import inspection
+
+#: What becomes of each attempt that a snapshot shows.
+Shown = Callable[[inspection.AttemptView], inspection.AttemptView]
 
 
 @frozen(kw_only=True)
@@ -44,11 +48,13 @@ def inspect(
     history: bool = False,
     at: int | datetime | None = None,
     now: datetime | None = None,
+    scope: Scope = "auditor",
 ) -> Snapshot:
     """
     One run at one instant, or as it was at a revision or an earlier instant.
 
-    The past is judged at its own instant: leases of then are not expired now.
+    The past is judged at its own instant: leases of then are not expired now.  Below
+    auditor, it is redacted while it is made.
 
     Raises:
         RunNotFound: There is no such run.
@@ -57,13 +63,22 @@ def inspect(
             so far.
         StorageError: Its journal is unreadable.
     """
+    if scope not in SCOPES:
+        raise checks.wrong("scope", f"expected one of {', '.join(SCOPES)}")
     state, spec, instant = as_of(door, run_id, at, now)
-    return snapshot_of(state, spec, instant, history=history)
+    if scope == "auditor":
+        return snapshot_of(state, spec, instant, history=history)
+    from squidmesh.views.visibility import SHELL  # it knows every view, this one too
+
+    shown: Shown = SHELL.each(scope)
+    return SHELL.redact(snapshot_of(state, spec, instant, history=history, shown=shown), scope)
 
 
-def snapshot_of(state: RunState, spec: Spec, now: datetime, *, history: bool) -> Snapshot:
+def snapshot_of(
+    state: RunState, spec: Spec, now: datetime, *, history: bool, shown: Shown | None = None
+) -> Snapshot:
     """A run at an instant, as hosts see it."""
-    view = inspection.snapshot(state, spec, now, history=history)
+    view = inspection.snapshot(state, spec, now, history=history, shown=shown)
     members = {name: getattr(view, name) for name in fields_dict(inspection.Snapshot)}
     return Snapshot(**members, spec=spec)
 

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import field, frozen
 
+from squidmesh import checks
 from squidmesh.authoring.decode import reader_for
+from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import Refused
+from squidmesh_core.errors import PayloadError, Refused
 from squidmesh_core.protocol.wire import instant_to_text
 from squidmesh_core.views import inspection
 from squidmesh_core.views.plain import NOT_PLAIN
@@ -32,8 +34,14 @@ class Snapshot(inspection.Snapshot):
         The output of a node, in its type.
 
         Raises:
+            PayloadError: What lies there is of another type; the run's definition may be older.
             Refused: The node has put nothing out so far, or the run was pruned.
+            ConfigError: That is no node.
         """
+        from squidmesh.authoring.nodes import Node  # who has a node has loaded it
+
+        if not isinstance(node, Node):
+            raise checks.wrong("node", "expected a node of a workflow; names are in `context`")
         self._check_there()
         key = node._output_key()
         if key is None or key not in self.context:
@@ -43,7 +51,15 @@ class Snapshot(inspection.Snapshot):
                 {"run_id": self.id, "node": node.name, "status": self.status},
             )
         read = reader_for(cast("Any", node._context_hint()))
-        return cast("R", read(restore(self.context[key])))
+        try:
+            return cast("R", read(restore(self.context[key])))
+        except ContractMismatch as exc:
+            raise PayloadError(
+                f"what '{node.name}' put out in run {self.id} does not fit: {exc}; "
+                "nothing was changed",
+                "invalid_payload",
+                {"run_id": self.id, "node": node.name, **exc.details},
+            ) from None
 
     def payload(self, trigger: "Trigger[P]") -> P:
         """

@@ -21,7 +21,7 @@ from squidmesh_core.decide.prune import gone
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import BEGINNING, RunId
 from squidmesh_core.protocol.codec import entries_of
-from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.entries import Entry, RunStarted
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 
@@ -39,6 +39,8 @@ class Watched(JournalEntry):
     def snapshot(self, *, history: bool = False) -> Snapshot:
         """
         The run right after this entry, judged at the entry's own instant.
+
+        The request to start, which comes with the start itself, gives the run as it started.
 
         Args:
             history: Also inputs, outputs and errors of every attempt.
@@ -101,6 +103,8 @@ class Stream:
     def _taken(self, entries: tuple[Entry, ...], spec: Spec) -> Iterator[Watched]:
         before = self._state
         self._state = fold(before, entries)
+        # Nothing is a run before it has started.
+        least = 0 if before.revision > BEGINNING else _begun(entries)
         for number, entry in enumerate(entries, start=1):
             if entry.revision <= self._after:
                 continue
@@ -111,9 +115,15 @@ class Stream:
                 at=data.at,
                 data=data.data,
                 before=before,
-                entries=entries[:number],
+                entries=entries[: max(number, least)],
                 spec=spec,
             )
+
+
+def _begun(entries: tuple[Entry, ...]) -> int:
+    """How many entries it takes until the run has started; 0: it was pruned."""
+    numbered = enumerate(entries, start=1)
+    return next((number for number, one in numbered if isinstance(one, RunStarted)), 0)
 
 
 def watch(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[Watched]:

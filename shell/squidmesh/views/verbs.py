@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from squidmesh.views.snapshot import RunRef, Snapshot
     from squidmesh.views.stream import Watched
     from squidmesh_core.protocol.rows import RunStatus
+    from squidmesh_core.values.scope import Scope
     from squidmesh_core.views.board import Board
     from squidmesh_core.views.counts import Counts
     from squidmesh_core.views.diff import RunDiff
@@ -46,6 +47,7 @@ class Viewing:
         history: bool = False,
         at: int | datetime | None = None,
         now: datetime | None = None,
+        scope: Scope = "auditor",
     ) -> Snapshot:
         """
         Everything about one run.
@@ -55,14 +57,18 @@ class Viewing:
             history: Also inputs, outputs and errors of every attempt.
             at: As it was at a revision, or at an instant.
             now: The instant that leases and deadlines are judged at.
+            scope: For whose eyes; below auditor it is what `redact` would make of all,
+                made at once.
 
         Raises:
             RunNotFound: There is no such run.
+            ConfigError: An option is wrong.
             StorageError: Its journal is unreadable.
         """
         from squidmesh.views.reading import inspect, run_id_of
 
-        return inspect(self.engine.door, run_id_of(run), history=history, at=at, now=now)
+        door = self.engine.door
+        return inspect(door, run_id_of(run), history=history, at=at, now=now, scope=scope)
 
     def explain(self, run: RunRef, *, now: datetime | None = None) -> Explanation:
         """

@@ -304,6 +304,28 @@ def test_gate_is_answered_once() -> None:
         } == refusal.details
 
 
+@pytest.mark.parametrize(
+    ("actor", "told"),
+    [
+        ("ida", "by 'ida' at"),
+        ({"id": "ida", "token": "t-1"}, "by 'ida' at"),
+        ({"name": "Ida", "token": "t-1"}, "by 'Ida' at"),
+        ({"token": "t-1"}, "by somebody at"),
+        (None, "by somebody at"),
+    ],
+)
+def test_who_was_first_is_told_by_name(actor: object, told: str) -> None:
+    """Whatever else is known of somebody is no matter of a sentence, and may be a secret."""
+    run = Scenario(chain(pause("look"), receive("parcel")))
+    run.start()
+    run.resume(actor=actor)
+    refusal = run.expects_refusal(a_resume())
+
+    assert told in refusal.message
+    assert "t-1" not in refusal.message
+    assert actor == refusal.details["actor"]
+
+
 def test_answer_after_the_end_tells_who_was_last() -> None:
     """Whoever comes too late to a run that is over; other commands are told nothing of it."""
     run = Scenario(chain(approval("ask")))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 
+from squidmesh_core.canonical import storable
 from squidmesh_core.values import (
     Binding,
     Constant,
@@ -16,6 +17,7 @@ from squidmesh_core.values import (
     lookup,
 )
 from support.entries import bindings
+from support.specs import json_values
 
 CONTEXT = {"risk": {"score": 7, "note": None}, "email": "a@b"}
 
@@ -34,6 +36,25 @@ CONTEXT = {"risk": {"score": 7, "note": None}, "email": "a@b"}
 def test_paths_lead_through_objects_only(path: tuple[str, ...], found: tuple[bool, object]) -> None:
     """A null at the end is a value; beyond a null, a text or nothing there is nothing."""
     assert found == lookup(CONTEXT, path)
+
+
+def test_a_path_leads_through_a_map_that_looks_like_a_tag() -> None:
+    """The journal wraps it; whoever wrote the path has never seen that."""
+    context = {"price": storable({"$amount": {"$int": "5"}})}
+
+    assert (True, {"$map": {"$int": "5"}}) == lookup(context, ("price", "$amount"))
+    assert (True, "5") == lookup(context, ("price", "$amount", "$int"))
+    assert (False, None) == lookup(context, ("price", "$map"))
+
+
+@given(json_values)
+def test_a_constant_is_bound_as_journals_hold_it(value: object) -> None:
+    """So that whoever restores the input of a step restores what was written, once."""
+    found = bind(
+        {"a": Constant(value=value), "b": OptionalPath(path=("no",), default=value)}, CONTEXT
+    )
+
+    assert {"a": storable(value), "b": storable(value)} == found
 
 
 @pytest.mark.parametrize(

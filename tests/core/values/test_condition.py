@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squidmesh_core.canonical import storable
 from squidmesh_core.values import (
     AllOf,
     AnyOf,
@@ -50,6 +51,40 @@ def test_operators_hold_for_these_and_not_for_those(
 
     assert [] == [value for value in true_for if not holds(condition, {"x": value})]
     assert [] == [value for value in false_for if holds(condition, {"x": value})]
+
+
+BEYOND = 2**60  # what no double holds lies in a context under a tag
+
+
+@pytest.mark.parametrize(
+    ("operator", "operand", "value", "expected"),
+    [
+        ("equals", BEYOND, BEYOND, True),
+        ("equals", [{"id": BEYOND}], [{"id": BEYOND}], True),
+        ("equals", BEYOND, BEYOND + 1, False),
+        ("not_equals", BEYOND, BEYOND, False),
+        ("is_in", [1, BEYOND], BEYOND, True),
+        ("greater_than", 3, BEYOND, True),
+        ("less_than", BEYOND + 1, BEYOND, True),
+        ("at_most", 3, BEYOND, False),
+        ("equals", {"$int": "5"}, {"$int": "5"}, True),
+    ],
+)
+def test_large_integers_are_compared_as_numbers(
+    operator: Operator, operand: object, value: object, expected: bool
+) -> None:
+    """Identifiers and counts of other systems often have 64 bits."""
+    condition = Compare(path=("x",), operator=operator, operand=operand)
+
+    assert expected == holds(condition, {"x": storable(value)})
+
+
+@given(json_values)
+def test_a_value_equals_itself_in_a_context(value: object) -> None:
+    """Whatever form the journal gives it."""
+    condition = Compare(path=("x",), operator="equals", operand=value)
+
+    assert holds(condition, {"x": storable(value)})
 
 
 @pytest.mark.parametrize("operator", OPERATORS.values())

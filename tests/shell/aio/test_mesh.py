@@ -152,6 +152,38 @@ async def test_a_verb_whose_caller_was_cancelled_can_be_asked_again(stage: Stage
             assert (await mesh.verify(run, checker=True)).clean
 
 
+async def test_a_cancelled_drain_fails_no_step(stage: Stage) -> None:
+    """The host went away, not the step: it ends, is given back, and anybody begins it again."""
+    begun, ends = asyncio.Event(), list[str]()
+
+    async def held() -> int:
+        if not ends:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ends.append("cancelled")
+        return 1
+
+    class Held(Workflow, name="aio.Held"):
+        go = manual()
+        first = step(held)
+
+    async with async_mesh(stage, Held) as mesh:
+        run = await mesh.start(Held.go)
+        draining = asyncio.create_task(mesh.drain())
+        await begun.wait()
+        draining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+
+        assert (["cancelled"], "running") == (ends, (await mesh.inspect(run)).status)
+        assert 1 == await mesh.drain()
+        snapshot = await mesh.inspect(run)
+        numbers = [one.number for one in snapshot.attempts]  # to be given back costs no attempt
+        assert ("completed", [1, 1]) == (snapshot.status, numbers)
+
+
 # -- waiting
 
 

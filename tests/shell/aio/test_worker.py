@@ -344,7 +344,7 @@ async def test_a_worker_outlives_a_storage_that_is_away(
 ) -> None:
     """It says so, tries again, and works on; no step is performed twice."""
     monkeypatch.setattr("squidmesh.workers.worker.AFTER_ERROR", 0.0)
-    monkeypatch.setattr("squidmesh.workers.carry.BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr("squidmesh.workers.settling.BETWEEN_TRIES", 0.0)
     monkeypatch.setattr("squidmesh.workers.loop.SHORTEST_REST", 0.001)
     stage, performed = Stage(None), 0
 

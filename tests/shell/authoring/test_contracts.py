@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Any, Generic, Literal, NewType, NotRequired, Optional, TypedDict, TypeVar
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+)
 from uuid import UUID, uuid4
 
 import attrs
@@ -29,6 +40,10 @@ class Colour(Enum):
 class Level(IntEnum):
     LOW = 1
     HIGH = 2
+
+
+class Point(NamedTuple):
+    x: int
 
 
 @dataclass
@@ -60,6 +75,7 @@ class Everything:
     unique: frozenset[str]
     instant: datetime
     day: date
+    hour: time
     span: timedelta
     price: Decimal
     id: UUID
@@ -75,7 +91,7 @@ def test_every_type_has_its_wire_type() -> None:
     found = {f.name: f.type for f in fields_of(Everything)}
 
     assert {
-        **dict.fromkeys(("text", "instant", "day", "span", "price", "id", "sku"), "string"),
+        **dict.fromkeys(("text", "instant", "day", "hour", "span", "price", "id", "sku"), "string"),
         **dict.fromkeys(("whole", "level"), "integer"),
         "number": "float",
         "flag": "boolean",
@@ -184,6 +200,8 @@ def test_fields_may_default_to_the_instant_of_the_start() -> None:
         (bytes, "bytes has no JSON form"),
         (dict[int, str], "the keys of dict[int, str] are not texts"),
         (list[set[complex]], "complex has no JSON form"),
+        (Point, "Point has no JSON form of its own; declare a dataclass or list[...]"),
+        (OrderedDict[str, int], "declare a dataclass or dict[...]"),
         (Today[str], "needs a default"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSet, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -244,6 +244,75 @@ def test_a_record_in_a_union_is_found_by_its_members() -> None:
 
     assert Tree("a") == reader_for(Tree | Item)({"name": "a"})
     assert Item("a") == structure({"sku": "a"}, wanted)
+
+
+@dataclass(frozen=True)
+class Wide:
+    sku: str
+    qty: int = 1
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Likeness:
+    sku: str
+    qty: int = 1
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (Wide | Item, Item("a")),
+        (Item | Wide, Wide("a")),
+        (float | int, 3),
+        (date | str, date(2026, 1, 1)),
+        (date | str, "today"),
+        (date | datetime, datetime(2026, 1, 1, tzinfo=UTC)),
+        (list[int] | dict[str, int] | None, {"a": 1}),
+        (MutableSet[int], {1}),
+        (Parcel, Parcel("1", [2])),
+    ],
+    ids=repr,
+)
+def test_what_can_be_told_apart_reads_back_as_it_was(hint: Any, value: object) -> None:
+    """The member of a union that has just these fields, this kind of number; any generic."""
+    back = structure(encode(value, hint), hint)
+
+    assert (value, type(value)) == (back, type(back))
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "another"),
+    [
+        (date | str, "2026-01-01", "date"),
+        (str | Decimal, Decimal(5), "str"),
+        (list[int] | set[int], {1}, "list"),
+        (Item | Likeness, Likeness("a"), "Item"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_told_apart_is_not_written(hint: Any, value: object, another: str) -> None:
+    """The next step would be given a value of another class, and nobody would know why."""
+    with pytest.raises(ContractMismatch, match=f"would come back as {another}"):
+        encode(value, hint)
+
+
+def test_a_class_in_a_union_may_refuse_what_it_wrote() -> None:
+    """What a class says to its own values is said where they are read, as without a union."""
+
+    @dataclass
+    class Fussy:
+        n: int
+
+        def __post_init__(self) -> None:
+            if self.n < 0:
+                raise ValueError("negative")
+
+    wanted: Any = Fussy | Item
+    fussy = Fussy(1)
+    fussy.n = -1
+
+    assert {"n": -1} == encode(fussy, wanted)
 
 
 def test_a_class_may_refuse_values_itself() -> None:

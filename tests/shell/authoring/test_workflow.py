@@ -315,6 +315,17 @@ def test_routes_to_strangers_are_reported() -> None:
     assert ["unknown_transition_target"] == [p.code for p in problems(caught)]
 
 
+@pytest.mark.parametrize("target", ["packed", None, pack])
+def test_a_route_leads_to_a_node(target: Any) -> None:
+    """A name in quotes is not one yet; the routes behind it cannot be read, so it is said at once."""
+    with pytest.raises(DefinitionError) as caught:
+        step(pack).then(target)
+
+    (problem,) = problems(caught)
+    assert ("unknown_transition_target", __file__) == (problem.code, problem.file)
+    assert ("without quotes" in problem.hint) == isinstance(target, str)
+
+
 def test_a_class_must_have_steps() -> None:
     """What the core says of a spec as a whole is said at the class statement."""
     with pytest.raises(DefinitionError) as caught:
@@ -406,10 +417,11 @@ def test_every_kind_of_node_compiles() -> None:
     [
         (lambda: wait("soon"), "invalid_wait_duration"),
         (lambda: wait("0s"), "invalid_wait_duration"),
+        (lambda: wait(cast("str", None)), "invalid_wait_duration"),
         (lambda: log(cast("str", 5)), "path_as_value"),
         (lambda: receive(cast("type[Order]", int)), "invalid_contract"),
     ],
-    ids=["soon", "nothing", "number", "message"],
+    ids=["soon", "nothing", "none", "number", "message"],
 )
 def test_a_wrong_node_is_reported(make: Any, code: str) -> None:
     """What a constructor was given is judged when the class ends."""
@@ -498,9 +510,12 @@ def test_a_schedule_must_make_its_payload() -> None:
         class Nightly(Workflow):
             nightly = cron("0 6 * * *", Order)
             broken = cron("6 o'clock", Order, values=lambda at: Order(at.isoformat()))
+            given = cron("0 6 * * *", Order, values=cast("Any", Order("a")))
             packed = step(pack)
 
-    assert ["payload_not_supplied", "invalid_cron_expression"] == [p.code for p in problems(caught)]
+    assert ["payload_not_supplied", "invalid_cron_expression", "invalid_step_option"] == [
+        p.code for p in problems(caught)
+    ]
 
 
 def test_one_function_in_two_nodes_is_one_action() -> None:

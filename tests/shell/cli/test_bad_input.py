@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,8 @@ SECRET = "s3cret-pass"
         (["runs", "--status", "lost"], 2, ["'lost'"]),
         (["runs", "--limit", "0"], 2, ["--limit"]),
         (["runs", "--since", "yesterday"], 2, ["--since", "90m"]),
+        (["runs", "--since", "99999999d"], 2, ["--since", "90m"]),
+        (["runs", "--until", "0001-01-01T00:00:00+14:00"], 2, ["--until", "90m"]),
         (["runs", "--cursor", "x"], 2, ["SM708", "cursor"]),
         (["show"], 2, ["RUN"]),
         (["show", "zebra"], 3, ["SM402", "zebra"]),
@@ -289,3 +293,65 @@ def test_an_unreachable_parent_folder_exits_with_7(squidmesh: Typed) -> None:
 
     assert 7 == said.code
     assert "directory does not exist" in said.err
+
+
+@pytest.mark.parametrize("at", ["0", "-1", "", "soon", "1.5", "9" * 20, "99999999d"])
+def test_a_point_of_a_run_is_a_revision_or_an_instant(
+    squidmesh: Typed, worked: Start, at: str
+) -> None:
+    """Whatever else is typed is a usage error that says what could be."""
+    said = squidmesh("show", worked("Ana"), "--at", at)
+
+    assert (2, "") == (said.code, said.out)
+    assert "expected a revision from 1 on, an instant like" in said.err
+
+
+def test_a_run_that_is_here_with_another_journal_is_no_matter_of_keys(
+    squidmesh: Typed, worked: Start, folder: Path
+) -> None:
+    """Taking in a bundle of a run that is here types no key, so none is advised."""
+    assert 0 == squidmesh("bundle", worked("Ana"), str(folder / "one.sqm")).code
+
+    said = squidmesh("load", str(folder / "one.sqm"))
+
+    assert 4 == said.code
+    assert "SM431" in said.err
+    assert "--key" not in said.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [["runs"], ["runs", "--json"], ["--help"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(
+    started: Start, folder: Path, command: list[str]
+) -> None:
+    """What cannot be written is told on standard error, without a traceback."""
+    started("Ana")
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "squidmesh", *command],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert 2 == said.returncode
+    assert "cannot be written: No space left on device" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_closed_output_is_no_error(started: Start, folder: Path) -> None:
+    """Whoever closes standard output wants to hear nothing."""
+    started("Ana")
+    closing = "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-m", "squidmesh", "runs"]
+    said = subprocess.run(
+        [sys.executable, "-c", closing, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (said.returncode, said.stderr)

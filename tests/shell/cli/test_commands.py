@@ -275,6 +275,21 @@ def test_show_at_an_earlier_revision_shows_the_run_as_it_was(
     )
 
 
+def test_show_and_graph_go_back_to_an_instant(squidmesh: Typed, worked: Start) -> None:
+    """An instant stands for the last revision that was there by then."""
+    run_id = worked("Ana")
+    entries = squidmesh("journal", run_id, "--json").document["entries"]
+    assert isinstance(entries, list)
+    at = entries[2]["at"]
+    revision = max(one["revision"] for one in entries if one["at"] <= at)
+
+    for command in ("show", "graph"):
+        then = squidmesh(command, run_id, "--at", at, "--json").document
+
+        assert revision == then["at_revision" if command == "show" else "revision"]
+        assert 2 == squidmesh(command, run_id, "--at", "2h").code
+
+
 def test_journal_lists_every_entry(squidmesh: Typed, on_terminal: Typed, worked: Start) -> None:
     """In order, each with its number; `--after` leaves out what is known."""
     run_id = worked("Ana")
@@ -296,6 +311,15 @@ def test_times_are_shown_as_asked(squidmesh: Typed, started: Start) -> None:
 
     assert squidmesh("runs").records[0][4].endswith("Z")
     assert squidmesh("runs", "--time", "relative").records[0][4] in {"now", "1 s ago", "2 s ago"}
+
+
+def test_the_end_of_a_run_is_shown_as_its_start(squidmesh: Typed, worked: Start) -> None:
+    """Whatever was asked for counts for every instant of a record."""
+    worked("Ana")
+
+    began, ended = squidmesh("runs", "--time", "utc").records[0][4:6]
+
+    assert [20, 20, False, False] == [len(began), len(ended), "T" in began, "T" in ended]
 
 
 @pytest.mark.parametrize("form", ["human", "plain", "json"])

@@ -32,7 +32,7 @@ _ROOMS: Final = (
     "squidmesh.starting",
     "squidmesh.steering",
     "squidmesh.upkeep",
-    "squidmesh.workers.carry",
+    "squidmesh.workers.crew",
     "squidmesh.workers.loop",
     "squidmesh.workers.worker",
     "squidmesh_core.checker",

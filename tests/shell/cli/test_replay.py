@@ -1,5 +1,6 @@
 """Replay and fork: what would run is seen first, and what cannot be undone needs a word."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -126,6 +127,25 @@ def test_replay_asks_on_a_terminal(
     assert code == said.code
     assert "  run again, as far as the new run comes to it: 'reserved'" in said.out
     assert runs == len(squidmesh("runs").records)
+
+
+def test_a_replay_whose_key_was_used_before_asks_nobody(
+    squidmesh: Typed, on_terminal: Typed, shop: Shop
+) -> None:
+    """The run that is there is named, with or without --dry-run; another replay is refused."""
+    run_id = shop.order("cancelled")
+    typed = ("replay", run_id, "--key", "again", "--by", "op")
+    new = squidmesh(*typed, "--yes").out.strip()
+
+    again, dry = on_terminal(*typed), on_terminal(*typed, "--dry-run")
+    other = squidmesh(*typed, "--from-step", "reserved")
+
+    assert (0, 0, 4) == (again.code, dry.code, other.code)
+    for said in (again, dry):
+        assert re.fullmatch(
+            rf"{run_id}  already replayed by op .* \(same key\): {new}, \w+\n", said.out
+        )
+    assert "SM431" in other.err
 
 
 def test_an_active_run_is_not_replayed(squidmesh: Typed, shop: Shop) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squidmesh.cli.screen import json_text
-from squidmesh.cli.text import instant, json_safe, one_line, printable, short_ids
-from squidmesh_core.views.words import span
+from squidmesh.cli.text import instant, json_safe, one_line, short_ids
+from squidmesh_core.views.words import printable, span
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

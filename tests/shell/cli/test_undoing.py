@@ -42,7 +42,7 @@ def test_a_run_that_is_being_undone_is_listed_and_shown(
     for line in (
         "what was done is being undone",
         "undoing what was done, because it was cancelled",
-        "▶  undo charged  running",
+        "○  undo charged  pending",
         "○  undo reserved  pending",
         "·  shipped   not taken",
     ):
@@ -50,7 +50,7 @@ def test_a_run_that_is_being_undone_is_listed_and_shown(
     compensation = squidmesh("show", run_id, "--json").document["compensation"]
     assert isinstance(compensation, dict)
     assert ("cancel", []) == (compensation["cause"], compensation["recovery"])
-    assert [("charged", "running"), ("reserved", "pending")] == [
+    assert [("charged", "pending"), ("reserved", "pending")] == [
         (step["node"], step["status"]) for step in compensation["steps"]
     ]
 
@@ -136,7 +136,7 @@ def test_retry_compensation_takes_up_what_is_left(
     assert again.out.startswith(f"{run_id}  already taken up by op ")
     assert again.out.endswith(f": {new}, compensating\n")
     assert 2 == len(squidmesh("runs").records)
-    assert [("charged", "running"), ("reserved", "pending")] == [
+    assert [("charged", "pending"), ("reserved", "pending")] == [
         (record[1], record[2]) for record in squidmesh("show", new).records if record[0] == "undone"
     ]
 
@@ -162,6 +162,22 @@ def test_retry_compensation_asks_on_a_terminal(
         r"'charged' is undone: .*\n  'reserved' is undone: undoing it was given up", said.out
     )
     assert runs == len(squidmesh("runs").records)
+
+
+def test_retry_compensation_that_was_done_before_asks_nobody(
+    squidmesh: Typed, on_terminal: Typed, shop: Shop
+) -> None:
+    """There is nothing to say yes to, with or without --dry-run."""
+    run_id = shop.order("abandoned")
+    new = squidmesh("retry-compensation", run_id, "--yes").out.strip()
+
+    again, dry = (
+        on_terminal("retry-compensation", run_id, *options) for options in ((), ("--dry-run",))
+    )
+
+    assert (0, 0) == (again.code, dry.code)
+    for said in (again, dry):
+        assert re.fullmatch(f"{run_id}  already taken up .*: {new}, compensating\n", said.out)
 
 
 def _id(document: dict[str, object]) -> object:

@@ -14,6 +14,7 @@ _ON_A_SERVER: Final = frozenset(
         "test_board",
         "test_bulk",
         "test_cancelling",
+        "test_checkpoints",
         "test_diffing",
         "test_filing",
         "test_explaining",

@@ -1,5 +1,6 @@
 """Runs in files: what was written comes back as it was, and nothing else is taken in."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -426,3 +427,68 @@ def test_a_file_is_its_owners(stage: Stage, tmp_path: Path) -> None:
     mesh.export(tmp_path / "all.jsonl")
 
     assert 0o600 == (tmp_path / "all.jsonl").stat().st_mode & 0o777
+
+
+def test_a_pipe_is_written_to_and_stays_one(stage: Stage, tmp_path: Path) -> None:
+    """Whoever bundles to `/dev/stdout` gets the bundle there, and keeps the device."""
+    mesh = stage.mesh(Order)
+    run = mesh.start(Order.placed, placed("piped"))
+    pipe, file = tmp_path / "pipe", tmp_path / "one.sqm"
+    os.mkfifo(pipe)
+    mesh.bundle(run, file)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        mesh.bundle(run, pipe)
+
+        assert file.read_bytes() == os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+
+    assert pipe.is_fifo()
+
+
+def test_a_link_is_followed(stage: Stage, tmp_path: Path) -> None:
+    """What it points to is written, and it goes on pointing there."""
+    mesh = stage.mesh(Order)
+    run = mesh.start(Order.placed, placed("linked"))
+    file, link = tmp_path / "one.sqm", tmp_path / "latest.sqm"
+    link.symlink_to(file)
+
+    assert link == mesh.bundle(run, link)
+    assert link.is_symlink()
+    assert file.is_file()
+
+
+@pytest.mark.parametrize("name", ["one\0two", "half\ud800"])
+def test_a_name_that_no_file_can_have_is_refused(stage: Stage, name: str) -> None:
+    """Written or read, it is an option that is wrong."""
+    mesh = stage.mesh(Order)
+    run = mesh.start(Order.placed, placed("named"))
+    for verb in (lambda: mesh.bundle(run, name), lambda: mesh.load(name)):
+        with pytest.raises(ConfigError, match="no file can be called that"):
+            verb()
+
+
+def test_what_is_no_text_is_no_bundle_and_no_export(stage: Stage, tmp_path: Path) -> None:
+    """The message says so, and quotes no codec."""
+    mesh = stage.mesh(Order)
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG\r\n\xff")
+    for verb in (mesh.load, mesh.restore):
+        with pytest.raises(ConfigError, match="it is no text") as caught:
+            verb(file)
+
+        assert "invalid_bundle" == caught.value.code
+
+
+def test_a_database_is_not_written_over(stage: Stage, tmp_path: Path) -> None:
+    """Most likely it is the one that is being read, and its name came first on the line."""
+    mesh = stage.mesh()
+    database = tmp_path / "orders.db"
+    Mesh.open(f"sqlite:///{database}").close()
+    before = database.read_bytes()
+
+    with pytest.raises(ConfigError, match="a database is there"):
+        mesh.export(database)
+
+    assert before == database.read_bytes()

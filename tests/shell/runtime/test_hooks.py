@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -99,6 +99,23 @@ def test_what_no_other_process_could_name_is_refused(fn: Callable[[Notice], None
 
         assert refused.value.code == "invalid_option"
         assert () == mesh.engine.hooks.all
+
+
+def told_by_halves(notice: Notice) -> Iterator[str]:
+    """A generator, by a slip of the pen."""
+    yield notice.id
+
+
+async def told_by_halves_async(notice: Notice) -> AsyncIterator[str]:
+    """The same on an event loop."""
+    yield notice.id
+
+
+@pytest.mark.parametrize("fn", [told_by_halves, told_by_halves_async])
+def test_a_generator_is_refused(fn: Callable[[Notice], object]) -> None:
+    """A call of one runs nothing of it, so every notice would be lost without a word."""
+    with Mesh(MemoryJournal()) as mesh, pytest.raises(ConfigError, match="a function of one"):
+        mesh.on("run_failed", fn)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "\0", "x" * 256])

@@ -1,10 +1,11 @@
 """Opening a journal by its URL: what is refused, and what is never printed."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from squidmesh import ConfigError, Mesh, StorageError
+from squidmesh import AsyncMesh, ConfigError, Mesh, StorageError
 from squidmesh.opening import shown
 
 
@@ -70,3 +71,22 @@ def test_closing_twice_is_fine_and_afterwards_every_verb_says_so() -> None:
 
     with pytest.raises(StorageError, match="is closed"):
         mesh.runs()
+
+
+def test_what_is_not_there_yet_needs_no_migration(tmp_path: Path) -> None:
+    """An application that always says `migrate=True` begins on a new machine as well."""
+    for url in (f"sqlite:///{tmp_path}/new.db", "sqlite:///:memory:", "memory://"):
+        for _ in range(2):  # the file is there the second time
+            with Mesh.open(url, migrate=True) as mesh:
+                assert () == mesh.runs().items
+
+
+def test_what_is_not_there_yet_needs_none_on_an_event_loop(tmp_path: Path) -> None:
+    """The same for `AsyncMesh`."""
+
+    async def opened(url: str) -> None:
+        async with AsyncMesh.open(url, migrate=True) as mesh:
+            assert () == (await mesh.runs()).items
+
+    for url in (f"sqlite:///{tmp_path}/new.db", "sqlite:///:memory:", "memory://"):
+        asyncio.run(opened(url))

@@ -6,13 +6,34 @@ from typing import Any
 
 import pytest
 
-from squidmesh import ConfigError, IdempotencyConflict, Refused, Run, RunNotFound, WaitTimeout
+from squidmesh import (
+    ConfigError,
+    IdempotencyConflict,
+    PayloadError,
+    Refused,
+    Run,
+    RunNotFound,
+    WaitTimeout,
+    Workflow,
+    manual,
+)
+from squidmesh import step as step_of
 from support.stage import EPOCH, LEASE, Stage, begin, claimed, does, types
 from support.workflows import chain, step
 
 SPEC = chain(step("a", output="a"), step("b", output="b"))
 UNKNOWN = "0193e2a0-7b3c-7d10-8f00-123456789abc"
 ACTIONS = does(a=lambda: 1, b=lambda: 2)
+
+
+def in_words() -> str:
+    """A step."""
+    return "heavy"
+
+
+def in_grams() -> int:
+    """The same after a deploy."""
+    return 70_000
 
 
 def started(stage: Stage, **options: Any) -> Run:
@@ -380,3 +401,35 @@ def test_two_meshes_of_one_process_share_a_journal(stage: Stage) -> None:
 
     assert [1, 0, 1] == [one.drain(), one.drain(), other.drain()]
     assert {"completed"} == {one.inspect(run).status for run in (first, second)}
+
+
+def test_an_output_is_asked_for_by_its_node(stage: Stage) -> None:
+    """A name has no type; what lies under it is in the context."""
+    mesh = stage.mesh(actions=does(a=lambda: 1))
+    run = mesh.start_spec(chain(step("a", output="a")), "placed", {}, actions=mesh.actions)
+
+    with pytest.raises(ConfigError, match="a node of a workflow"):
+        mesh.inspect(run).out("a")  # type: ignore[arg-type]  # a mistake
+
+
+def test_an_output_of_an_older_definition_is_refused_with_what_does_not_fit(stage: Stage) -> None:
+    """A deploy changed the type; the value stands in the run as it was, and is not shown."""
+
+    class Before(Workflow, name="deployed"):
+        placed = manual()
+        weighed = step_of(in_words)
+
+    class After(Workflow, name="deployed"):
+        placed = manual()
+        weighed = step_of(in_grams)
+
+    old, new = stage.mesh(Before), stage.mesh(After)
+    run = old.start(Before.placed)
+    old.drain()
+
+    with pytest.raises(PayloadError, match=r"'weighed'.* does not fit") as caught:
+        new.inspect(run).out(After.weighed)
+
+    assert ("invalid_payload", run.id) == (caught.value.code, caught.value.details["run_id"])
+    assert [{"path": [], "expected": "int"}] == caught.value.details["problems"]
+    assert "heavy" not in str(caught.value)

@@ -6,11 +6,12 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Mesh, Run, StorageError
-from squidmesh.door import recall as recall_module
+from squidmesh.door import checkpoints as checkpoints_module
 from squidmesh_core import canonical
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.rows import RowChanges
+from squidmesh_core.values import Constant
 from squidmesh_storage.api import Batch, Checkpoint, Committed
 from support.damage import rewrite, rewrite_definition
 from support.stage import Stage, begin, claimed, does, entries, types
@@ -29,8 +30,8 @@ ACTIONS = does(a=one, b=one)
 
 @pytest.fixture(autouse=True)
 def early_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of more than 20 entries is long here."""
-    monkeypatch.setattr(recall_module, "CHECKPOINT_AFTER", 20)
+    """A run of 20 entries is long here."""
+    monkeypatch.setattr(checkpoints_module, "GROWTH", 20)
 
 
 def long_run(stage: Stage, *, beats: int = 25, **options: object) -> Run:
@@ -282,3 +283,15 @@ def test_a_definition_of_a_newer_release_leaves_its_run_alone(stage: Stage) -> N
     assert "running" == writer.inspect(run).status
     assert types(writer, run)
     assert entries(stage.journal(), run.id)
+
+
+def test_a_definition_reads_back_as_it_was_written(stage: Stage) -> None:
+    """Its text tags integers of 64 bits, and maps that look like such a tag."""
+    seen: list[dict[str, object]] = []
+    odd = {"large": Constant(value=2**60), "map": Constant(value={"$int": "5"})}
+    spec = chain(step("a", output="a"), step("b", output="b", input=odd))
+    actions = does(a=one, b=lambda **given: seen.append(given))
+    stage.mesh().start_spec(spec, "placed", {}, actions=actions)
+
+    assert 2 == stage.mesh(actions=actions).drain()
+    assert [{"large": 2**60, "map": {"$int": "5"}}] == seen

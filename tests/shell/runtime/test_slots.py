@@ -10,8 +10,10 @@ from attrs import evolve
 
 from squidmesh import ActionRegistry, Mesh, Run, Spec
 from squidmesh.ports import Ports
-from squidmesh.workers.carry import MOST_TOGETHER, Crew, perform_claim, settle_all
+from squidmesh.workers.calling import perform_claim
+from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import Settle
+from squidmesh.workers.settling import MOST_TOGETHER, settle_all
 from squidmesh.workers.slots import IN_A_ROW
 from squidmesh.workers.taking import take
 from squidmesh_core.errors import StorageUnavailable

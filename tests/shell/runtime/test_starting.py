@@ -1,20 +1,23 @@
 """Starting runs: what is accepted, what is refused, what is found again."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from attrs import evolve
 
+import squidmesh
 from squidmesh import (
     ActionRegistry,
     ConfigError,
+    Deadline,
     DefinitionError,
     IdempotencyConflict,
     Mesh,
     Now,
     PayloadError,
+    Run,
     Workflow,
     manual,
     step,
@@ -74,6 +77,73 @@ def test_a_start_takes_queue_and_priority_from_the_workflow_unless_told(stage: S
 
     assert ("orders", 3) == (plain.queue, plain.priority)
     assert ("vip", -1) == (told.queue, told.priority)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Orders, "a trigger such as Orders.placed, not Orders"),
+        (Orders.picked, "a trigger such as Orders.placed, not Step"),
+        ("placed", "a trigger such as Orders.placed, not str"),
+    ],
+    ids=["workflow", "step", "name"],
+)
+def test_what_starts_a_run_is_a_trigger(stage: Stage, given: Any, said: str) -> None:
+    """Not the workflow it belongs to, nor a step or the name of one."""
+    with pytest.raises(ConfigError, match=said) as caught:
+        stage.mesh(Orders).start(given, Placed("A-1"))
+
+    assert "unknown_trigger" == caught.value.code
+
+
+def test_a_field_that_a_deploy_adds_with_a_default_changes_no_start(stage: Stage) -> None:
+    """The same key finds the run that the code before made; another value is another start."""
+
+    @dataclass(frozen=True)
+    class Wider:
+        order: str
+        placed_at: Now[str] = ""
+        gift: bool = False
+        notes: tuple[str, ...] = ()
+
+    class Deployed(Workflow, name=Orders.spec.workflow):
+        placed = manual(Wider)
+        picked = step(pick)
+
+    run = stage.mesh(Orders).start(Orders.placed, Placed("A-1"), key="a-1")
+    deployed = stage.mesh(Deployed)
+
+    again = deployed.start(Deployed.placed, Wider("A-1"), key="a-1")
+    with pytest.raises(IdempotencyConflict):
+        deployed.start(Deployed.placed, Wider("A-1", gift=True), key="a-1")
+
+    assert (run.id, True) == (again.id, again.duplicate)
+
+
+def test_json_that_leaves_a_default_out_is_the_same_start(stage: Stage) -> None:
+    """A contract's object always says it; a signal need not."""
+
+    @dataclass(frozen=True)
+    class Cupful:
+        order: str
+        cups: int = 1
+
+    class Cups(Workflow, name="cups"):
+        placed = manual(Cupful)
+        poured = step(pick).takes(placed.payload.order, "now")
+
+    mesh = stage.mesh(Cups)
+    run = mesh.start(Cups.placed, Cupful("A-1"), key="a-1")
+    asked = {"type": "start", "idempotency_key": "a-1", "occurred_at": EPOCH.isoformat()}
+
+    def said(**payload: object) -> Run:
+        told = {"workflow": "cups", "trigger": "placed", "input": payload}
+        return mesh.apply_signal({**asked, "payload": told})
+
+    assert (run.id, True) == (said(order="A-1").id, said(order="A-1").duplicate)
+    assert said(order="A-1", cups=1).duplicate
+    with pytest.raises(IdempotencyConflict):
+        said(order="A-1", cups=2)
 
 
 def test_clock_defaults_come_from_the_instant_of_the_start(stage: Stage) -> None:
@@ -165,7 +235,9 @@ WRONG: list[tuple[str, object]] = [
     ("at", datetime(2026, 1, 1)),  # noqa: DTZ001  # the mistake under test
     ("at", "tomorrow"),
     ("at", datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))),
+    ("at", datetime(9700, 1, 1, tzinfo=UTC)),
     ("now", datetime(2026, 1, 1)),  # noqa: DTZ001  # the mistake under test
+    ("now", datetime(1969, 12, 31, tzinfo=UTC)),
     ("queue", ""),
     ("queue", "no spaces"),
     ("queue", 3),
@@ -202,6 +274,23 @@ def test_a_wrong_option_is_refused_by_name_and_writes_nothing(
     assert ("invalid_option", option) == (caught.value.code, caught.value.details["option"])
     assert () == mesh.runs().items
     assert mesh.door.journal.definition(Orders.spec.fingerprint) is None
+
+
+def test_time_limits_count_from_any_instant_that_is_taken(stage: Stage) -> None:
+    """A hundred years from the last one on, and as many until it is escalated."""
+    century = "36600d"
+
+    class Patient(Workflow, timeout=century):
+        go = manual()
+        rest = squidmesh.wait("366d")
+        late = step(nothing, deadline=Deadline(century, escalate_after=century))
+        late.then(rest)
+
+    mesh = stage.mesh(Patient)
+    last = datetime(9699, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    run = mesh.start(Patient.go, at=last)
+
+    assert last == mesh.inspect(run).next_visible_at
 
 
 def test_an_unknown_option_is_refused(stage: Stage) -> None:
@@ -253,6 +342,14 @@ def test_a_payload_that_is_no_object_is_refused(stage: Stage) -> None:
 
     with pytest.raises(PayloadError, match="an object with fields, not list"):
         stage.mesh().start_spec(SPEC, "placed", payload, actions=does(pick=nothing))
+
+
+def test_json_is_no_spec_yet(stage: Stage) -> None:
+    """Who loaded one from a file is told what reads it."""
+    data: Any = SPEC.to_dict()
+
+    with pytest.raises(ConfigError, match=r"Spec\.from_dict\(data\) makes"):
+        stage.mesh().start_spec(data, "placed", {}, actions=does(pick=nothing))
 
 
 def test_a_first_step_without_its_input_is_the_caller_s_mistake(stage: Stage) -> None:
@@ -356,6 +453,15 @@ def test_what_is_no_workflow_is_refused(stage: Stage) -> None:
 
     with pytest.raises(ConfigError, match="takes workflow classes, specs and modules"):
         stage.mesh(wrong)
+
+
+@pytest.mark.parametrize(
+    ("alone", "name"), [(Orders, "Orders"), ("shop.Orders", "str"), (None, "NoneType")]
+)
+def test_workflows_are_given_as_a_list(alone: Any, name: str) -> None:
+    """One alone is none, nor is its name."""
+    with pytest.raises(ConfigError, match=f"takes a list, such as \\[Orders\\], not {name} alone"):
+        Mesh.open("memory://", workflows=alone)
 
 
 def test_the_definition_is_stored_before_the_run_that_names_it(stage: Stage) -> None:

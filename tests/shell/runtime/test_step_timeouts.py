@@ -62,8 +62,10 @@ def driven(mesh: Mesh, run: Run, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])
-def test_an_async_step_is_cancelled(stage: Stage, how: str) -> None:
-    """The attempt fails as `timed_out`, and the step has seen its cancellation."""
+def test_an_async_step_is_cancelled(
+    stage: Stage, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The attempt fails as `timed_out`, the step has seen its cancellation, nobody is warned."""
     seen: list[tuple[bool, bool]] = []
     mesh, hands = limited(stage)
 
@@ -81,6 +83,7 @@ def test_an_async_step_is_cancelled(stage: Stage, how: str) -> None:
     assert error is not None
     assert ("timed_out", [(True, False)]) == (error.kind, seen)
     assert f"{LIMIT} ms" in error.message
+    assert "" == caplog.text
 
 
 @pytest.mark.parametrize("how", ["execute_next", "drain", "worker"])

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Mesh
-from squidmesh.workers.carry import hand_back
+from squidmesh.workers.settling import hand_back
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, Revision, RunId
 from squidmesh_storage.api import Loaded

@@ -7,11 +7,11 @@ import pytest
 
 from squidmesh import Mesh, Run
 from squidmesh.ports import Ports
-from squidmesh.workers.carry import settle_all
 from squidmesh.workers.loop import LONGEST_STRAND, LOOK, Settle
 from squidmesh.workers.outlook import Outlook
 from squidmesh.workers.perform import Succeeded
 from squidmesh.workers.registry import Presence
+from squidmesh.workers.settling import settle_all
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Wakeups
 from support.stage import Stage, does

@@ -6,12 +6,13 @@ import pytest
 from attrs import evolve
 
 from squidmesh import Mesh, Run, RunNotFound, StorageError
+from squidmesh.door import checkpoints as checkpoints_module
 from squidmesh.door import recall as recall_module
+from squidmesh.door.checkpoints import checkpoint_of, thawed
 from squidmesh.door.requests import drive
 from squidmesh.upkeep import verifying
 from squidmesh_core.ids import AttemptKey, Revision, RunId
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RunRow
-from squidmesh_core.state.checkpoint import freeze
 from squidmesh_storage.api import Checkpoint, Journal, Quarantine
 from support.damage import DAMAGES, NEWER, Records, forged, rewrite, rewrite_definition
 from support.stage import EPOCH, Stage, claimed, does
@@ -302,7 +303,7 @@ def test_the_row_of_a_held_attempt_may_lag(stage: Stage) -> None:
 def checkpointed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Mesh, RunId, Checkpoint]:
     """A run with a checkpoint inside its journal."""
     run_id, _ = held(stage)
-    monkeypatch.setattr(recall_module, "CHECKPOINT_AFTER", 1)
+    monkeypatch.setattr(checkpoints_module, "GROWTH", 1)
     mesh = stage.mesh(actions=ACTIONS)
     mesh.inspect(run_id)
     stage.clock.advance(90)
@@ -326,11 +327,9 @@ def test_a_checkpoint_that_holds_the_state_is_usable(
 
 def _lying(stored: Checkpoint, journal: Journal, run_id: RunId) -> Checkpoint:
     """A checkpoint that can be read, and holds another state than the journal."""
-    state = recall_module.thawed(run_id, stored)
+    state = thawed(run_id, stored)
     assert state is not None
-    known = evolve(state, context={**state.context, "a": 2})
-    body = freeze(known)
-    return evolve(stored, body=recall_module._digest(body) + body)
+    return checkpoint_of(evolve(state, context={**state.context, "a": 2}), stored.hash)
 
 
 UNUSABLE: dict[str, Callable[[Checkpoint, Journal, RunId], Checkpoint]] = {

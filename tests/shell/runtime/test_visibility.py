@@ -200,6 +200,41 @@ def test_entries_look_alike_however_somebody_came_by_them(stage: Stage, scope: S
     assert {JournalEntry} == {type(one) for one in entries}
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("history", [False, True])
+def test_a_snapshot_made_for_a_scope_is_the_redacted_one(
+    stage: Stage, scope: Scope, *, history: bool
+) -> None:
+    """Threads and event loops alike; it is of now, and of the past."""
+    mesh = stage.mesh()
+    actions = does(a=lambda: "canary")
+    run = mesh.start_spec(ONE, "placed", {}, actions=actions, key="canary-key")
+    mesh.fail(claimed(mesh), ValueError("canary"), retryable=False)
+    now = stage.clock()
+
+    async def seen() -> Snapshot:
+        async with async_mesh(stage, actions=actions) as aio:
+            return await aio.inspect(run, history=history, now=now, scope=scope)
+
+    for at in (None, 3):
+        redacted = SHELL.redact(mesh.inspect(run, history=history, at=at, now=now), scope)
+
+        assert redacted == mesh.inspect(run, history=history, at=at, now=now, scope=scope)
+    assert SHELL.redact(mesh.inspect(run, history=history, now=now), scope) == asyncio.run(seen())
+
+
+@pytest.mark.parametrize("scope", ["", "admin", "Operator", None])
+def test_a_snapshot_is_made_for_no_other_scope(stage: Stage, scope: object) -> None:
+    """What is no scope shows nothing."""
+    mesh = stage.mesh()
+    run = begin(mesh, ONE, a=lambda: 1)
+
+    with pytest.raises(ConfigError) as caught:
+        mesh.inspect(run, scope=scope)  # type: ignore[arg-type]  # what a host may get wrong
+
+    assert ("invalid_option", "scope") == (caught.value.code, caught.value.details["option"])
+
+
 def test_a_redacted_snapshot_has_no_definition_to_read(stage: Stage) -> None:
     """Its steps are in the snapshot; constants and conditions are the host's."""
     mesh = stage.mesh()

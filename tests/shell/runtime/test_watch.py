@@ -53,6 +53,18 @@ def test_each_entry_gives_the_run_right_after_it(stage: Stage) -> None:
     assert [None, None] == [one.output for one in entry.snapshot().attempts]
 
 
+def test_the_first_entry_gives_the_run_as_it_started(stage: Stage) -> None:
+    """The request to start is told before the start that it came with; no entry is without a run."""
+    mesh = stage.mesh()
+    run = started(mesh)
+    mesh.cancel(run)
+    request, start, *_ = mesh.watch(run)
+
+    assert (1, "run_signal_received") == (request.revision, request.type)
+    assert (2, "run_started") == (start.revision, start.type)
+    assert mesh.inspect(run, at=2) == request.snapshot() == start.snapshot()
+
+
 def test_entries_come_as_they_are_committed(stage: Stage) -> None:
     """By another process, which cannot tell: whoever watches looks again."""
     mesh, other = stage.mesh(), stage.mesh(actions=ACTIONS)

@@ -12,7 +12,7 @@ from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import iso, short_ids
+from squidmesh.cli.text import short_ids
 from squidmesh.views.inbox import OpenGate
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.views.plain import HIDDEN_AT
@@ -68,7 +68,7 @@ def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:
         Cell.of(one.run.workflow),
         Cell.of(gate.node, "bold"),
         Cell.of(gate.kind),
-        Cell(human=age, plain=iso(gate.opened_at)),
+        Cell(human=age, plain=screen.when(gate.opened_at).plain),
         _due(gate.deadline, screen),
         screen.when(gate.times_out_at),
         Cell.of(gate.question),

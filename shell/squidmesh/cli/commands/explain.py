@@ -15,13 +15,13 @@ from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.text import printable
 from squidmesh.files.masking import Mask
 from squidmesh.mesh import Mesh
 from squidmesh.views.explaining import explain
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.views.explanation import Explanation
+from squidmesh_core.views.words import printable
 
 #: Where an id may end, so that its beginning is still easy to compare: its milliseconds first.
 _LENGTHS: Final = (13, 18, 23, 28)

@@ -1,6 +1,7 @@
 """`squidmesh graph`: one run as a picture, in the terminal or in a file."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
@@ -9,6 +10,7 @@ from attrs import evolve
 
 from squidmesh.cli.documents import plain_mapping
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.instants import point
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
@@ -45,11 +47,19 @@ _STATUSES: Final = {sign: status for status, sign in SIGNS.items()}
     metavar="FILE",
     help="Write it there; what is there is written over.",
 )
-@click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
+@click.option(
+    "--at", callback=point, metavar="N|INSTANT|AGE", help="As it was at revision N, or then."
+)
 @common
 @seen_as
 def command(
-    session: Session, /, *, run: str, form: Format | None, output: Path | None, at: int | None
+    session: Session,
+    /,
+    *,
+    run: str,
+    form: Format | None,
+    output: Path | None,
+    at: int | datetime | None,
 ) -> int:
     """
     Draw one run: its nodes, the routes that it took, and those that it did not.

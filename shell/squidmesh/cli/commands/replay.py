@@ -23,6 +23,7 @@ from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
 from squidmesh.mesh import Mesh
+from squidmesh.steering import asking, replaying
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.ids import RunId
 from squidmesh_core.views.bulk import Bulk
@@ -90,6 +91,17 @@ class _How:
     definition: Literal["source", "current"]
     allow_irreversible: bool = field(kw_only=True)
 
+    def begun(self, source: RunId, manner: Manner) -> bool:
+        """Whether the key of a replay began one before: then nothing is done, and nobody asked."""
+        request = asking.replay(
+            source,
+            command_options(manner),
+            from_step=self.from_step,
+            allow_irreversible=self.allow_irreversible,
+            definition=self.definition,
+        )
+        return replaying.begun(self.mesh.door, request) is not None
+
     def planned(self, source: RunId) -> ReplayPlan:
         """What a replay would do."""
         return self.mesh.replay(
@@ -123,12 +135,14 @@ class _How:
 
 
 def _one(session: Session, how: _How, source: RunId, manner: Manner) -> int:
-    screen, plan = session.screen, how.planned(source)
-    if manner["dry_run"]:
-        _show(plan, screen)
-        return DONE
-    if not manner["yes"] and (how.allow_irreversible or not plan.unsafe):
-        ask(screen, how.mesh.inspect(source), replay_effects(plan), "replay")
+    screen = session.screen
+    if not how.begun(source, manner):
+        plan = how.planned(source)
+        if manner["dry_run"]:
+            _show(plan, screen)
+            return DONE
+        if not manner["yes"] and (how.allow_irreversible or not plan.unsafe):
+            ask(screen, how.mesh.inspect(source), replay_effects(plan), "replay")
     again = how.one(source, manner)
     report(how.mesh, again, "replay", screen, key=manner["key"])
     return DONE

@@ -34,15 +34,15 @@ def command(session: Session, /, *, run: str, **manner: Unpack[Manner]) -> int:
     receipted("retry_compensation", manner)
     with session.mesh(must_exist=True) as mesh:
         before = mesh.inspect(find_run(mesh, run))
-        effects = tuple(_effects(before))
-        if manner["dry_run"]:
-            request = asking.retry_compensation(before, options)
-            foreseen = answered(replaying.taken_up(mesh.door, request, None))
-            if not foreseen.duplicate:
+        request = asking.retry_compensation(before, options)
+        foreseen = answered(replaying.taken_up(mesh.door, request, None))
+        if not foreseen.duplicate:
+            effects = tuple(_effects(before))
+            if manner["dry_run"]:
                 _show(foreseen, effects, screen)
                 return DONE
-        elif effects and not manner["yes"]:
-            ask(screen, before, effects, "retry_compensation")
+            if not manner["yes"]:
+                ask(screen, before, effects, "retry_compensation")
         begun = mesh.retry_compensation(before, **options)
         report(mesh, begun, "retry_compensation", screen, key=manner["key"])
     return DONE
@@ -64,12 +64,11 @@ def _show(foreseen: Run, effects: Sequence[str], screen: Screen) -> None:
 
 
 def _effects(before: Snapshot) -> Iterator[str]:
-    """What a new run would undo, and what it cannot; nothing: the command will be refused."""
+    """What a new run would undo, and what it cannot."""
     recovery = before.compensation.recovery if before.compensation else ()
-    known = [left for left in recovery if left.reason != "effect_unknown"]
-    for left in reversed(known):
-        yield f"{left.step!r} is undone: {LEFT[left.reason]} before"
-    if known:
-        for left in recovery:
-            if left.reason == "effect_unknown":
-                yield f"{left.step!r} is left alone: {LEFT[left.reason]}"
+    for left in reversed(recovery):
+        if left.reason != "effect_unknown":
+            yield f"{left.step!r} is undone: {LEFT[left.reason]} before"
+    for left in recovery:
+        if left.reason == "effect_unknown":
+            yield f"{left.step!r} is left alone: {LEFT[left.reason]}"

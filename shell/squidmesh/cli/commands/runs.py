@@ -1,21 +1,19 @@
 """`squidmesh runs`: a page of runs, newest first."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Unpack, get_args
 
 import click
 
-from squidmesh.cli import clock
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.instants import moment
 from squidmesh.cli.naming import QUEUE, RUN, WORKFLOW
 from squidmesh.cli.options import common
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.text import iso, one_line, short_ids
-from squidmesh.duration import parse_duration
+from squidmesh.cli.text import one_line, short_ids
 from squidmesh.views.filtering import RunFilters
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
@@ -27,25 +25,6 @@ from squidmesh_core.views.words import span
 if TYPE_CHECKING:
     from squidmesh.files.masking import Mask
     from squidmesh.mesh import Mesh
-
-
-def moment(
-    ctx: click.Context,
-    param: click.Parameter,
-    text: str | None,
-) -> datetime | None:
-    """An instant: ISO 8601, by the local clock if it has no offset, or an age such as `90m`."""
-    if text is None:
-        return None
-    try:
-        return clock.now() - timedelta(milliseconds=parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        expected = "expected an instant like 2026-11-20T08:00:00Z or an age like 90m"
-        raise click.BadParameter(expected, ctx, param) from None
 
 
 @click.command("runs")
@@ -125,7 +104,7 @@ def _row(run: Run, short: str, mask: "Mask | None", screen: Screen) -> tuple[Cel
         status_cell(run.status),
         Cell.of(run.key),
         screen.when(run.created_at),
-        Cell(human=took or "", plain=iso(run.ended_at) if run.ended_at else ""),
+        Cell(human=took or "", plain=screen.when(run.ended_at).plain),
         Cell(human=one_line(error, 200), plain=error, style="red"),
     )
 

@@ -1,11 +1,13 @@
 """`squidmesh show`: one run, now or as it was at a revision."""
 
+from datetime import datetime
 from typing import Final
 
 import click
 
 from squidmesh.cli.documents import failure_document, mask_of, snapshot_document, taken_in
 from squidmesh.cli.exits import DONE
+from squidmesh.cli.instants import point
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.panels import audit_line, context_text, history_table, run_panel
@@ -24,10 +26,12 @@ _WORDS: Final = {"compensation": "undo"}
 @click.command("show")
 @click.argument("run", type=RUN)
 @click.option("--history", is_flag=True, help="Also what each attempt took in and gave out.")
-@click.option("--at", type=click.IntRange(min=1), metavar="N", help="As it was at revision N.")
+@click.option(
+    "--at", callback=point, metavar="N|INSTANT|AGE", help="As it was at revision N, or then."
+)
 @common
 @seen_as
-def command(session: Session, /, *, run: str, history: bool, at: int | None) -> int:
+def command(session: Session, /, *, run: str, history: bool, at: int | datetime | None) -> int:
     """Show one run; RUN is an id, or any beginning of one that no other has."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:

@@ -12,10 +12,10 @@ from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import printable
 from squidmesh.cli.working import require_workflows
 from squidmesh.workers.processes import Supervisor, drain_with_supervisor
 from squidmesh.workers.worker import Worker
+from squidmesh_core.views.words import printable
 
 
 @click.command("work")
