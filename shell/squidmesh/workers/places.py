@@ -13,6 +13,10 @@ its way meanwhile:
 
     perform ── settle ┬─ commit                 the place is left here, and taken back
                       └─ claim ── perform …     if the settlement is decided afresh
+
+That is so while claims fill all slots.  Where one came back with less, the queue is
+empty, and the slot is for whoever starts a run when the last one has ended: a loop that
+looked for work meanwhile would be in the way.
 """
 
 import threading
@@ -51,6 +55,8 @@ class Places:
         self._held_back = False
         #: Claims that were settled, ever.
         self._settled = 0
+        #: Whether the last claim filled all slots that it was made for: more may wait.
+        self._backlog = False
         #: Whether the loop was rung for the first slot of several, and waits for the others.
         self._gathering = False
         #: When the loop took slots last, when it was done with that, and how long that was.
@@ -100,28 +106,22 @@ class Places:
         with self._lock:
             self._free += count
             self._looking = False
+            self._backlog = count == 0
             self._filled_at = self._monotonic()
             self._took = self._filled_at - self._seized_at
             self._lock.notify_all()
 
     def let_go(self) -> None:
         """Free a slot whose work is done; the loop hears of it only if it waits for one."""
-        self.leave()
+        self._free_one()
         self.settled()
 
-    def leave(self) -> None:
-        """Free a slot whose settlement is on its way; `settled` tells of its end."""
-        # With slots to spare the loop has found the queue empty, and the storage rings for
-        # new work: looking again after every run would cost more than a step does.
-        with self._lock:
-            self._free += 1
-            rings, self._starved = self._starved, False
-            if rings:
-                self._gathering = self._free == 1 < self._count and self._is_soon()
-            elif self._gathering and self._free == self._count:
-                self._gathering, rings = False, True
-        if rings:
-            self._ring()
+    def leave(self) -> bool:
+        """Free a slot whose settlement is on its way, if that helps; `settled` tells of its end."""
+        if self._backlog:
+            self._free_one()
+            return True
+        return False
 
     def take_back(self) -> None:
         """A slot was left too early: its run goes on in it; until another is free, one is owed."""
@@ -149,6 +149,19 @@ class Places:
         if missed:
             self._ring()
 
+    def _free_one(self) -> None:
+        # With slots to spare the loop has found the queue empty, and the storage rings for
+        # new work: looking again after every run would cost more than a step does.
+        with self._lock:
+            self._free += 1
+            rings, self._starved = self._starved, False
+            if rings:
+                self._gathering = self._free == 1 < self._count and self._is_soon()
+            elif self._gathering and self._free == self._count:
+                self._gathering, rings = False, True
+        if rings:
+            self._ring()
+
     def _is_soon(self) -> bool:
         return self._monotonic() - self._filled_at <= SOON * self._took
 
@@ -169,9 +182,7 @@ class Place:
 
     def leave(self) -> None:
         """The run goes on without it, as far as is known: what is left is to be settled."""
-        if not self._left:
-            self._left = True
-            self._places.leave()
+        self._left = self._left or self._places.leave()
 
     def stay(self) -> None:
         """The run goes on in it, whatever was thought before."""
@@ -181,5 +192,7 @@ class Place:
 
     def end(self) -> None:
         """Nothing is to be done for it any more."""
-        self.leave()
-        self._places.settled()
+        if self._left:
+            self._places.settled()
+        else:
+            self._places.let_go()
