@@ -172,15 +172,14 @@ async def _ended(step: asyncio.Task[Ending]) -> Ending:
     Raises:
         asyncio.CancelledError: Whoever waits here was cancelled; the step has ended too.
     """
-    try:
-        await asyncio.wait([step])
-    except asyncio.CancelledError:
-        # The host stops, which is no failure of the step: awaited as it is, it would take
-        # our cancellation for its own, end with it, and leave us none the wiser.
-        step.cancel()
-        await asyncio.wait([step])
-        raise
-    return step.result()
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    ending = await step
+    # The host stops, which is no failure of the step: it has taken our cancellation for
+    # its own, ended with it, and left us none the wiser.
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return ending
 
 
 async def _insist(
