@@ -15,6 +15,7 @@ from hashlib import sha256
 from attrs import frozen
 
 from squidmesh_core.ids import AppendId, Revision, RunId
+from squidmesh_core.protocol.rows import Head
 
 
 @frozen(kw_only=True)
@@ -31,6 +32,11 @@ class AppendRecord:
     body: str
     #: Chain hash, lower-case hex.
     hash: str
+
+    @property
+    def head(self) -> Head:
+        """Where the journal stands whose last append this is."""
+        return Head(revision=self.last, hash=self.hash, at=self.at)
 
 
 def origin(run_id: RunId) -> str:

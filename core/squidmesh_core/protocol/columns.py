@@ -27,7 +27,7 @@ import attrs
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.entries import Input
 from squidmesh_core.protocol.leaves import Column, Values, leaf_of
-from squidmesh_core.protocol.making import maker_of
+from squidmesh_core.protocol.making import default_of, maker_of
 from squidmesh_core.protocol.wire import key_prefix
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def _are_records(arms: list[Any]) -> bool:
 def _records(cls: type) -> Column:
     fields = {field.name: field for field in attrs.fields(cls)}
     columns = {name: column_of(field.type) for name, field in fields.items()}
-    defaults = {name: _default(field) for name, field in fields.items()}
+    defaults = {name: default_of(field) for name, field in fields.items()}
 
     def write(records: Values, prefix: str) -> dict[str, object]:
         data = {}
@@ -97,12 +97,6 @@ def _records(cls: type) -> Column:
         return maker_of(cls, names)(rows) if count else []
 
     return Column(write=write, read=read)
-
-
-def _default(field: "attrs.Attribute[Any]") -> object:
-    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
-        return cast("Any", field.default).factory()
-    return field.default
 
 
 def _choice(arms: list[Any]) -> Column:

@@ -110,9 +110,21 @@ def only_sets(cls: type) -> bool:
 
 def default(field: "attrs.Attribute[Any]", given: dict[str, object]) -> str:
     """What a written function says for the default of a member, by a name that it is given."""
-    name, made = f"default_of_{field.name}", isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]  # a class, typed as a function
-    given[name] = cast("Any", field.default).factory if made else field.default
-    return f"{name}()" if made else name
+    name, factory = f"default_of_{field.name}", _factory_of(field)
+    given[name] = field.default if factory is None else factory
+    return name if factory is None else f"{name}()"
+
+
+def default_of(field: "attrs.Attribute[Any]") -> object:
+    """The default of a member, made if it has to be."""
+    factory = _factory_of(field)
+    return field.default if factory is None else factory()
+
+
+def _factory_of(field: "attrs.Attribute[Any]") -> Callable[[], object] | None:
+    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+        return cast("Callable[[], object]", cast("Any", field.default).factory)
+    return None
 
 
 def _has_default(field: "attrs.Attribute[Any]") -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, NewType, Union, get_args, get_origin
 
 import attrs
 
 from squidmesh_core.ids import AttemptKey, VisitKey
 from squidmesh_core.protocol.entries import Input
+from squidmesh_core.protocol.making import default_of
 from squidmesh_core.protocol.reading import ReadRecord, reader_for
 from squidmesh_core.protocol.wire import (
     CONSTANTS,
@@ -79,7 +80,7 @@ def members_of(cls: type) -> tuple[Member, ...]:
             name=names.get(name, name),
             hint=fields[twins.get(name, name)].type,
             form=form_of(fields[twins.get(name, name)].type),
-            default=_default(field),
+            default=default_of(field),
             twin=twins.get(name),
         )
         for name, field in fields.items()
@@ -167,12 +168,6 @@ def _by_treatment(
         else:
             formed.append((field, name, write))
     return plain, formed, twins, optional
-
-
-def _default(field: "attrs.Attribute[Any]") -> object:
-    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
-        return cast("Any", field.default).factory()
-    return field.default
 
 
 def _record(cls: type) -> Form:

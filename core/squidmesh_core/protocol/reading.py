@@ -27,14 +27,13 @@ A property test keeps it equal to what `converter` defines.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final, Literal, NewType, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_origin
 
 import attrs
 
 from squidmesh_core.ids import AttemptKey, VisitKey
 from squidmesh_core.protocol.making import default, only_sets, open_twin
-from squidmesh_core.protocol.wire import CONSTANTS, WIRE_TYPES, utc_from_text
+from squidmesh_core.protocol.wire import CONSTANTS, WIRE_TYPES, bare_type, utc_from_text
 
 if TYPE_CHECKING:
     from squidmesh_core.protocol.members import Member
@@ -107,7 +106,7 @@ class _Source:
 
     def _value(self, member: "Member") -> str:
         """What a member's value is, of an `x` as it stands in the object."""
-        name, hint = f"of_{member.field}", _bare(member.hint)
+        name, hint = f"of_{member.field}", bare_type(member.hint)
         self.names[name] = member.form.read
         slowly = f"{name}(x, prefix)"
         if hint in _EXACT:
@@ -146,13 +145,3 @@ def _misfit(members: "Sequence[Member]", data: Mapping[str, object]) -> ValueErr
     missing = {one.name for one in members if _is_required(one)} - data.keys()
     unknown = data.keys() - names
     return ValueError(f"members missing: {sorted(missing)}; members unknown: {sorted(unknown)}")
-
-
-def _bare(hint: object) -> object:
-    """The annotation without its null, which is nearly always left out, and without our names."""
-    if get_origin(hint) in {Union, UnionType}:
-        others = [one for one in get_args(hint) if one is not NoneType]
-        return _bare(others[0]) if len(others) == 1 else hint
-    while isinstance(hint, NewType) and hint not in {AttemptKey, VisitKey}:
-        hint = hint.__supertype__
-    return hint

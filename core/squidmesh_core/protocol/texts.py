@@ -15,8 +15,7 @@ A property test keeps it equal to `canonical.encode` of what `converter` defines
 from collections.abc import Callable
 from datetime import datetime
 from json.encoder import encode_basestring
-from types import NoneType, UnionType
-from typing import Any, Literal, NewType, Union, cast, get_args, get_origin
+from typing import Any, Literal, cast, get_origin
 
 import attrs
 
@@ -26,6 +25,7 @@ from squidmesh_core.protocol.entries import Input, InputFrom
 from squidmesh_core.protocol.members import Member, members_of
 from squidmesh_core.protocol.wire import (
     CONSTANTS,
+    bare_type,
     input_to_json,
     instant_to_text,
     short_key,
@@ -87,7 +87,7 @@ class _Source:
 
     def _value(self, member: Member) -> str:
         """The text of a member's value, as part of a formatted one."""
-        value, hint, write = f"record.{member.field}", _bare(member.hint), member.form.write
+        value, hint, write = f"record.{member.field}", bare_type(member.hint), member.form.write
         if hint is datetime:
             return f'"{{instant_to_text({value})}}"'
         if hint in {AttemptKey, VisitKey}:
@@ -132,13 +132,3 @@ def _is_never_empty(cls: type) -> bool:
         attrs.has(cls)
         and any(one.default is attrs.NOTHING and not one.twin for one in members_of(cls))
     )
-
-
-def _bare(hint: object) -> object:
-    """The annotation without its null, which is left out, and without a name of ours."""
-    if get_origin(hint) in {Union, UnionType}:
-        others = [one for one in get_args(hint) if one is not NoneType]
-        return _bare(others[0]) if len(others) == 1 else hint
-    if isinstance(hint, NewType) and hint not in {AttemptKey, VisitKey}:
-        return _bare(hint.__supertype__)
-    return hint

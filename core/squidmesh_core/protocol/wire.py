@@ -8,7 +8,8 @@ module, so what they must agree on is written once (specs/protocol.md §1, §8.2
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, assert_never
+from types import NoneType, UnionType
+from typing import Final, NewType, Union, assert_never, get_args, get_origin
 
 from squidmesh_core.ids import AttemptKey, RunId, VisitKey
 from squidmesh_core.protocol.entries import (
@@ -222,3 +223,16 @@ def input_from_json(data: object, prefix: str) -> Input:
             return InputValue(value=value)
         case _:
             raise ValueError(f"expected one of from, of, undo and value, not {data!r}")
+
+
+def bare_type(hint: object) -> object:
+    """
+    An annotation without its null, which is nearly always left out, and without a name of
+    ours; keys stay keys.
+    """
+    if get_origin(hint) in {Union, UnionType}:
+        others = [one for one in get_args(hint) if one is not NoneType]
+        return bare_type(others[0]) if len(others) == 1 else hint
+    while isinstance(hint, NewType) and hint not in {AttemptKey, VisitKey}:
+        hint = hint.__supertype__
+    return hint

@@ -146,8 +146,7 @@ class Door:
         Raises:
             StorageError: It, or its definition, is unreadable.
         """
-        head = Head(revision=record.last, hash=record.hash, at=record.at)
-        loaded = Loaded(records=(record,), head=head)
+        loaded = Loaded(records=(record,), head=record.head)
         return drive(take_in(self.memory, record.run_id, loaded), self.journal, self.ports)
 
     def at_head(self, run_id: RunId, head: Head) -> Known | None:

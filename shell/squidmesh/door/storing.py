@@ -29,7 +29,7 @@ from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import entries_of
 from squidmesh_core.protocol.commands import Receipted
-from squidmesh_core.protocol.rows import Head, IndexRows, RowChanges
+from squidmesh_core.protocol.rows import IndexRows, RowChanges
 from squidmesh_core.state.fold import fold_run
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import rows_of
@@ -100,8 +100,7 @@ class Kept:
         if state.terminal is not None or state.gates.hold is not None:
             return self
         decision, spec = _hold(door, state, self.definition)
-        last = self.records[-1]
-        head = Head(revision=last.last, hash=last.hash, at=last.at)
+        head = self.records[-1].head
         append_id = door.mint.append_id()
         batch = batch_of(self.run_id, head, decision.entries, RowChanges(), append_id)
         return evolve(self, hold=batch.record, rows=rows_of(decision.state, spec))

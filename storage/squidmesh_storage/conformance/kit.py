@@ -132,7 +132,7 @@ def then(
 ) -> Batch:
     """The append that follows another."""
     record = before.record
-    head = Head(revision=record.last, hash=record.hash, at=record.at)
+    head = record.head
     return on(
         record.run_id,
         head,
@@ -283,7 +283,7 @@ def records_of(*batches: Batch) -> tuple[AppendRecord, ...]:
 
 def head_of(batch: Batch) -> Head:
     """Where a journal stands after a batch."""
-    return Head(revision=batch.record.last, hash=batch.record.hash, at=batch.record.at)
+    return batch.record.head
 
 
 def look(

@@ -7,7 +7,7 @@ from datetime import datetime
 from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import Candidate, Lane, Offered
 from squidmesh_storage.lanes import SETTINGS, STATE, claim_order, window
-from squidmesh_storage.memory.tables import Tables, head_of
+from squidmesh_storage.memory.tables import Tables
 from squidmesh_storage.problems import sound_beginning
 
 
@@ -91,6 +91,4 @@ def _held(tables: Tables, queue: str, now: datetime) -> dict[str | None, int]:
 def _candidate(tables: Tables, row: AttemptRow, limited: Collection[str]) -> Candidate:
     *before, newest = tables.journals[row.run_id]
     whole = not before and row.queue not in limited
-    return Candidate(
-        row=row, head=head_of(newest), begun=sound_beginning(newest) if whole else None
-    )
+    return Candidate(row=row, head=newest.head, begun=sound_beginning(newest) if whole else None)

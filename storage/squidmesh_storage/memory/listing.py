@@ -8,7 +8,7 @@ from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunRow
 from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_storage.api import Listed, ListPage, RunFilter, Tally
-from squidmesh_storage.memory.tables import Tables, head_of
+from squidmesh_storage.memory.tables import Tables
 
 #: What a page begins behind: an instant, and of the same instant a run id.
 Cursor = tuple[datetime, RunId]
@@ -67,7 +67,7 @@ def _page(tables: Tables, found: Sequence[Cursor], limit: int) -> ListPage:
 def _listed(tables: Tables, run_id: RunId) -> Listed:
     return Listed(
         row=tables.runs[run_id],
-        head=head_of(tables.journals[run_id][-1]),
+        head=tables.journals[run_id][-1].head,
         quarantined=tables.quarantined.get(run_id),
         codec=tables.codecs[run_id],
     )

@@ -4,7 +4,7 @@ from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
-from squidmesh_storage.memory.tables import Tables, head_of
+from squidmesh_storage.memory.tables import Tables
 from squidmesh_storage.problems import check_chain
 
 
@@ -25,7 +25,7 @@ def load(tables: Tables, run_id: RunId, after: Revision, *, whole: bool = False)
     return Loaded(
         records=records,
         checkpoint=checkpoint,
-        head=head_of(stored[-1]),
+        head=stored[-1].head,
         quarantined=tables.quarantined.get(run_id),
     )
 

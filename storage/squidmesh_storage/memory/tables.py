@@ -8,7 +8,7 @@ from attrs import Factory, frozen
 from squidmesh_core.ids import BEGINNING, AttemptKey, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow
+from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, RunRow
 from squidmesh_storage.api import Checkpoint, Quarantine, Record
 
 
@@ -77,8 +77,3 @@ class Tables:
             and run_id not in self.quarantined
             and self.codecs[run_id] <= CODEC_VERSION
         )
-
-
-def head_of(record: AppendRecord) -> Head:
-    """Where a journal stands that this is the last append of."""
-    return Head(revision=record.last, hash=record.hash, at=record.at)

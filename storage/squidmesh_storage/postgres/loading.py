@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId, is_run_id
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.postgres.rows import (
     attempt_from,
@@ -158,6 +158,6 @@ def _loaded(run_id: RunId, after: Revision, rows: Iterable[TupleRow]) -> Loaded:
     return Loaded(
         records=tuple(stored),
         checkpoint=checkpoint,
-        head=Head(revision=newest.last, hash=newest.hash, at=newest.at),
+        head=newest.head,
         quarantined=quarantined,
     )

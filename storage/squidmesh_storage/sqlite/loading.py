@@ -7,7 +7,7 @@ from contextlib import suppress
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
-from squidmesh_core.protocol.rows import CorrelationRow, Head, IndexRows
+from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.problems import check_chain
 from squidmesh_storage.sqlite.rows import (
@@ -43,7 +43,7 @@ def load(
     return Loaded(
         records=records,
         checkpoint=checkpoint,
-        head=_head((*((before,) if before else ()), *records)),
+        head=(*((before,) if before else ()), *records)[-1].head,
         quarantined=None if mark is None else quarantine_from(*mark),
     )
 
@@ -128,8 +128,3 @@ def _covers(checkpoint: Checkpoint, before: AppendRecord | None) -> bool:
         checkpoint.revision,
         checkpoint.hash,
     )
-
-
-def _head(records: tuple[AppendRecord, ...]) -> Head:
-    newest = records[-1]
-    return Head(revision=newest.last, hash=newest.hash, at=newest.at)
