@@ -104,6 +104,15 @@ def test_a_journal_does_not_pass_for_that_of_another_run(journal: Journal) -> No
     assert broken == 1
 
 
+@given(journals())
+def test_a_journal_stands_where_its_last_append_ends(journal: Journal) -> None:
+    """What is appended next follows that revision and that hash."""
+    head = journal[-1].head
+
+    assert sum(one.last - one.first + 1 for one in journal) == head.revision
+    assert (journal[-1].hash, journal[-1].at) == (head.hash, head.at)
+
+
 def _append(entries: tuple[Entry, ...], previous: str) -> AppendRecord:
     body = encode(entries, RUN)
     return AppendRecord(
