@@ -4,7 +4,8 @@ The garbage collector, in the processes that the command line owns.
 What an import makes stays, so a collector that looks after every 700 new objects looks
 dozens of times for nothing: a tenth of a short command.  A worker frees nearly all that
 it makes by counting references; looking seldom, and never again at what was imported,
-spares it some of that.  A host's process is the host's: a library changes nothing there.
+spares it some of that.  In a host's process squidmesh changes nothing of this but for the
+moment in which a long run is read (`door.collector`).
 """
 
 import gc

@@ -10,6 +10,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Final
 
+from squidmesh.door.collector import resting
 from squidmesh.door.known import Memory
 from squidmesh.door.requests import Trip, put_checkpoint
 from squidmesh_core.errors import StorageError
@@ -73,7 +74,8 @@ def thawed(run_id: RunId, checkpoint: Checkpoint | None) -> RunState | None:
     if digest != _digest(body):
         return None
     try:
-        state = thaw(body, run_id)
+        with resting(len(body)):
+            state = thaw(body, run_id)
     except ValueError:
         return None
     # A state that says another run or revision than its row is somebody's mistake.

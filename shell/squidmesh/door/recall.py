@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from squidmesh.door.checkpoints import leave_checkpoint, thawed
+from squidmesh.door.collector import resting
 from squidmesh.door.known import Known, Memory
 from squidmesh.door.requests import Trip, load, put_quarantine, read_definition
 from squidmesh_core import canonical
@@ -249,7 +250,8 @@ def _continued(known: Known, loaded: Loaded) -> Known:
 
 def _folded(state: RunState, loaded: Loaded) -> RunState:
     draft = Draft(state)
-    for record in loaded.records:
-        for entry in entries_of(record):
-            draft.take(entry)
+    with resting(sum(len(record.body) for record in loaded.records)):
+        for record in loaded.records:
+            for entry in entries_of(record):
+                draft.take(entry)
     return draft.state()

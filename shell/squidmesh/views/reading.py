@@ -11,6 +11,7 @@ from typing import cast
 from attrs import fields_dict, frozen
 
 from squidmesh import checks
+from squidmesh.door.collector import resting
 from squidmesh.door.door import Door
 from squidmesh.door.outcomes import refusal
 from squidmesh.views.snapshot import Snapshot
@@ -159,22 +160,24 @@ def _check_reached(door: Door, state: RunState, at: int | datetime, now: datetim
         if type(at) is int and at > state.revision:
             raise checks.wrong("at", f"the run has come to revision {state.revision} so far")
         return
-    until, clock = checks.instant("at", at), now or door.journal.now()
+    until, clock = checks.bound("at", at), now or door.journal.now()
     if until is not None and until > max(clock, state.at or clock):
         raise checks.wrong("at", "that instant is still to come")
 
 
 def _state_at(door: Door, run_id: RunId, at: int | datetime) -> tuple[RunState, datetime]:
     """The run as it was, and the instant of that."""
-    until = checks.instant("at", at) if isinstance(at, datetime) else None
+    until = checks.bound("at", at) if isinstance(at, datetime) else None
     newest = checks.integer("at", at, least=1) if until is None else None
+    records = door.journal.load(run_id, whole=True).records
     entries = (
         entry
-        for record in door.journal.load(run_id, whole=True).records
+        for record in records
         for entry in decode(record.body, run_id=run_id, first=record.first)
         if (until is None or entry.at <= until) and (newest is None or entry.revision <= newest)
     )
-    state = fold(RunState(run_id=run_id), entries)
+    with resting(sum(len(record.body) for record in records)):
+        state = fold(RunState(run_id=run_id), entries)
     if state.started is None or state.at is None:
         raise checks.wrong("at", "the run had not started by then")
     return state, until or state.at
