@@ -27,9 +27,10 @@ from squidmesh_core.protocol.entries import (
     StepApplied,
 )
 from squidmesh_core.protocol.rows import AttemptRow, Head
+from squidmesh_core.state import fold
 from squidmesh_core.state import fold as fold_module
 from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.run import Receipt, RunState
 from squidmesh_core.state.saga import Saga, Undone
@@ -107,7 +108,7 @@ def takeover_from_the_row(patch: pytest.MonkeyPatch) -> None:
 
 def gate_stays_open(patch: pytest.MonkeyPatch) -> None:
     """An answer does not close its gate, so another one may follow."""
-    honest = Draft._applied
+    honest = fold._applied
 
     def resolved(gates: Gates, entry: ManualStepResolved) -> Gates:
         return evolve(gates, answers=(*gates.answers, entry))
@@ -118,12 +119,12 @@ def gate_stays_open(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(Gates, "resolved", resolved)
     patch.setattr(Gates, "closed", lambda gates, visit: gates)
-    patch.setattr(Draft, "_applied", applied)
+    patch.setattr(fold, "_applied", applied)
 
 
 def hold_ignored(patch: pytest.MonkeyPatch) -> None:
     """A held run goes on as if nobody had said anything."""
-    honest = Draft._moved
+    honest = fold._moved
 
     def moved(draft: Draft, entry: AttemptEntry) -> Reason | None:
         gates = draft.gates
@@ -135,7 +136,7 @@ def hold_ignored(patch: pytest.MonkeyPatch) -> None:
     def takeable(state: RunState) -> Mapping[AttemptKey, Attempt]:
         return {} if state.terminal else {**state.live, **state.timers}
 
-    patch.setattr(Draft, "_moved", moved)
+    patch.setattr(fold, "_moved", moved)
     patch.setattr(index_module, "_takeable", takeable)
 
 

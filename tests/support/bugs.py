@@ -31,9 +31,10 @@ from squidmesh_core.protocol.entries import (
 )
 from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_core.state import attempt as attempt_module
+from squidmesh_core.state import fold
 from squidmesh_core.state import fold as fold_module
 from squidmesh_core.state.attempt import Attempt, Reason
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import RetryPolicy
 
@@ -136,7 +137,7 @@ def lost_attempt_delivered_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def applied_twice(patch: pytest.MonkeyPatch) -> None:
     """A completion is taken in, and then once more."""
-    honest, honest_fold = apply.apply_success, Draft._applied
+    honest, honest_fold = apply.apply_success, fold._applied
 
     def twice(desk: Desk, visit: VisitKey, node: Node, *, source: Revision | None) -> None:
         honest(desk, visit, node, source=source)
@@ -148,17 +149,17 @@ def applied_twice(patch: pytest.MonkeyPatch) -> None:
         return honest_fold(draft, entry if entry.source else evolve(entry, output=None))
 
     patch.setattr(settle, "apply_success", twice)
-    patch.setattr(Draft, "_applied", forgetful)
+    patch.setattr(fold, "_applied", forgetful)
 
 
 def output_lost(patch: pytest.MonkeyPatch) -> None:
     """A result is applied, but the context does not show it."""
-    honest = Draft._applied
+    honest = fold._applied
 
     def applied(draft: Draft, entry: StepApplied) -> Reason | None:
         return honest(draft, evolve(entry, output=None))
 
-    patch.setattr(Draft, "_applied", applied)
+    patch.setattr(fold, "_applied", applied)
 
 
 def failure_counts_as_a_visit(patch: pytest.MonkeyPatch) -> None:
@@ -197,7 +198,7 @@ def end_not_checked(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(settle, "fence", fence)
     patch.setattr(claim_module, "fence", fence)
-    patch.setattr(Draft, "_reason_against", believed)
+    patch.setattr(fold, "_reason_against", believed)
 
 
 def end_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -32,9 +32,10 @@ from squidmesh_core.protocol.entries import (
     RunSignalReceived,
     StepApplied,
 )
+from squidmesh_core.state import fold
 from squidmesh_core.state import fold as fold_module
 from squidmesh_core.state.attempt import AttemptEntry, Reason
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.mail import Mail
 from squidmesh_core.state.run import RunState
@@ -52,7 +53,7 @@ index_module = import_module("squidmesh_core.views.index")
 
 def gate_answered_twice(patch: pytest.MonkeyPatch) -> None:
     """An answered gate stays open, and a second answer is taken in over the first."""
-    honest = Draft._applied
+    honest = fold._applied
 
     def forgetful(draft: Draft, entry: StepApplied) -> Reason | None:
         if entry.visit_key in draft.gates.open:
@@ -60,7 +61,7 @@ def gate_answered_twice(patch: pytest.MonkeyPatch) -> None:
         return honest(draft, entry)
 
     patch.setattr(Gates, "closed", lambda self, visit: self)
-    patch.setattr(Draft, "_applied", forgetful)
+    patch.setattr(fold, "_applied", forgetful)
 
 
 def rejection_without_a_route_wedges(patch: pytest.MonkeyPatch) -> None:
@@ -98,7 +99,7 @@ def targets_read_again(patch: pytest.MonkeyPatch) -> None:
 
 def answer_not_in_the_context(patch: pytest.MonkeyPatch) -> None:
     """A decision is recorded, and no step ever sees it."""
-    honest = Draft._resolved
+    honest = fold._resolved
 
     def resolved(draft: Draft, entry: ManualStepResolved) -> Reason | None:
         reason = honest(draft, entry)
@@ -106,7 +107,7 @@ def answer_not_in_the_context(patch: pytest.MonkeyPatch) -> None:
             draft.unapplied[entry.revision] = None
         return reason
 
-    patch.setattr(Draft, "_resolved", resolved)
+    patch.setattr(fold, "_resolved", resolved)
 
 
 def no_receipt(patch: pytest.MonkeyPatch) -> None:
@@ -143,7 +144,7 @@ def claimed_under_a_hold(patch: pytest.MonkeyPatch) -> None:
 
 def hold_not_folded(patch: pytest.MonkeyPatch) -> None:
     """The fold lets a held run be claimed."""
-    honest = Draft._moved
+    honest = fold._moved
 
     def moved(draft: Draft, entry: AttemptEntry) -> Reason | None:
         if not isinstance(entry, AttemptClaimed):
@@ -153,7 +154,7 @@ def hold_not_folded(patch: pytest.MonkeyPatch) -> None:
         draft.gates = held
         return reason
 
-    patch.setattr(Draft, "_moved", moved)
+    patch.setattr(fold, "_moved", moved)
 
 
 def hold_keeps_a_run_from_its_end(patch: pytest.MonkeyPatch) -> None:
@@ -208,7 +209,7 @@ def early_message_lost(patch: pytest.MonkeyPatch) -> None:
 
 def message_kept_though_taken(patch: pytest.MonkeyPatch) -> None:
     """A message that was taken can be taken again by the next visit."""
-    honest = Draft._applied
+    honest = fold._applied
 
     def applied(draft: Draft, entry: StepApplied) -> Reason | None:
         output = draft.unapplied.get(entry.source or Revision(0))
@@ -220,7 +221,7 @@ def message_kept_though_taken(patch: pytest.MonkeyPatch) -> None:
     def taken(self: Mail, visit: VisitKey, source: Revision | None) -> Mail:
         return evolve(self, awaited={k: e for k, e in self.awaited.items() if k != visit})
 
-    patch.setattr(Draft, "_applied", applied)
+    patch.setattr(fold, "_applied", applied)
     patch.setattr(Mail, "taken", taken)
 
 
@@ -269,14 +270,14 @@ def time_out_goes_the_way_of_an_answer(patch: pytest.MonkeyPatch) -> None:
 
 def time_out_counts_a_visit(patch: pytest.MonkeyPatch) -> None:
     """A visit that timed out is counted as if it had failed on the way in, once more."""
-    honest = Draft._settle_visit
+    honest = fold._settle_visit
 
     def settle(draft: Draft, entry: StepApplied) -> None:
         if entry.error is not None and entry.error.kind == "timed_out":
-            draft._enter(entry.step)
+            draft.enter(entry.step)
         honest(draft, entry)
 
-    patch.setattr(Draft, "_settle_visit", settle)
+    patch.setattr(fold, "_settle_visit", settle)
 
 
 def deadline_acts(patch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from squidmesh_core.definition.spec import Node, StepNode
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Copied
 from squidmesh_core.protocol.entries import StepApplied
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state import fold
+from squidmesh_core.state.draft import Draft
 from support.planted import Plant
 
 replay_module = import_module("squidmesh_core.decide.replay")
@@ -88,12 +89,12 @@ def value_not_copied(patch: pytest.MonkeyPatch) -> None:
 
 def visits_not_counted(patch: pytest.MonkeyPatch) -> None:
     """What was taken over is entered once more."""
-    honest = Draft._settle_visit
+    honest = fold._settle_visit
 
     def settle_visit(draft: Draft, entry: StepApplied) -> None:
         honest(draft, evolve(entry, reused_from=None))
 
-    patch.setattr(Draft, "_settle_visit", settle_visit)
+    patch.setattr(fold, "_settle_visit", settle_visit)
 
 
 def _taken_over(

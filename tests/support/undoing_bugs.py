@@ -21,8 +21,9 @@ from squidmesh_core.protocol.entries import (
     Failure,
     Unrecovered,
 )
+from squidmesh_core.state import fold, inputs
 from squidmesh_core.state.attempt import Reason
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.state.saga import Saga, Undone
 from support.planted import Plant
@@ -66,14 +67,14 @@ def failing_step_undone(patch: pytest.MonkeyPatch) -> None:
         return [failing, *honest]
 
     _candidates(patch, with_the_failing)
-    patch.setattr(Draft, "_undo_input", lambda draft, visit: {})
+    patch.setattr(inputs, "_undo_input", lambda draft, visit: {})
 
 
 def error_routed_undone(patch: pytest.MonkeyPatch) -> None:
     """What was applied counts as done, also where it failed and was routed away."""
     honest = compensation._took_effect
     patch.setattr(compensation, "_took_effect", lambda a: a.reused_from is None or honest(a))
-    patch.setattr(Draft, "_undo_input", lambda draft, visit: {})
+    patch.setattr(inputs, "_undo_input", lambda draft, visit: {})
 
 
 def reused_undone(patch: pytest.MonkeyPatch) -> None:
@@ -131,11 +132,11 @@ def second_failure_takes_over(patch: pytest.MonkeyPatch) -> None:
 
     def compensating(draft: Draft, entry: CompensationStarted) -> Reason | None:
         draft.saga = evolve(draft.saga, started=entry)
-        draft._nothing_forward()
+        draft.nothing_forward()
         return None
 
     patch.setattr(settle, "apply_failure", apply_failure)
-    patch.setattr(Draft, "_compensating", compensating)
+    patch.setattr(fold, "_compensating", compensating)
 
 
 def second_failure_plans_again(patch: pytest.MonkeyPatch) -> None:
@@ -242,7 +243,7 @@ def _candidates(patch: pytest.MonkeyPatch, choose: Choice) -> None:
 
 def _blind_to_the_turn(patch: pytest.MonkeyPatch, name: str) -> None:
     """Have the fold take a kind of entry as if the run still went forward."""
-    honest = getattr(Draft, name)
+    honest = getattr(fold, name)
 
     def blind(draft: Draft, entry: AttemptScheduled | AttemptFailed) -> Reason | None:
         if ":compensate:" in entry.attempt_key:
@@ -253,7 +254,7 @@ def _blind_to_the_turn(patch: pytest.MonkeyPatch, name: str) -> None:
         draft.saga = saga
         return reason
 
-    patch.setattr(Draft, name, blind)
+    patch.setattr(fold, name, blind)
 
 
 SAGA: tuple[Plant, ...] = (

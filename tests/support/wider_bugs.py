@@ -26,7 +26,7 @@ from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.checkpoint import thaw
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import redaction
 from squidmesh_storage.api import Batch, Checkpoint, Committed, Conflict

@@ -14,7 +14,8 @@ from squidmesh_core.definition.spec import Node, Spec, StepNode
 from squidmesh_core.ids import ClaimId, Revision, RunId, token_hash
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import Entry
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
+from squidmesh_core.state.fold import take
 from squidmesh_core.state.run import RunState
 
 #: Entries that one decision may write: a safety net, far above any real one.
@@ -61,7 +62,7 @@ class Desk:
             RuntimeError: The entry does not fit the state: a bug in a decider.
                 Nothing was appended.
         """
-        self.draft.take(entry)
+        take(self.draft, entry)
         self._entries.append(entry)
         if len(self.draft.anomalies) != self._anomalies:
             raise RuntimeError(

@@ -20,7 +20,7 @@ from squidmesh_core.protocol.entries import (
     Unrecovered,
     UnrecoveredReason,
 )
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import Exponential, RetryPolicy
 

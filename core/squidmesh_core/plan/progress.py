@@ -12,7 +12,7 @@ from attrs import frozen
 
 from squidmesh_core.definition.spec import Node, Spec
 from squidmesh_core.ids import NodeName
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 
 

@@ -18,7 +18,8 @@ from squidmesh_core.errors import DefinitionError, RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import first_break
 from squidmesh_core.protocol.codec import entries_of
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
+from squidmesh_core.state.fold import take
 from squidmesh_core.state.run import RunState
 from squidmesh_storage.api import Loaded, Quarantine
 
@@ -253,5 +254,5 @@ def _folded(state: RunState, loaded: Loaded) -> RunState:
     with resting(sum(len(record.body) for record in loaded.records)):
         for record in loaded.records:
             for entry in entries_of(record):
-                draft.take(entry)
+                take(draft, entry)
     return draft.state()

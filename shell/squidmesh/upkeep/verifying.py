@@ -30,7 +30,8 @@ from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, first_break, origin
 from squidmesh_core.protocol.codec import entries_of
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
+from squidmesh_core.state.fold import take
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import differing, rows_of
 from squidmesh_storage.api import Journal
@@ -224,7 +225,7 @@ class _Reader:
         if canonical.encode(canonical.decode(record.body)) != record.body:
             raise unreadable(self.run_id, "its body is not in canonical form", record.first)
         for entry in entries:
-            self._draft.take(entry)
+            take(self._draft, entry)
         if self.checkpoint is not None and (record.last, record.hash) == (
             self.checkpoint.revision,
             self.checkpoint.hash,
