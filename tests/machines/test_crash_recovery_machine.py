@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from squidmesh import ActionRegistry, Context, Refused
@@ -52,10 +53,12 @@ from squidmesh_core.values import RetryPolicy
 from squidmesh_core.views.index import rows_of
 from squidmesh_storage.api import Batch, Committed, Conflict, Journal
 from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.postgres import PostgresJournal
 from squidmesh_storage.sqlite import SqliteJournal
 from support import bugs, naive
 from support.faults import ASTRAY, Fault, Faults, FaultyJournal, ProcessDied, counted_bytes
 from support.planted import Plant, assert_machine_catches
+from support.postgres import empty
 from support.stage import Clock, entries
 from support.workflows import step, workflow
 
@@ -373,6 +376,22 @@ TestOnMemory = CrashesLoseNothingAndRepeatNothing.TestCase
 TestOnMemory.settings = settings(stateful_step_count=40)
 TestOnSqlite = CrashesLoseNothingAndRepeatNothingOnSqlite.TestCase
 TestOnSqlite.settings = settings(stateful_step_count=40)
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(240)
+def test_crashes_lose_nothing_on_postgresql(postgres_dsn: str) -> None:
+    """The same on a server; few examples, because each look at it is a round trip."""
+
+    class OnPostgres(CrashesLoseNothingAndRepeatNothing):
+        def open_journal(self) -> Journal:
+            empty(postgres_dsn)
+            return PostgresJournal(postgres_dsn, clock=self.clock)
+
+    few = max(1, min(settings().max_examples // 5, 100))
+    run_state_machine_as_test(
+        OnPostgres, settings=settings(max_examples=few, stateful_step_count=20)
+    )
 
 
 # --- planted bugs
