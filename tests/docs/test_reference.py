@@ -13,12 +13,20 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-#: A link to a file, without its anchor; addresses are not looked up.
-LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+#: A link to a file and perhaps a heading in it, or to a heading alone; addresses are not looked up.
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def listed(page: str, pattern: str) -> list[str]:
     return re.findall(pattern, (REFERENCE / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page can be linked by."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 def test_public_names_are_those_of_the_reference() -> None:
@@ -50,7 +58,11 @@ def test_page_of_errors_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """A link from one page to a file of the repository finds it."""
-    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    """A link from one page to a file of the repository finds it, and the heading in it."""
+    links = {
+        (page.parent / target if target else page, anchor)
+        for target, anchor in LINK.findall(page.read_text(encoding="utf-8"))
+    }
 
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    assert [] == [str(target) for target, _ in links if not target.exists()]
+    assert [] == [anchor for target, anchor in links if anchor and anchor not in anchors(target)]

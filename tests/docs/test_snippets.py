@@ -7,7 +7,9 @@ import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: Its blocks are whole applications, each for a process of its own: `test_web.py` runs them.
+WEB = ROOT / "docs" / "howto" / "web-applications.md"
+PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {WEB})]
 
 #: Only what is fenced as Python is run; `list`, since an open generator warns when it is collected.
 SNIPPETS: dict[Path, list[CodeExample]] = {page: list(find_examples(page)) for page in PAGES}
@@ -21,7 +23,7 @@ def shown(page: Path) -> str:
 def test_python_blocks_run_and_print_what_the_page_says(
     page: Path, eval_example: EvalExample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The blocks of a page, read from the top in an empty folder, do what it says."""
+    """The blocks of a page, read from the top in an empty folder, do what it says; so do its tests."""
     monkeypatch.chdir(tmp_path)
     # Each block is run as __main__; the test run wants its own back.
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
@@ -29,6 +31,9 @@ def test_python_blocks_run_and_print_what_the_page_says(
     names: dict[str, object] = {}
     for snippet in SNIPPETS[page]:
         names |= eval_example.run_print_check(snippet, module_globals=names)
+    for name, test in names.items():
+        if name.startswith("test_") and callable(test):
+            test()
 
 
 def test_the_pages_that_teach_have_snippets() -> None:
