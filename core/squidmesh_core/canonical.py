@@ -35,6 +35,9 @@ _MOST_BYTES_PER_UNIT: Final = 26
 _MAX_TEXT_DEPTH: Final = 3 * MAX_DEPTH
 _TAGGED_INTEGER: Final = re.compile(r"-?[0-9]{16,3914}")
 
+#: What holds no tag.
+ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+
 _encoder: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
@@ -256,6 +259,8 @@ def _restored_map(value: dict[str, object]) -> object:
 
 
 def _restored_values(value: dict[str, object]) -> dict[str, object]:
+    if ATOMS.issuperset(map(type, value.values())):
+        return value  # as most are, and this is seen sooner
     items = {key: restore(item) for key, item in value.items()}
     return value if all(map(_identical, items.values(), value.values())) else items
 

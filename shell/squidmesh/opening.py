@@ -96,6 +96,21 @@ def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
     return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
 
 
+def has_tables(url: str) -> bool:
+    """
+    Whether anybody began a journal behind a URL; nothing is changed.
+
+    Raises:
+        ConfigError: The URL is none of a journal.
+        StorageError: The storage is unreachable, or newer than this release.
+    """
+    place = None if _begins_when_opened(url) else _migrated(url)
+    if place is None:
+        return True  # opening it begins one, or says what is wrong with it
+    adapter, address = place
+    return adapter.plan(address).found > 0
+
+
 def bring_up_to_date(url: str) -> None:
     """
     Migrate an older schema; what is not there yet gets the newest when it is opened.

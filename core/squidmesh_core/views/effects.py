@@ -74,7 +74,7 @@ class Effects:
     def _paused(self, entry: ManualStepPaused) -> Iterator[str]:
         node = self._spec.nodes.get(entry.step) if entry.step else None
         if isinstance(node, PauseNode | ApprovalNode):
-            yield f"{node.name!r} waits for a person: {node.question}"
+            yield f"{node.name!r} waits for a person: {clipped(node.question)}"
         else:
             yield "nothing is claimed any more until `squidmesh resume`"
             yield from self._running(entry.at, "and settles")

@@ -13,9 +13,11 @@ from typing import Final, Literal
 
 from attrs import Factory, frozen
 
+from squidmesh_core.canonical import restore
 from squidmesh_core.ids import NodeName, Revision, VisitKey
 from squidmesh_core.protocol.entries import ManualStepResolved, RunSignalReceived, StepApplied
 from squidmesh_core.state.run import RunState
+from squidmesh_core.views.given import given_whole
 from squidmesh_core.views.plain import View
 
 AuditEvent = Literal[
@@ -76,10 +78,10 @@ def command_view(receipt: RunSignalReceived) -> CommandView:
         revision=receipt.revision,
         command=receipt.command,
         at=receipt.at,
-        actor=receipt.actor,
+        actor=restore(receipt.actor),
         comment=receipt.comment,
         idempotency_key=receipt.idempotency_key,
-        metadata=receipt.metadata,
+        metadata=given_whole(receipt.metadata),
     )
 
 
@@ -97,7 +99,7 @@ def _received(state: RunState) -> Iterator[AuditView]:
                 event=event,
                 at=receipt.at,
                 revision=receipt.revision,
-                actor=receipt.actor,
+                actor=restore(receipt.actor),
                 comment=receipt.comment,
             )
 
@@ -110,7 +112,7 @@ def _answered(state: RunState) -> Iterator[AuditView]:
             revision=answer.revision,
             node=answer.step,
             visit_key=answer.visit_key,
-            actor=answer.actor,
+            actor=restore(answer.actor),
             comment=answer.comment,
             target=_led_to(state, answer),
         )

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import (
     AttemptKey,
@@ -28,6 +29,7 @@ from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import Anomaly, RunState
 from squidmesh_core.values.deadline import Thresholds
 from squidmesh_core.views.deadlines import DeadlineView, deadline_views
+from squidmesh_core.views.given import failure_given, given, given_whole
 from squidmesh_core.views.history import AuditView, CommandView, audit_views, command_views
 from squidmesh_core.views.index import run_row
 from squidmesh_core.views.plain import View
@@ -239,10 +241,10 @@ def snapshot(
         run=run_of(state),
         reason=reason_of(state, spec, now),
         terminal=terminal is not None,
-        error=terminal.error if terminal else None,
+        error=failure_given(terminal.error) if terminal else None,
         failed_step=terminal.step if terminal else None,
-        input=state.started.input if state.started else {},
-        context=state.context,
+        input=given(state.started.input) if state.started else {},
+        context=given(state.context),
         steps=step_views(state, spec),
         current=_names(live, state),
         waiting_on=_names(unclaimed, state),
@@ -280,11 +282,11 @@ def _attempt(attempt: Attempt, now: datetime, *, history: bool) -> AttemptView:
         claim_id=claim.claim_id if claim else None,
         owner=claim.owner if claim else None,
         lease_until=attempt.lease_until,
-        progress=attempt.progress,
+        progress=None if attempt.progress is None else given_whole(attempt.progress),
         deadline=evaluate(intent.deadline, now) if intent.deadline else None,
-        input=attempt.input if history else None,
-        output=output if history else None,
-        error=error if history else None,
+        input=given(attempt.input) if history else None,
+        output=restore(output) if history else None,
+        error=failure_given(error) if history else None,
     )
 
 

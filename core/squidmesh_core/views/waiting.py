@@ -19,6 +19,7 @@ from squidmesh_core.protocol.entries import (
 )
 from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import RunState
+from squidmesh_core.views.given import failure_given, left_given
 from squidmesh_core.views.plain import View
 
 UndoStatus = Literal["pending", "running", "retrying", "compensated", "failed", "effect_unknown"]
@@ -104,10 +105,10 @@ def compensation_view(state: RunState, spec: Spec) -> CompensationView | None:
     return CompensationView(
         cause=started.cause,
         started_at=started.at,
-        failure=started.failure,
+        failure=failure_given(started.failure),
         node=started.step,
         steps=_undone(state, spec),
-        recovery=state.terminal.recovery if state.terminal else (),
+        recovery=left_given(state.terminal.recovery) if state.terminal else (),
     )
 
 

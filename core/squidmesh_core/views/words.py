@@ -7,8 +7,10 @@ hold what a terminal obeys, so that is written out before it gets there.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate
 from typing import Final
 
 from squidmesh_core.protocol.entries import Failure, UnrecoveredReason
@@ -29,6 +31,10 @@ HIDDEN: Final = "•••"
 UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+#: A word, with the blanks before it.
+_WORDS: Final = re.compile(" *[^ ]+")
+#: What no shell takes for more than it is.
+_PLAIN: Final = re.compile(r"[\w@%+=:,./…-]+")
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -82,6 +88,47 @@ def clipped(text: str, longest: int = LONGEST) -> str:
 def printable(text: str) -> str:
     """The text with everything escaped that a terminal could obey."""
     return UNSAFE.sub(_escaped, text)
+
+
+def columns(text: str) -> int:
+    """How many columns a printable text takes on a terminal: a character takes one, or two."""
+    if text.isascii():
+        return len(text)
+    shown = (char for char in text if not unicodedata.combining(char))
+    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in shown)
+
+
+def filled(text: str, width: int) -> Iterator[str]:
+    """
+    The text in lines of so many columns, broken at blanks.
+
+    A word that is longer stands on a line of its own, to be copied whole; but one of wide
+    characters, which are written without blanks, is broken too.
+    """
+    line = ""
+    for word in _WORDS.findall(text):
+        if line and columns(line) + columns(word) > width:
+            yield line
+            line = ""
+        line = f"{line}{word}" if line else word.lstrip(" ")
+        while columns(line) > width and (end := _last_break(line, width)):
+            yield line[:end]
+            line = line[end:]
+    if line:
+        yield line
+
+
+def _last_break(word: str, width: int) -> int:
+    """Where a word is broken last within a width, before or after a wide character; 0: nowhere."""
+    reached = accumulate(map(columns, word))
+    fitting = sum(1 for end in reached if end <= width)
+    wide = [unicodedata.east_asian_width(char) in "WF" for char in word[: fitting + 1]]
+    return next((i for i in range(fitting, 0, -1) if wide[i - 1] or wide[i]), 0)
+
+
+def typed(text: str) -> str:
+    """A word as somebody types it to a shell."""
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def value_text(value: object) -> str:

@@ -15,6 +15,7 @@ from types import ModuleType
 from squidmesh.catalogue import Registrable, is_workflow
 from squidmesh.config import FILE_NAME, URL_VARIABLE, Config
 from squidmesh.mesh import Mesh
+from squidmesh.opening import has_tables, shown
 from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
 
 
@@ -77,7 +78,8 @@ def open_mesh(
     Args:
         config: Where to look.
         workflows: What the command itself names.
-        must_exist: Refuse to begin a new database file: the command only reads.
+        must_exist: Refuse to begin a journal, in a new file or in a database of somebody
+            else's: the command needs one that is there.
         fallback: The URL to use where none is configured.
 
     Raises:
@@ -100,6 +102,7 @@ def open_mesh(
     url = require_url(config, fallback)
     if must_exist:
         _check_exists(url)
+        _check_begun(url, config)
     return Mesh.open(url, workflows=registrable)
 
 
@@ -132,6 +135,20 @@ def _check_exists(url: str) -> None:
         raise StorageError(
             f"there is no file {path}; nothing was created", "storage_error", {"path": str(path)}
         )
+
+
+def _check_begun(url: str, config: Config) -> None:
+    if has_tables(url):
+        return
+    place = shown(url)
+    # What may hold a password is not said again.
+    typed = f" '{url}'" if place == url else " URL"
+    command = f"squidmesh migrate{typed if config.url_is_flag else ''}"
+    raise StorageError(
+        f"{place} has no tables of squidmesh; nothing was created; `{command}` creates them",
+        "schema_behind",
+        {"found": 0, "command": command},
+    )
 
 
 def wrong(option: str, reason: str) -> ConfigError:

@@ -13,12 +13,13 @@ from typing import Final, TypeVar
 import click
 from attrs import evolve, frozen
 
+from squidmesh.cli.agreeing import agree
 from squidmesh.cli.commanding import Manner
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE, REFUSED, hint_of
 from squidmesh.cli.screen import Cell, Screen, status_cell
 from squidmesh.cli.session import Session
-from squidmesh.cli.text import one_line, short_ids
+from squidmesh.cli.text import counted, one_line, short_ids
 from squidmesh.cli.words import DONE_WORDS
 from squidmesh.mesh import Mesh
 from squidmesh.steering.bulk import Which
@@ -115,7 +116,7 @@ def steer_many(
         return DONE if many["dry_run"] else _exit(found.items)
     if asks:
         told.show(found.items, planned=True)
-        click.confirm(f"{verb.capitalize()} {_count(len(found.to_do))}?", abort=True)
+        agree(f"{verb.capitalize()} {counted(len(found.to_do), 'run')}?")
     if before:
         click.echo(before, err=True)
     done = {item.id: item for item in _carried_out(steer, found.to_do)}
@@ -207,7 +208,7 @@ class _Told:
         would = "would be " if planned else ""
         return (
             ", ".join(
-                f"{_count(counts[outcome])} {'' if outcome == 'already' else would}{words}"
+                f"{counted(counts[outcome], 'run')} {'' if outcome == 'already' else would}{words}"
                 for outcome, words in self._words.items()
                 if counts[outcome]
             )
@@ -241,7 +242,3 @@ def _what(item: Steered) -> str:
     if item.code is not None:
         return f"SM{NUMBERS[item.code]} {item.code}: {item.message}"
     return "; ".join(item.effects) if item.begun is None else item.begun
-
-
-def _count(number: int) -> str:
-    return f"{number} run{'' if number == 1 else 's'}"

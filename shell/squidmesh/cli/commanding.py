@@ -12,6 +12,7 @@ from typing import TypedDict, TypeVar, Unpack
 
 import click
 
+from squidmesh.cli.agreeing import agree
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.panels import run_panel
@@ -139,7 +140,7 @@ def ask(screen: Screen, before: Snapshot, effects: Sequence[str], verb: Verb) ->
 
     Raises:
         click.UsageError: Nobody can be asked.
-        click.Abort: The answer is no.
+        click.Abort: The answer is no, or there is none.
     """
     name = verb.replace("_", "-")
     if screen.form != "human" or not sys.stdin.isatty():
@@ -149,7 +150,7 @@ def ask(screen: Screen, before: Snapshot, effects: Sequence[str], verb: Verb) ->
     screen.line(f"{name} would do this:")
     for effect in effects:
         screen.line(f"  {effect}")
-    click.confirm(f"{name.capitalize()}?", abort=True)
+    agree(f"{name.capitalize()}?")
 
 
 def _told(before: Snapshot, state: RunState, answer: Answer, verb: Verb) -> Told:

@@ -27,6 +27,8 @@ INVALID: Final = 6
 STORAGE: Final = 7
 TIMED_OUT: Final = 8
 INTERRUPTED: Final = 130
+#: Nobody reads any more what is said; `| head` has had enough.  A shell says so of SIGPIPE.
+UNREAD: Final = 141
 
 _BY_ERROR: Final[Mapping[type[SquidmeshError], int]] = {
     ConfigError: USAGE,

@@ -11,7 +11,7 @@ from squidmesh.cli.documents import mask_of, snapshot_document
 from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.lines import entry_cells
 from squidmesh.cli.panels import run_panel
-from squidmesh.cli.roles import shown
+from squidmesh.cli.roles import inspected, shown
 from squidmesh.cli.session import Session
 from squidmesh.duration import duration_ms
 from squidmesh.mesh import Mesh
@@ -47,7 +47,7 @@ def follow(
         case "json":
             while not patience.over(run_id):
                 pass
-            snapshot = shown(session, mesh.inspect(run_id))
+            snapshot = inspected(session, mesh, run_id)
             screen.document("run/1", **snapshot_document(snapshot, history=False))
         case "plain":
             seen = 0
@@ -96,7 +96,7 @@ def _watch(
     screen, commands = session.screen, session.role != "external"
 
     def picture() -> "RenderableType":
-        snapshot = shown(session, mesh.inspect(run_id))
+        snapshot = inspected(session, mesh, run_id)
         panel = run_panel(snapshot, screen, commands=commands)
         if bars is None:
             return panel
@@ -117,7 +117,7 @@ def _print_since(session: Session, mesh: Mesh, run_id: RunId, seen: int) -> int:
     entries = tuple(mesh.journal(run_id, after=seen))
     if not entries:
         return seen
-    mask = mask_of(shown(session, mesh.inspect(run_id)))
+    mask = mask_of(inspected(session, mesh, run_id))
     for entry in shown(session, entries):
         cells = entry_cells(entry, mask, run_id)
         if cells is not None:

@@ -1,4 +1,4 @@
-"""Instants as they are typed: ISO 8601, or so long ago; and revisions, which they stand in for."""
+"""Instants as they are typed: ISO 8601, so long ago, or so far ahead; and revisions, which they stand in for."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -9,6 +9,7 @@ from squidmesh.cli import clock
 from squidmesh.duration import parse_duration
 
 _EXPECTED: Final = "an instant like 2026-11-20T08:00:00Z or an age like 90m"
+_TO_COME: Final = "an instant like 2026-11-20T08:00:00Z or a time from now like 90m"
 #: Digits of the greatest revision that there can be.
 _DIGITS: Final = 16
 
@@ -26,6 +27,21 @@ def moment(ctx: click.Context, param: click.Parameter, text: str | None) -> date
         return _moment(text)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"expected {_EXPECTED}", ctx, param) from None
+
+
+def to_come(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    """
+    An instant as for `moment`, but a time such as `90m` counts from now on.
+
+    Raises:
+        click.BadParameter: It is neither, or no calendar has it.
+    """
+    if text is None:
+        return None
+    try:
+        return _moment(text, ahead=True)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"expected {_TO_COME}", ctx, param) from None
 
 
 def point(ctx: click.Context, param: click.Parameter, text: str | None) -> int | datetime | None:
@@ -46,9 +62,9 @@ def point(ctx: click.Context, param: click.Parameter, text: str | None) -> int |
         raise click.BadParameter(expected, ctx, param) from None
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, *, ahead: bool = False) -> datetime:
     try:
-        age = parse_duration(text)
+        distance = timedelta(milliseconds=parse_duration(text))
     except ValueError:
         return datetime.fromisoformat(text).astimezone(UTC)
-    return clock.now() - timedelta(milliseconds=age)
+    return clock.now() + (distance if ahead else -distance)

@@ -6,6 +6,7 @@ from typing import Final
 from squidmesh.cli.screen import json_text
 from squidmesh.files.masking import Mask
 from squidmesh.views.reading import JournalEntry
+from squidmesh_core.canonical import restore
 from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
 from squidmesh_core.views.words import actor_name
 
@@ -30,8 +31,8 @@ def masked(entry: JournalEntry, mask: Mask, run_id: RunId) -> Mapping[str, objec
                 data[name] = mask.correlation(node_of(entry.data, run_id), value)
             case "step_applied", "reused_from", Mapping() as reused:
                 data[name] = _reused(reused, node_of(entry.data, run_id), mask)
-            case "step_applied", "transition", {"values": Mapping() as values, **rest}:
-                data[name] = {**_members(mask.value(rest)), "values": mask.decisive(values)}
+            case "step_applied", "transition", Mapping() as taken:
+                data[name] = _decided(taken, mask)
             case _:
                 data[name] = mask.value(value)
     return data
@@ -63,7 +64,7 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
             said = (data.get("command"), data.get("comment"))
             return " ".join(str(part) for part in said if part)
         case "run_started":
-            return f"{data.get('workflow')} {json_text(data.get('input', {}))}"
+            return f"{data.get('workflow')} {_value(data.get('input', {}))}"
         case "attempt_scheduled":
             return _scheduled(data)
         case "attempt_claimed":
@@ -71,7 +72,7 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
         case "attempt_heartbeat":
             return f"lease until {data.get('lease_until')}"
         case "attempt_completed":
-            return "deferred" if data.get("deferred") else json_text(data.get("output"))
+            return "deferred" if data.get("deferred") else _value(data.get("output"))
         case "attempt_failed":
             again = "; will be retried" if data.get("retry") else ""
             return f"{_failure(data.get('error'))}{again}"
@@ -85,12 +86,14 @@ def summary(entry: JournalEntry, mask: Mask, run_id: RunId) -> str:
         case "message_awaited":
             return f"correlation {data['correlation']}" if data.get("correlation") else ""
         case "message_received":
-            return json_text(data.get("payload"))
+            return _value(data.get("payload"))
         case "compensation_started":
             failure = _failure(data.get("failure"))
             return f"{data.get('cause')}{f': {failure}' if failure else ''}"
         case "run_terminal":
             return _ended(data)
+        case "run_pruned":
+            return f"{data.get('workflow')} {data.get('status')}, ended {data.get('ended_at')}"
         case _:
             return json_text(data)
 
@@ -116,6 +119,19 @@ def _ended(data: Mapping[str, object]) -> str:
         return said
     names = [str(one["step"]) for one in left if isinstance(one, Mapping)]
     return f"{said}; left: {', '.join(names)}" if names else said
+
+
+def _value(value: object) -> str:
+    """A value as it was given; only a document has the form that the journal holds."""
+    return json_text(restore(value))
+
+
+def _decided(taken: Mapping[str, object], mask: Mask) -> Mapping[str, object]:
+    """A route that was taken, the condition for it, and what was read there."""
+    values = taken.get("values")
+    decisive = {"values": mask.decisive(values)} if isinstance(values, Mapping) else {}
+    when = {"condition": mask.condition(taken["condition"])} if "condition" in taken else {}
+    return {**_members(mask.value(taken)), **when, **decisive}
 
 
 def _reused(reused: Mapping[str, object], node: NodeName, mask: Mask) -> Mapping[str, object]:

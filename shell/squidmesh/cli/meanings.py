@@ -98,7 +98,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invalid_transition": "The run is not in a state that this command fits. `squidmesh explain` says where it is, and what may be done.",
     "unsupported_manual_step": "The node is no gate that this command answers, or not open now. `squidmesh show` lists the gates that are.",
     "invalid_replay_source": "The run cannot be repeated like this: it is not over, or has not been at the step that is named. `squidmesh replay --dry-run` says more.",
-    "not_awaited": "The run waits for no message at this node. Name a receiving node of its workflow.",
+    "not_awaited": "The run waits for no message at this node, or not any more. `squidmesh explain` says what it waits for; the message was not received.",
     "already_received": "The node has taken every message that it can. Nothing has to be done about a repetition.",
     "ambiguous_correlation": "Several runs wait for a message with this correlation. Send it by run.",
     "child_starting": "A child of the run is just being started. Ask again in a moment.",
@@ -128,7 +128,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     # --- storage
     "storage_error": "The storage said no; the message tells why. Nothing was written unless it says so.",
     "not_storable": "A value cannot be stored as JSON, or is too large. The details say where in it.",
-    "schema_behind": "The tables are older than this squidmesh. Type `squidmesh migrate`.",
+    "schema_behind": "The tables are older than this squidmesh, or not there. Type `squidmesh migrate`.",
     "run_quarantined": "A run's journal cannot be read, so nobody works on it; all others go on. `squidmesh verify` says what is wrong.",
     "storage_unavailable": "The storage cannot be reached, or stays busy. Try again when it answers.",
     "outcome_unknown": "The connection broke around a commit, and nobody knows who won. Repeat the command with the same key.",

@@ -1,12 +1,13 @@
 """One run drawn for people: its sentence, its steps, what went wrong, what it knows."""
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from squidmesh.cli import clock
 from squidmesh.cli.documents import mask_of, taken_in
 from squidmesh.cli.screen import STYLES, Screen, json_text
-from squidmesh.cli.text import one_line
+from squidmesh.cli.text import counted, one_line
 from squidmesh.cli.waits import Waits
 from squidmesh.files.masking import Mask
 from squidmesh.views.snapshot import Snapshot
@@ -50,8 +51,9 @@ _REASONS: Final[Mapping[Reason, str]] = {
     "run_started": "nothing is scheduled yet",
 }
 _BAR: Final = 16
-#: Characters of one text of a context, and lines of all of it.
+#: Characters of one text of a context; of all of it, and lines.
 _LONGEST_TEXT: Final = 500
+_MOST_CHARACTERS: Final = 10_000
 _MOST_LINES: Final = 200
 
 
@@ -120,8 +122,10 @@ def context_text(snapshot: Snapshot) -> "Text":
 
     value = mask_of(snapshot).context(snapshot.context)
     lines = json_text(_clipped(value), indent=2).splitlines()
-    if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} lines; --json prints them all"]
+    read = sum(used <= _MOST_CHARACTERS for used in accumulate(map(len, lines)))
+    most = min(read, _MOST_LINES)
+    if left := len(lines) - most:
+        lines[most:] = [f"… and {counted(left, 'line')} more; --json prints all"]
     return Text("\n".join(lines))
 
 

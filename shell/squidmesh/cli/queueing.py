@@ -14,7 +14,7 @@ from squidmesh.queues.history import QueueChange
 from squidmesh.queues.queue import Queue
 from squidmesh.workers.registry import WorkerInfo
 from squidmesh_core.plan.admission import Paused, Refusal
-from squidmesh_core.views.words import actor_name, span
+from squidmesh_core.views.words import actor_name, clipped, span
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -153,8 +153,8 @@ def _standing(queue: Queue, screen: Screen) -> Cell:
         state, style = paused_text(queue.paused, screen), "magenta"
     elif not queue.served_by and (queue.waiting or queue.delayed):
         state, style = "nobody serves it", "red"
-    limits = limits_text(queue)
-    human = f"{state} ({limits})" if state and limits else state or limits
+    limits, short = limits_text(queue), clipped(state)
+    human = f"{short} ({limits})" if short and limits else short or limits
     return Cell(human=human, plain=state, style=style if state else "")
 
 

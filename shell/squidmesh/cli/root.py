@@ -8,16 +8,18 @@ shell completion stay quick; the one-line helps below are shown without it.
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from keyword import iskeyword
-from typing import Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
-from squidmesh.cli.exits import DONE, INTERRUPTED, RUN_FAILED, USAGE, exit_code, hint_for
+from squidmesh.cli.agreeing import Declined
+from squidmesh.cli.exits import DONE, INTERRUPTED, UNREAD, USAGE, exit_code, hint_for
 from squidmesh.cli.text import json_safe
 from squidmesh_core.errors import DefinitionError, SquidmeshError
 from squidmesh_core.views.words import printable
@@ -55,6 +57,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "workers": "List the workers on this journal.",
     "hooks": "List the hooks, and which of them fail; forget one.",
     "verify": "Read every stored append again, and say what does not fit.",
+    "reindex": "Rebuild what lists and claims are made from.",
     "prune": "Remove finished runs for good, by age or by name.",
     "bundle": "Write one run into a file that can be handed on.",
     "load": "Take in the run of a bundle.",
@@ -68,8 +71,37 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+class _UnreadError(Exception):
+    """Whoever read us has gone (`| head`); nothing more can be said there."""
+
+
+@contextmanager
+def _before_click() -> Iterator[None]:
+    """Meet a closed pipe: click would end the process with 1, which says that a run failed."""
+    try:
+        yield
+    except BrokenPipeError as exc:
+        raise _UnreadError from exc
+
+
 class Commands(click.Group):
     """The commands by name, each imported when it is called."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the arguments, and answer `--help`."""
+        with _before_click():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carry out the command that was named."""
+        with _before_click():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """The names, in the order of the table."""
@@ -108,7 +140,7 @@ def root() -> None:
 
     Exit codes: 0 done, 1 the run failed or was cancelled, 2 usage, 3 not found
     or ambiguous, 4 refused in this state, 5 unsafe replay, 6 definitions invalid,
-    7 storage, 8 wait timed out, 130 interrupted.
+    7 storage, 8 wait timed out, 130 interrupted, 141 nobody reads any more.
     """
 
 
@@ -126,16 +158,16 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as exc:
         _complain(exc.format_message(), as_json=as_json, code="usage", hint=_usage_hint(exc))
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as ended:
+        declined = isinstance(ended, Declined)
+        click.echo("nothing was done" if declined else "interrupted", err=True)
         return INTERRUPTED
     except SquidmeshError as error:
         report(error, as_json=as_json)
         return exit_code(error)
-    except BrokenPipeError:
-        # Whoever read us has gone (`| head`); nothing more can be said there.
+    except _UnreadError:
         _say_no_more()
-        return RUN_FAILED
+        return UNREAD
     except OSError as exc:
         # Every other place of one is translated where it arises; what is left is our output.
         _say_no_more()

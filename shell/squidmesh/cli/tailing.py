@@ -6,7 +6,7 @@ from typing import Final
 
 from squidmesh.cli.documents import Document, mask_of
 from squidmesh.cli.lines import masked, node_of, summary
-from squidmesh.cli.roles import shown
+from squidmesh.cli.roles import inspected, shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
 from squidmesh.cli.text import one_line
@@ -94,6 +94,6 @@ class _Masks:
     def of(self, entry: JournalEntry) -> Mask:
         """A mask that knows all that the entry can hold."""
         if self._mask is None or entry.revision > self._revision:
-            snapshot = shown(self._session, self._mesh.inspect(self._run_id))
+            snapshot = inspected(self._session, self._mesh, self._run_id)
             self._mask, self._revision = mask_of(snapshot), snapshot.at_revision
         return self._mask

@@ -24,6 +24,13 @@ def json_safe(text: str) -> str:
     return UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else _unicode(match), text)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 run`, `2 runs`, `3 entries`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number} {noun}s"
+
+
 def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
     """Id → a prefix of it that no other of these ids has."""
     known = sorted(set(ids))

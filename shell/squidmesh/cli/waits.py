@@ -17,7 +17,7 @@ from squidmesh_core.ids import NodeName
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.waiting import AwaitedView, CompensationView, GateView
-from squidmesh_core.views.words import LEFT, actor_name, printable
+from squidmesh_core.views.words import LEFT, actor_name, printable, typed
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -173,7 +173,7 @@ def _line(text: str, style: Style = "") -> "Text":
 
 def _sets(fields: Sequence[Field]) -> str:
     """The fields to fill in; those that may be left out in brackets."""
-    texts = (f"--set {field.name}=…" for field in fields)
+    texts = (f"--set {typed(f'{field.name}=…')}" for field in fields)
     shown = (
         text if field.required else f"[{text}]" for field, text in zip(fields, texts, strict=True)
     )

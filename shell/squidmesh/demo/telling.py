@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from squidmesh.cli.screen import Cell, Screen
+from squidmesh.cli.text import counted
 from squidmesh.config import URL_VARIABLE
 from squidmesh.demo.books import Account, Ending, How, groups, money
 from squidmesh.demo.driver import Told
@@ -76,7 +77,8 @@ def _tell_people(told: Told, screen: Screen) -> None:
         )
     if told.kills:
         taken_over = sum(ending.taken_over for ending in books.endings)
-        screen.line(f"  ↻ other workers took over {taken_over} attempts of theirs", "yellow")
+        attempts = counted(taken_over, "attempt")
+        screen.line(f"  ↻ other workers took over {attempts} of theirs", "yellow")
     undone = [ending.order_id for ending in books.endings if ending.undone]
     if undone:
         screen.line(f"  ↶ undone, refund and goods: {', '.join(undone)}", "yellow")

@@ -7,6 +7,7 @@ input that was wired from it, in details that a step kept.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import eq
 from typing import Final
 
 from squidmesh_core.definition.spec import ReceiveNode, Spec, StepNode
@@ -97,12 +98,37 @@ class Mask:
 
     def decisive(self, values: Mapping[str, object]) -> object:
         """The values that decided a route, by dotted path."""
-        return {path: self.context(value, tuple(path.split("."))) for path, value in values.items()}
+        return {path: self._read(tuple(path.split(".")), value) for path, value in values.items()}
+
+    def condition(self, condition: object) -> object:
+        """A condition in JSON: what something sensitive is compared with tells of it too."""
+        match condition:
+            case Mapping() if "path" in condition:
+                return self._compared(condition)
+            case Mapping():
+                return {name: self.condition(part) for name, part in condition.items()}
+            case list():
+                return [self.condition(part) for part in condition]
+            case _:
+                return condition
+
+    def _compared(self, comparison: Mapping[str, object]) -> object:
+        """What stands at a path, compared with a constant."""
+        path = comparison["path"]
+        read = path if isinstance(path, list) else []
+        touches = any(all(map(eq, read, secret)) for secret in self._paths)
+        if not touches or "is_missing" in comparison:
+            return self.value(comparison)  # whether there is a value says nothing of it
+        return {name: part if name == "path" else MASK for name, part in comparison.items()}
+
+    def _read(self, path: Path, value: object) -> object:
+        """The value at a path of the context."""
+        inside = any(path[: len(secret)] == secret for secret in self._paths)
+        return MASK if inside else self.context(value, path)
 
     def _bound(self, binding: Binding | None, value: object) -> object:
         if isinstance(binding, FromPath | OptionalPath):
-            inside = any(binding.path[: len(path)] == path for path in self._paths)
-            return MASK if inside else self.context(value, binding.path)
+            return self._read(binding.path, value)
         if isinstance(binding, ObjectOf) and isinstance(value, Mapping):
             paths = {name: FromPath(path=path) for name, path in binding.fields.items()}
             return {name: self._bound(paths.get(name), member) for name, member in value.items()}

@@ -6,7 +6,8 @@ as `password`.  What moves the run (keys, routes, instants, claims) stays as it 
 that the redacted journal folds to the same run; its chain is made anew.
 
 The definition that it follows cannot be redacted, because its fingerprint is its
-name: a default that a sensitive field has there is in the file.
+name: a default that a sensitive field has there, and what a condition compares one
+with, is in the file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -21,17 +21,23 @@ _DEADLINES: Final[tuple[DeadlineStatus, ...]] = get_args(DeadlineStatus)
 class RunFilters(TypedDict, total=False):
     """Which runs to list."""
 
+    #: Its whole name.
     workflow: str | None
+    #: The label that its class gave it, not the fingerprint.
     version: str | None
     status: RunStatus | None
     #: Why they are where they are: the journals of those are read that may be there.
     reason: Reason | None
+    #: That the run was started on.
     queue: str | None
     tag: str | None
     #: How the most urgent deadline stands of those that run.
     deadline: DeadlineStatus | None
+    #: Only child runs of this run.
     parent: str | None
+    #: Started then or later.
     since: datetime | None
+    #: Started before then.
     until: datetime | None
     #: Part of the run id, key, workflow or error.
     text: str | None
@@ -71,8 +77,8 @@ def listed(filters: RunFilters, clock: Callable[[], datetime]) -> RunFilter:
         queue=checks.optional_text("queue", filters.get("queue")),
         tag=checks.optional_text("tag", filters.get("tag")),
         parent=None if parent is None else _id_of(parent),
-        since=checks.instant("since", filters.get("since")),
-        until=checks.instant("until", filters.get("until")),
+        since=checks.bound("since", filters.get("since")),
+        until=checks.bound("until", filters.get("until")),
         text=checks.optional_text("text", filters.get("text")),
         deadline=deadline_status("deadline", deadline),
         deadline_at=None if deadline is None else clock(),

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from squidmesh import checks
 from squidmesh.door.door import Door
 from squidmesh.door.outcomes import refusal
 from squidmesh.views.reading import as_of
@@ -29,6 +30,7 @@ def graph(
             so far.
         StorageError: Its journal is unreadable.
     """
+    checks.flag("history", history)
     state, spec, instant = as_of(door, run_id, at, now)
     if state.pruned is not None:
         raise refusal(gone(state))

@@ -66,6 +66,7 @@ def inspect(
     """
     if scope not in SCOPES:
         raise checks.wrong("scope", f"expected one of {', '.join(SCOPES)}")
+    checks.flag("history", history)
     state, spec, instant = as_of(door, run_id, at, now)
     if scope == "auditor":
         return snapshot_of(state, spec, instant, history=history)

@@ -1,13 +1,13 @@
 """The snapshot that hosts see: the core's, with typed readers."""
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import field, frozen
 
 from squidmesh import checks
 from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.mismatch import ContractMismatch
-from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import PayloadError, Refused
 from squidmesh_core.protocol.wire import instant_to_text
@@ -50,28 +50,35 @@ class Snapshot(inspection.Snapshot):
                 "output_not_certain",
                 {"run_id": self.id, "node": node.name, "status": self.status},
             )
-        read = reader_for(cast("Any", node._context_hint()))
+        read = reader_for(node._context_hint())
         try:
-            return cast("R", read(restore(self.context[key])))
+            return cast("R", read(self.context[key]))
         except ContractMismatch as exc:
-            raise PayloadError(
-                f"what '{node.name}' put out in run {self.id} does not fit: {exc}; "
-                "nothing was changed",
-                "invalid_payload",
-                {"run_id": self.id, "node": node.name, **exc.details},
-            ) from None
+            what = f"what '{node.name}' put out in run {self.id}"
+            raise _misfit(what, exc, {"run_id": self.id, "node": node.name}) from None
 
     def payload(self, trigger: "Trigger[P]") -> P:
         """
         The payload that the run started with, in the trigger's type.
 
         Raises:
-            PayloadError: The trigger has another contract.
+            PayloadError: It is of another type; the run's definition may be older.
             Refused: The run was pruned.
+            ConfigError: That is no trigger.
         """
+        from squidmesh.authoring.triggers import Trigger  # who has a trigger has loaded it
+
+        if not isinstance(trigger, Trigger):
+            raise checks.wrong("trigger", "expected a trigger of a workflow; data is in `input`")
         self._check_there()
-        restored = {name: restore(value) for name, value in self.input.items()}
-        return trigger.parse(restored)
+        if trigger._contract is None:
+            return cast("P", None)
+        read = reader_for(trigger._contract)
+        try:
+            return cast("P", read(self.input))
+        except ContractMismatch as exc:
+            what = f"the payload of run {self.id} by '{trigger.name}'"
+            raise _misfit(what, exc, {"run_id": self.id}) from None
 
     def _check_there(self) -> None:
         """
@@ -87,6 +94,11 @@ class Snapshot(inspection.Snapshot):
                 "terminal_run",
                 {"run_id": self.id, "status": self.status, "reason": "pruned", "at": at},
             )
+
+
+def _misfit(what: str, mismatch: ContractMismatch, where: Mapping[str, object]) -> PayloadError:
+    message = f"{what} does not fit: {mismatch}; nothing was changed"
+    return PayloadError(message, "invalid_payload", {**where, **mismatch.details})
 
 
 #: How verbs name a run: by its id, or by any record of it.

@@ -25,6 +25,7 @@ from squidmesh_core.views.explanation.reasons import Finding
 from squidmesh_core.views.explanation.sentences import summary_of
 from squidmesh_core.views.explanation.surroundings import Surroundings
 from squidmesh_core.views.explanation.undoing import undoing_text
+from squidmesh_core.views.words import columns
 from support.explained import EXPLAINED
 from support.explained.stages import ORDER, around, begun, worker
 from support.explaining import everybody, explained
@@ -323,6 +324,36 @@ def test_a_pause_of_nobody_is_by_somebody() -> None:
     run.decides(hold)
 
     assert explained(run).summary.startswith("The whole run is held by somebody since")
+
+
+def test_a_worker_that_was_the_only_chance_is_told_so() -> None:
+    """Once is not `1 times`."""
+    run = begun(step("pick", max_deliveries=1), step("ship"))
+    run.claim("pick")
+    run.time_passes(LEASE)
+
+    assert "it was delivered once of 1, so the next worker ends it" in explained(run).summary
+
+
+def test_a_long_question_is_cut_where_another_answer_leads_to_it() -> None:
+    """Who is asked first need not read all that somebody else will be asked."""
+    first, then = pause("first"), evolve(approval("then"), question="Is it so? " * 60)
+    effect = next(
+        one.effect
+        for one in explained(begun(first, then, step("a"), step("b"))).next_actions
+        if one.name == "resume"
+    )
+
+    assert "'then' waits for a person: Is it so?" in effect
+    assert len(effect) < 280
+
+
+def test_lines_of_wide_characters_end_where_the_terminal_does() -> None:
+    """They take two columns each."""
+    run = begun(evolve(approval("review"), question="高リスクです " * 20), step("a"), step("b"))
+    lines = explained(run).to_text(60).splitlines()
+
+    assert all(columns(line) <= 60 for line in lines if "squidmesh" not in line)
 
 
 def test_progress_without_a_whole_is_told_as_it_is() -> None:

@@ -355,3 +355,51 @@ def test_a_closed_output_is_no_error(started: Start, folder: Path) -> None:
     )
 
     assert (0, "") == (said.returncode, said.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"], ["runs", "--help"]])
+def test_a_reader_that_has_had_enough_is_told_apart_from_a_run_that_failed(
+    folder: Path, arguments: list[str]
+) -> None:
+    """As `| head` has: no traceback, and the exit code that shells give SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "squidmesh", *arguments]
+    said = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, cwd=folder, text=True, check=False
+    )
+    os.close(writer)
+
+    assert (141, "") == (said.returncode, said.stderr)
+
+
+@pytest.mark.parametrize("command", [["runs"], ["doctor"], ["show", "01a1"], ["verify"]])
+def test_a_database_of_somebody_else_is_left_as_it_is(
+    squidmesh: Typed, folder: Path, command: list[str]
+) -> None:
+    """What only reads creates no tables, and says what does."""
+    url = "sqlite:///theirs.db"
+    with sqlite3.connect(folder / "theirs.db") as connection:
+        connection.execute("create table customers (name text)")
+    connection.close()
+    before = (folder / "theirs.db").read_bytes()
+
+    said = squidmesh(*command, "--url", url)
+
+    assert 7 == said.code
+    assert "error (SM602 schema_behind): sqlite:///theirs.db has no tables of squidmesh" in said.err
+    assert f"`squidmesh migrate '{url}'` creates them" in said.err
+    assert before == (folder / "theirs.db").read_bytes()
+    assert 0 == squidmesh("migrate", url).code
+    assert (0, "") == (squidmesh("runs", "--url", url).code, squidmesh("runs", "--url", url).out)
+
+
+def test_the_command_that_creates_tables_names_no_url_that_is_configured(
+    squidmesh: Typed, folder: Path
+) -> None:
+    """It is found as it was before, with the password that it may hold."""
+    (folder / "greetings.db").touch()
+
+    said = squidmesh("runs")
+
+    assert said.err.endswith("`squidmesh migrate` creates them\nhint: type: squidmesh migrate\n")

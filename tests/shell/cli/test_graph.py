@@ -155,17 +155,30 @@ def test_what_cannot_be_done_is_said(squidmesh: Typed, shop: Shop) -> None:
 
 @pytest.mark.parametrize("form", ["ascii", "svg", "mermaid", "dot", "json"])
 def test_what_is_sensitive_is_in_no_drawing(squidmesh: Typed, shop: Shop, form: str) -> None:
-    """Neither a value that decided nor a constant that it was compared with."""
+    """Neither a value that decided nor a constant that it was compared with, taken or not."""
     run_id = squidmesh("start", "choosing:Choosing").out.strip()
     while squidmesh("step", "--app", "choosing").out:
         pass
 
     said = squidmesh("graph", run_id, "--format", form).out
 
-    assert "hidden-4711" not in said
+    assert not [secret for secret in ("hidden-471", "47114711", "99887766") if secret in said]
     assert "•••" in said or "#8226;" in said
     if form == "svg":
         ElementTree.fromstring(said)
+
+
+def test_what_a_route_was_decided_by_is_in_no_entry(squidmesh: Typed) -> None:
+    """An entry names the condition of the way that was taken."""
+    run_id = squidmesh("start", "choosing:Choosing").out.strip()
+    while squidmesh("step", "--app", "choosing").out:
+        pass
+
+    said = squidmesh("journal", run_id, "--json").out
+
+    assert '"equals": "•••"' in said
+    assert "hidden-4711" not in said
+    assert "hidden-4711" in squidmesh("journal", run_id, "--json", "--as", "auditor").out
 
 
 CHOOSING = """
@@ -177,6 +190,7 @@ from squidmesh import Sensitive, Workflow, complete, manual, step
 @dataclass(frozen=True)
 class Asked:
     secret: Sensitive[str] = "hidden-4711"
+    pin: Sensitive[int] = 99887766
 
 
 def look(secret: str) -> None:
@@ -189,6 +203,8 @@ class Choosing(Workflow, name="Choosing"):
     first = step(look).takes(asked.payload.secret)
     second = step(look, action="again").takes(asked.payload.secret)
 
+    first.then(second, when=asked.payload.pin < 47114711)
+    first.then(second, when=asked.payload.secret == "hidden-4712")
     first.then(second, when=asked.payload.secret == "hidden-4711")
     first.then(complete)
 """

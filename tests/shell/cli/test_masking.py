@@ -133,3 +133,36 @@ def test_a_short_secret_masks_no_innocent_words() -> None:
 
     assert "banana" == short.text("banana")
     assert MASK in json.dumps(short.context({"card": {"token": "a"}}), ensure_ascii=False)
+
+
+def test_what_a_condition_compares_with_something_sensitive_is_masked() -> None:
+    """Whatever its type, inside and around it; whether there is a value is no secret."""
+
+    def compared(*path: str, **operator: object) -> dict[str, object]:
+        return {"path": list(path), **operator}
+
+    plain = compared("sku", equals="MUG")
+    condition = {
+        "any": [
+            compared("pin", at_least=4000),
+            {"not": compared("card", equals={"token": "other"})},
+            {"all": [plain, compared("card", "token", "kind", is_in=["x", "y"])]},
+            compared("pin", is_missing=False),
+        ]
+    }
+
+    assert {
+        "any": [
+            compared("pin", at_least=MASK),
+            {"not": compared("card", equals=MASK)},
+            {"all": [plain, compared("card", "token", "kind", is_in=MASK)]},
+            compared("pin", is_missing=False),
+        ]
+    } == mask.condition(condition)
+
+
+def test_a_value_that_was_read_inside_something_sensitive_is_masked() -> None:
+    """A number there is found in no text."""
+    assert {"card.token.digits": MASK, "card.brand": "visa"} == mask.decisive(
+        {"card.token.digits": 4711, "card.brand": "visa"}
+    )

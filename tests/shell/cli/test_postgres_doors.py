@@ -87,6 +87,14 @@ def test_a_wrong_password_is_told_and_hidden(squidmesh: Typed, strict: str) -> N
     refused(squidmesh("runs", "--url", wrong), STRICT_ROLE, "password")
 
 
+def test_what_only_reads_creates_no_tables(squidmesh: Typed, url: str) -> None:
+    """It says what does; the URL is said again only if nothing is hidden in it."""
+    refused(
+        squidmesh("runs", "--url", url), "has no tables", "`squidmesh migrate URL` creates them"
+    )
+    assert "0001 expand: the first tables" in squidmesh("migrate", "--plan", "--url", url).out
+
+
 def test_missing_rights_are_told(squidmesh: Typed, strict: str, url: str) -> None:
     """To make the tables, and to use those that somebody else has made."""
     refused(squidmesh("migrate", "--url", strict), "lacks a right", "grant")
@@ -95,9 +103,36 @@ def test_missing_rights_are_told(squidmesh: Typed, strict: str, url: str) -> Non
     refused(squidmesh("runs", "--url", strict), "lacks a right", "grant")
 
 
+def test_the_doctor_marks_what_cannot_be_written_to(
+    squidmesh: Typed, strict: str, url: str
+) -> None:
+    """All else may be in order, and nothing would ever happen."""
+    assert 0 == squidmesh("migrate", "--url", url).code
+    execute(url, f"grant usage on schema squidmesh to {STRICT_ROLE}")
+    execute(url, f"grant select on all tables in schema squidmesh to {STRICT_ROLE}")
+    only_read = f"{url}&options=-cdefault_transaction_read_only%3Don"
+
+    told = [squidmesh("doctor", "--url", one).records for one in (url, only_read, strict)]
+
+    assert [
+        ["ok", "writable", "yes"],
+        ["look", "writable", "no: default_transaction_read_only is on"],
+        ["look", "writable", f"no: {STRICT_ROLE} may only read"],
+    ] == [record for records in told for record in records if record[1] == "writable"]
+
+
+def test_the_doctor_marks_a_server_that_may_lose_commits(
+    squidmesh: Typed, postgres_dsn: str
+) -> None:
+    """As that of most of these tests may, which is to be quick."""
+    assert 0 == squidmesh("migrate", "--url", postgres_dsn).code
+
+    assert ["look", "fsync", "off"] in squidmesh("doctor", "--url", postgres_dsn).records
+
+
 def test_tables_of_a_newer_release_are_left_alone(squidmesh: Typed, url: str) -> None:
     """Unless that only added to them: then both releases work side by side."""
-    assert (0, "") == ((said := squidmesh("runs", "--url", url)).code, said.out)
+    assert 0 == squidmesh("migrate", "--url", url).code
     execute(url, "update squidmesh.schema set version = 99")
     assert (0, "") == ((said := squidmesh("runs", "--url", url)).code, said.out)
     execute(url, "update squidmesh.schema set oldest = 99")

@@ -68,7 +68,7 @@ def test_somebody_at_a_terminal_is_asked(
 
     answer("n")
     refused = on_terminal("prune", "--older-than", "0s")
-    assert 130 == refused.code
+    assert (130, "nothing was done\n") == (refused.code, refused.err)
     assert "1 run would be pruned, 15 entries" in refused.out
     assert "Greeting: 1" in refused.out
     assert "completed" in squidmesh("show", run_id).out

@@ -115,7 +115,8 @@ def _taken_over(case: Case, standing: Standing) -> str:
     if case.state.undoing and attempt.intent.kind != "compensation":
         return "the next worker ends it, and nobody will know whether it took effect"
     if attempt.deliveries >= most:
-        return f"it was delivered {attempt.deliveries} times of {most}, so the next worker ends it"
+        times = "once" if attempt.deliveries == 1 else f"{attempt.deliveries} times"
+        return f"it was delivered {times} of {most}, so the next worker ends it"
     return f"another worker may take it over (delivery {attempt.deliveries + 1} of {most})"
 
 

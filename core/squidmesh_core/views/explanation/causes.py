@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, assert_never
 
+from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import COMPLETE, Transition
 from squidmesh_core.protocol.entries import Decided, StepApplied
 from squidmesh_core.values import AllOf, AnyOf, Compare, Condition, Not, condition_to_json
@@ -58,7 +59,7 @@ def _after_error(case: Case, applied: StepApplied, taken: Decided) -> str:
 def _decided(case: Case, taken: Decided, routes: tuple[Transition, ...]) -> str:
     """The values that decided, the conditions that they made false, and the route they led to."""
     values = ", ".join(
-        f"{path} = {case.value(tuple(path.split('.')), value)}"
+        f"{path} = {case.value(tuple(path.split('.')), restore(value))}"
         for path, value in taken.values.items()
     )
     known = f"{values}, so " if values else "the values asked for were missing, so "
@@ -115,4 +116,5 @@ def reused_text(case: Case) -> str | None:
 
 def reason_text(reason: object) -> str:
     """Why a step asked to go on later, as far as a sentence holds it."""
-    return clipped(reason) if isinstance(reason, str) else value_text(reason)
+    said = reason.get("message") if isinstance(reason, Mapping) else reason
+    return clipped(said) if isinstance(said, str) else value_text(restore(reason))

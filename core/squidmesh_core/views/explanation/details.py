@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from squidmesh_core.plan.progress import waits_for
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.standing import Standing
+from squidmesh_core.views.given import left_given
 from squidmesh_core.views.plain import plain
 from squidmesh_core.views.reason import half_joined
 from squidmesh_core.views.steps import step_status
@@ -26,7 +27,7 @@ def details_of(case: Case) -> Mapping[str, object]:
         "gates": [gate.step for gate in state.gates.open.values()],
         "held": state.gates.hold is not None or None,
         "messages": [entry.step for entry in state.mail.awaited.values()],
-        "recovery": plain(state.terminal.recovery) if state.terminal else None,
+        "recovery": plain(left_given(state.terminal.recovery)) if state.terminal else None,
     }
     return {name: fact for name, fact in facts.items() if fact}
 

@@ -14,12 +14,11 @@ reorder a line is written out: questions and errors come from outside.
 
 import re
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import Final
 
 from squidmesh_core.errors import NUMBERS
 from squidmesh_core.views.explanation.records import Action, Explanation, RefusedAction
-from squidmesh_core.views.words import moment, printable
+from squidmesh_core.views.words import filled, moment, printable
 
 _LABELS: Final = ("Why here", "You may", "You may not")
 #: Where the text of a row begins.
@@ -119,11 +118,6 @@ def _row(label: str, text: str, width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, keep: int = 0) -> Iterator[str]:
     """The text in lines of a width; its first characters are columns, and the rest stays in them."""
-    lines = wrap(
-        _HOLDS_TOGETHER.sub(lambda found: found[0].replace(" ", _HARD), printable(text[keep:])),
-        max(width - keep, _NARROWEST // 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for number, line in enumerate(lines):
+    whole = _HOLDS_TOGETHER.sub(lambda found: found[0].replace(" ", _HARD), printable(text[keep:]))
+    for number, line in enumerate(filled(whole, max(width - keep, _NARROWEST // 2))):
         yield f"{text[:keep] if number == 0 else ' ' * keep}{line.replace(_HARD, ' ')}"

@@ -17,6 +17,7 @@ from squidmesh_core.protocol.commands import Operating, Receipted
 from squidmesh_core.protocol.entries import ManualStepPaused
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.records import ActionName
+from squidmesh_core.views.words import typed
 
 #: Who asks, where a decider wants to know and does not care.
 SOMEBODY: Final = Receipted(actor="somebody")
@@ -187,7 +188,7 @@ def _places(fields: Sequence[Field]) -> str:
 
 
 def _sets(fields: Sequence[Field]) -> str:
-    return "".join(f" --set {field.name}=…" for field in _needed(fields))
+    return "".join(f" --set {typed(f'{field.name}=…')}" for field in _needed(fields))
 
 
 def _arguments(first: str, *, node: str | None = None, form: str = "") -> str:

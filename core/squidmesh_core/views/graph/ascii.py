@@ -21,6 +21,7 @@ from attrs import frozen
 from squidmesh_core.views.graph import words
 from squidmesh_core.views.graph.records import EdgeStatus, GraphEdge, GraphNode, RunGraph
 from squidmesh_core.views.steps import StepStatus
+from squidmesh_core.views.words import columns
 
 SIGNS: Final[Mapping[StepStatus, str]] = {
     "completed": "✔",
@@ -65,7 +66,7 @@ def to_ascii(graph: RunGraph, width: int) -> str:
 
 
 def _lines(graph: RunGraph, width: int) -> Iterator[str]:
-    beyond = words.out_of_reach(graph)
+    beyond, labels = words.out_of_reach(graph), words.labels_of(graph)
     nodes = {node.id: node for node in graph.nodes}
     leaving: dict[str, list[GraphEdge]] = {name: [] for name in nodes}
     for edge in graph.edges:
@@ -75,21 +76,29 @@ def _lines(graph: RunGraph, width: int) -> Iterator[str]:
     for i, name in enumerate(order):
         following = order[i + 1] if i + 1 < len(order) else None
         rail = next((edge for edge in leaving[name] if _is_rail(edge, following, nodes)), None)
-        yield _node_line(nodes[name], beyond)
         branches = [edge for edge in leaving[name] if edge is not rail]
+        below = _STROKES[(rail or branches[0]).status].rail if leaving[name] else " "
+        line, said = _node(nodes[name], labels[name], beyond)
+        yield from _beside(line, said, below, width)
         for j, edge in enumerate(branches):
             last = rail is None and j + 1 == len(branches)
             back = place[edge.target] <= i
-            line, values = _branch(edge, nodes[name], last=last, back=back)
-            if words.columns(line) + words.columns(values) < width:
-                yield f"{line} {values}".rstrip()
-            else:
-                yield line
-                yield f"{' ' if last else _STROKES[edge.status].rail}  {values}"
+            line, values = _branch(edge, nodes[name], labels[edge.target], last=last, back=back)
+            below = " " if last else _STROKES[edge.status].rail
+            yield from _beside(line, values, below, width)
         if rail is not None:
             yield _STROKES[rail.status].rail
         elif following is not None:
             yield ""
+
+
+def _beside(line: str, said: str, below: str, width: int) -> Iterator[str]:
+    """Both on one line, or the second below the first where there is no room."""
+    if columns(line) + columns(said) < width:
+        yield f"{line} {said}".rstrip()
+    else:
+        yield line.rstrip()
+        yield f"{below}  {said}"
 
 
 def _is_rail(edge: GraphEdge, following: str | None, nodes: Mapping[str, GraphNode]) -> bool:
@@ -122,26 +131,28 @@ def _targets(edges: Sequence[GraphEdge]) -> Iterator[str]:
     return (edge.target for edge in reversed(edges))
 
 
-def _node_line(node: GraphNode, beyond: frozenset[str]) -> str:
-    name = words.short(words.name_of(node.id))
+def _node(node: GraphNode, label: str, beyond: frozenset[str]) -> tuple[str, str]:
+    """A node by its name, and what is said of it."""
+    line = f"{SIGNS[node.status]} {label:<{_ASIDE - 3}}"
     due = words.due_of(node)
     said = [words.state_of(node, beyond), *([due] if due else [])]
     here = "  ◀ here" if node.current else ""
-    return f"{SIGNS[node.status]} {name:<{_ASIDE - 3}} {' · '.join(said)}{here}"
+    return line, f"{' · '.join(said)}{here}"
 
 
-def _branch(edge: GraphEdge, source: GraphNode, *, last: bool, back: bool) -> tuple[str, str]:
+def _branch(
+    edge: GraphEdge, source: GraphNode, target: str, *, last: bool, back: bool
+) -> tuple[str, str]:
     """A way out, and the values that decided it."""
     stroke = _STROKES[edge.status]
     label = words.label_of(edge, source)
     said = f" {label} " if label else ""
     begin = f"{stroke.last if last else stroke.branch}{stroke.line}{said}{stroke.line}{stroke.tip}"
-    target = words.short(words.name_of(edge.target))
     return f"{begin} {target}{' ↑' if back else ''}", words.values_of(edge) if label else ""
 
 
 def _cut(line: str, width: int) -> str:
-    if words.columns(line) <= width:
+    if columns(line) <= width:
         return line
-    ends = accumulate(words.columns(char) for char in line)
+    ends = accumulate(columns(char) for char in line)
     return f"{''.join(char for char, end in zip(line, ends, strict=True) if end < width)}…"

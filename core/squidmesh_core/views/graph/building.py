@@ -16,6 +16,7 @@ from squidmesh_core.protocol.entries import StepApplied
 from squidmesh_core.state.attempt import LIVE
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import RecoveryPolicy
+from squidmesh_core.views.given import failure_given
 from squidmesh_core.views.graph.edges import run_edges
 from squidmesh_core.views.graph.records import END, GraphNode, NodeKind, RunGraph
 from squidmesh_core.views.graph.undoing import undo_edges, undo_id, undo_nodes
@@ -109,7 +110,11 @@ def _with_history(
         node,
         input=newest.input if newest else None,
         output=newest.output if newest else seen.context.get(held) if held else None,
-        error=newest.error if newest and newest.error else last.error if last else None,
+        error=newest.error
+        if newest and newest.error
+        else failure_given(last.error)
+        if last
+        else None,
         gate=next((gate for gate in seen.gates if gate.node == node.id), None),
         attempts=tuple(tries),
     )

@@ -21,6 +21,7 @@ from squidmesh_core.protocol.entries import Decided
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import condition_to_json, paths_of
 from squidmesh_core.values.condition import same
+from squidmesh_core.views.given import given
 from squidmesh_core.views.graph.records import EdgeStatus, GraphEdge
 from squidmesh_core.views.steps import StepStatus, step_status
 
@@ -118,7 +119,7 @@ def _route(route: Transition, spec: Spec, taken: _Taken, ahead: set[NodeName]) -
         outcome=route.on,
         condition=_condition(route),
         otherwise=condition is None and conditional,
-        values=values or None,
+        values=given(values) or None,
         recovery=route.recovery,
         status="selected" if times else "pending" if route.source in ahead else "skipped",
         times=times,

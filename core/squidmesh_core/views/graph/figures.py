@@ -9,6 +9,7 @@ from squidmesh_core.views.graph import words
 from squidmesh_core.views.graph.layout import Box, Line
 from squidmesh_core.views.graph.records import GraphEdge, GraphNode, RunGraph
 from squidmesh_core.views.graph.strokes import LOOP
+from squidmesh_core.views.words import columns
 
 #: Widths of one column of text, with a little to spare: fonts differ.
 _HEAD_COLUMN: Final = 8.6
@@ -50,8 +51,8 @@ class EdgeFigure:
 
 def heading_width(graph: RunGraph) -> int:
     """How much room the words above the picture take."""
-    head = _HEAD_COLUMN * words.columns(words.heading(graph))
-    return even(max(head, _WORD_COLUMN * words.columns(words.subtitle(graph))))
+    head = _HEAD_COLUMN * columns(words.heading(graph))
+    return even(max(head, _WORD_COLUMN * columns(words.subtitle(graph))))
 
 
 def edge_figures(graph: RunGraph) -> dict[str, EdgeFigure]:
@@ -70,13 +71,16 @@ def edge_figures(graph: RunGraph) -> dict[str, EdgeFigure]:
 
 def node_figures(graph: RunGraph, edges: Mapping[str, EdgeFigure]) -> dict[str, NodeFigure]:
     """What stands in each box, with room beside it for the loops there."""
-    beyond = words.out_of_reach(graph)
+    beyond, labels = words.out_of_reach(graph), words.labels_of(graph)
     margins: dict[str, float] = {}
     for edge in graph.edges:
         if edge.source == edge.target:
             figure = edges[edge.id]
             margins[edge.source] = LOOP + figure.shift + figure.width + _APART
-    return {node.id: _node_figure(node, beyond, margins.get(node.id, 0.0)) for node in graph.nodes}
+    return {
+        node.id: _node_figure(node, labels[node.id], beyond, margins.get(node.id, 0.0))
+        for node in graph.nodes
+    }
 
 
 def line_of(edge: GraphEdge, figure: EdgeFigure) -> Line:
@@ -89,7 +93,7 @@ def _edge_figure(edge: GraphEdge, source: GraphNode, ends: str, shift: float) ->
     when, by = words.label_of(edge, source), words.values_of(edge)
     lines = list(words.lines_of(when)) if when else []
     values = list(words.lines_of(by, most=2)) if lines else []
-    widest = max(map(words.columns, lines + values), default=0)
+    widest = max(map(columns, lines + values), default=0)
     return EdgeFigure(
         lines=lines + values,
         values=len(values),
@@ -100,19 +104,15 @@ def _edge_figure(edge: GraphEdge, source: GraphNode, ends: str, shift: float) ->
     )
 
 
-def _node_figure(node: GraphNode, beyond: frozenset[str], margin: float) -> NodeFigure:
-    full = words.name_of(node.id)
-    name = words.short(full)
+def _node_figure(node: GraphNode, name: str, beyond: frozenset[str], margin: float) -> NodeFigure:
     more = words.due_of(node) or words.marks_of(node)
     lines = [words.state_of(node, beyond), *([more] if more else [])]
-    text = max(
-        _NAME_COLUMN * words.columns(name), *(_WORD_COLUMN * words.columns(line) for line in lines)
-    )
+    text = max(_NAME_COLUMN * columns(name), *(_WORD_COLUMN * columns(line) for line in lines))
     width = max(_LEAST_WIDTH, even(text) + 48)
     return NodeFigure(
         name=name,
         lines=lines,
-        title=f"{full}: {', '.join([*lines, *_acts(node)])}",
+        title=f"{words.name_of(node.id)}: {', '.join([*lines, *_acts(node)])}",
         beyond=node.id in beyond,
         box=Box(node.id, width, 31 + LABEL_LINE * len(lines), margin),
     )

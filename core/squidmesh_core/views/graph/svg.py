@@ -155,7 +155,8 @@ def _summary(graph: RunGraph) -> str:
     done = sum(node.status == "completed" for node in nodes)
     here = ", ".join(words.name_of(name) for name in graph.current)
     at = f"; it is at {here}" if here else ""
-    return f"A run of {len(nodes)} nodes, {done} completed{at}."
+    count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    return f"A run of {count}, {done} completed{at}."
 
 
 def _escaped(text: str) -> str:

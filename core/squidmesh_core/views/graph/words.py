@@ -7,8 +7,7 @@ or reorder what stands beside it.
 """
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, assert_never
 
 from squidmesh_core.values import condition_from_json
@@ -96,8 +95,29 @@ def name_of(node_id: str) -> str:
     return visible(f"undo {name}" if head == "compensate" else name)
 
 
+def labels_of(graph: RunGraph) -> Mapping[str, str]:
+    """
+    Node → its name as it fits a box; the ends tell most names apart.
+
+    Of names that would look alike, so much more is shown that they do not.
+    """
+    names = {node.id: name_of(node.id) for node in graph.nodes}
+    alike: dict[str, set[str]] = {}
+    for name in names.values():
+        alike.setdefault(short(name), set()).add(name)
+    enough = {label: _enough(those) for label, those in alike.items()}
+    return {node: short(name, enough[short(name)]) for node, name in names.items()}
+
+
+def _enough(names: Collection[str]) -> int:
+    """How many characters of each name tell them apart."""
+    lengths = range(_NAME, max(map(len, names)) + 1)
+    told = (n for n in lengths if len({short(name, n) for name in names}) == len(names))
+    return next(told, _NAME)
+
+
 def short(name: str, longest: int = _NAME) -> str:
-    """A name that fits a box; the ends tell most names apart."""
+    """The beginning and the end of a text, with what is left out between them marked."""
     if len(name) <= longest:
         return name
     head = (longest - 1) // 2
@@ -172,14 +192,6 @@ def said(condition: Condition) -> str:
                 return f"{where} is {'there' if operand is False else 'missing'}"
             return f"{where} {_SIGNS[operator]} {value_text(operand)}"
     assert_never(condition)
-
-
-def columns(text: str) -> int:
-    """How many columns a visible text takes where every character has one width, or two."""
-    if text.isascii():
-        return len(text)
-    shown = (char for char in text if not unicodedata.combining(char))
-    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in shown)
 
 
 def lines_of(text: str, longest: int = _LINE, most: int = _LINES) -> Sequence[str]:

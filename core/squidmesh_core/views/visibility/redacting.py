@@ -42,14 +42,16 @@ class Redaction:
 
         Raises:
             ValueError: There is no such scope.
-            TypeError: It is no view.
+            TypeError: It is no view, or lies deeper in itself than anything stored may.
         """
         if scope not in SCOPES:
             raise ValueError(f"expected one of {', '.join(SCOPES)} as a scope")
         if scope == "auditor":
             return view
-        # A record is copied as its own class, a map as a dict.
-        return cast("T", self._scoped[scope].view(view))
+        try:  # a record is copied as its own class, a map as a dict
+            return cast("T", self._scoped[scope].view(view))
+        except RecursionError:
+            raise TypeError("it is nested too deeply to be a view, or holds itself") from None
 
     def each(self, scope: Scope) -> Callable[[T], T]:
         """What redacts one view after the other, for many of them."""

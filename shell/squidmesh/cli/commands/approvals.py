@@ -16,9 +16,12 @@ from squidmesh.cli.text import short_ids
 from squidmesh.views.inbox import OpenGate
 from squidmesh_core.plan.deadline import Due
 from squidmesh_core.views.plain import HIDDEN_AT
-from squidmesh_core.views.words import span
+from squidmesh_core.views.words import clipped, span
 
 T = TypeVar("T")
+
+#: Characters of a question; `show` has all of it.
+_LONGEST: Final = 160
 
 #: The question comes last, where it may take several lines.
 _HEADINGS: Final = ("run", "workflow", "node", "kind", "age", "due", "times out", "question")
@@ -71,7 +74,7 @@ def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:
         Cell(human=age, plain=screen.when(gate.opened_at).plain),
         _due(gate.deadline, screen),
         screen.when(gate.times_out_at),
-        Cell.of(gate.question),
+        Cell(human=clipped(gate.question or "", _LONGEST), plain=gate.question or ""),
     )
 
 

@@ -22,6 +22,8 @@ SKEW: Final = 2_000
 LONG: Final = 300_000
 #: Bytes of a log that is written back too seldom.
 LARGE_LOG: Final = 64 * 2**20
+#: Settings without which a commit that was acknowledged may be gone after a crash.
+_DURABILITY: Final = frozenset({"fsync", "full_page_writes"})
 
 Mark = Literal["ok", "look", "wrong"]
 _STYLES: Final[dict[Mark, str]] = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -74,8 +76,7 @@ def _facts(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
     if health.schema is not None:
         yield _Fact(name="schema", value=str(health.schema))
     for name, value in health.facts.items():
-        large = name == "log_bytes" and int(value) > LARGE_LOG
-        yield _Fact(name=name, value=str(value), mark="look" if large else "ok")
+        yield _Fact(name=name, value=str(value), mark="look" if _doubtful(name, value) else "ok")
     skew = abs(health.clock_ms)
     ahead = "ahead of" if health.clock_ms > 0 else "behind"
     yield _Fact(
@@ -84,6 +85,15 @@ def _facts(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
         mark="look" if skew > SKEW else "ok",
     )
     yield from _work(health, has_actions=has_actions)
+
+
+def _doubtful(name: str, value: str | int) -> bool:
+    """Whether a fact of the storage bodes ill: commits that may be lost, or none that can be made."""
+    if name == "log_bytes":
+        return int(value) > LARGE_LOG
+    if name == "writable":
+        return value != "yes"
+    return name in _DURABILITY and value == "off"
 
 
 def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:

@@ -8,7 +8,7 @@ from typing import Final, Literal, assert_never
 import click
 from attrs import evolve
 
-from squidmesh.cli.documents import plain_mapping
+from squidmesh.cli.documents import plain_mapping, taken_in
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.instants import point
 from squidmesh.cli.naming import RUN
@@ -17,8 +17,11 @@ from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import STYLES, Screen, json_text
 from squidmesh.cli.session import Session, find_run
 from squidmesh.files.masking import Mask
-from squidmesh_core.views.graph import GraphEdge, RunGraph
+from squidmesh_core.ids import NodeName
+from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.views.graph import GraphEdge, GraphNode, RunGraph
 from squidmesh_core.views.graph.ascii import SIGNS
+from squidmesh_core.views.inspection import AttemptView
 
 Format = Literal["ascii", "svg", "mermaid", "dot", "json"]
 #: End of a file's name → what it is taken to want.
@@ -47,6 +50,7 @@ _STATUSES: Final = {sign: status for status, sign in SIGNS.items()}
     metavar="FILE",
     help="Write it there; what is there is written over.",
 )
+@click.option("--history", is_flag=True, help="In JSON, also what each node took in and gave out.")
 @click.option(
     "--at", callback=point, metavar="N|INSTANT|AGE", help="As it was at revision N, or then."
 )
@@ -59,6 +63,7 @@ def command(
     run: str,
     form: Format | None,
     output: Path | None,
+    history: bool,
     at: int | datetime | None,
 ) -> int:
     """
@@ -71,7 +76,7 @@ def command(
     wanted = _wanted(form, output, screen)
     with session.mesh(must_exist=True) as mesh:
         run_id = find_run(mesh, run)
-        found = shown(session, mesh.graph(run_id, at=at))
+        found = shown(session, mesh.graph(run_id, history=history, at=at))
         known = mesh.door.fresh(run_id)
     if session.role != "auditor":
         found = _masked(found, Mask(known.spec, known.state.context))
@@ -127,16 +132,46 @@ def _masked(graph: RunGraph, mask: Mask) -> RunGraph:
     )
     return evolve(
         graph,
+        nodes=tuple(_masked_node(node, mask) for node in graph.nodes),
         edges=tuple(_masked_edge(edge, mask) for edge in graph.edges),
         anomalies=tuple(anomalies),
     )
+
+
+def _masked_node(node: GraphNode, mask: Mask) -> GraphNode:
+    attempts = tuple(_masked_attempt(one, mask) for one in node.attempts)
+    newest = attempts[-1] if attempts else None
+    return evolve(
+        node,
+        input=newest.input if newest else None,
+        output=newest.output if newest else mask.output(NodeName(node.id), node.output),
+        error=_masked_failure(node.error, mask),
+        attempts=attempts,
+    )
+
+
+def _masked_attempt(attempt: AttemptView, mask: Mask) -> AttemptView:
+    return evolve(
+        attempt,
+        input=None if attempt.input is None else plain_mapping(taken_in(attempt, mask)),
+        output=mask.output(attempt.node, attempt.output),
+        error=_masked_failure(attempt.error, mask),
+        progress=None if attempt.progress is None else plain_mapping(mask.value(attempt.progress)),
+    )
+
+
+def _masked_failure(error: Failure | None, mask: Mask) -> Failure | None:
+    if error is None:
+        return None
+    details = plain_mapping(mask.value(error.details))
+    return evolve(error, message=mask.text(error.message), details=details)
 
 
 def _masked_edge(edge: GraphEdge, mask: Mask) -> GraphEdge:
     if edge.condition is None and edge.values is None:
         return edge
     values = None if edge.values is None else plain_mapping(mask.decisive(edge.values))
-    condition = edge.condition and plain_mapping(mask.value(edge.condition))
+    condition = edge.condition and plain_mapping(mask.condition(edge.condition))
     return evolve(edge, condition=condition, values=values)
 
 

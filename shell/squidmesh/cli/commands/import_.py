@@ -5,6 +5,7 @@ import click
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
+from squidmesh.cli.text import counted
 
 
 @click.command("import")
@@ -26,5 +27,5 @@ def command(session: Session, /, *, file: str) -> int:
         case "plain":
             screen.fields(str(runs))
         case "human":
-            screen.line(f"{runs} run{'' if runs == 1 else 's'} taken in from {file}")
+            screen.line(f"{counted(runs, 'run')} taken in from {file}")
     return DONE

@@ -6,7 +6,7 @@ from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
-from squidmesh.cli.roles import seen_as, shown
+from squidmesh.cli.roles import inspected, seen_as, shown
 from squidmesh.cli.session import Session, find_run
 from squidmesh.cli.tailing import entry_document, entry_row, tail
 
@@ -36,7 +36,7 @@ def command(session: Session, /, *, run: str, after: int, follow: bool) -> int:
         if follow:
             tail(session, mesh, run_id, after=after)
             return DONE
-        mask = mask_of(shown(session, mesh.inspect(run_id)))
+        mask = mask_of(inspected(session, mesh, run_id))
         entries = tuple(shown(session, one) for one in mesh.journal(run_id, after=after))
     if screen.form == "json":
         documents = [entry_document(entry, mask, run_id) for entry in entries]

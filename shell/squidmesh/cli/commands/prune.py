@@ -6,12 +6,13 @@ from typing import Final
 
 import click
 
+from squidmesh.cli.agreeing import agree
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.text import short_ids
+from squidmesh.cli.text import counted, short_ids
 from squidmesh.upkeep.pruned import Pruned
 from squidmesh_core.plan.retention import Kept
 
@@ -70,7 +71,7 @@ def _ask(planned: Pruned, screen: Screen) -> None:
     if screen.form != "human" or not sys.stdin.isatty():
         raise click.UsageError("nobody can be asked here; say --yes to prune")
     _tell(planned, screen)
-    click.confirm("Remove for good?", abort=True)
+    agree("Remove for good?")
 
 
 def _tell(pruned: Pruned, screen: Screen) -> None:
@@ -106,7 +107,7 @@ def _print(pruned: Pruned, screen: Screen) -> None:
         screen.line("nothing to prune")
     else:
         would = "would be pruned" if pruned.planned else "pruned"
-        screen.line(f"{_count(pruned.runs, 'run')} {would}, {_count(pruned.entries, 'entry')}")
+        screen.line(f"{counted(pruned.runs, 'run')} {would}, {counted(pruned.entries, 'entry')}")
         for line in _details(pruned, screen):
             screen.line(f"  {line}", "dim")
     short = short_ids(pruned.kept_runs)
@@ -114,7 +115,7 @@ def _print(pruned: Pruned, screen: Screen) -> None:
         named = [short[run_id] for run_id, reason in pruned.kept_runs.items() if reason == why]
         if count > len(named):
             named.append("and more")
-        screen.line(f"kept: {_count(count, 'run')} {_KEPT[why]}", "yellow")
+        screen.line(f"kept: {counted(count, 'run')} {_KEPT[why]}", "yellow")
         screen.line(f"  {', '.join(named)}", "dim")
 
 
@@ -128,9 +129,3 @@ def _details(pruned: Pruned, screen: Screen) -> Iterator[str]:
     if pruned.tombstones:
         left = "would leave" if pruned.planned else "left"
         yield f"{pruned.tombstones} {left} a tombstone: the same start finds what became of it"
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{number} {noun}s"

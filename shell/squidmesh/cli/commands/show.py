@@ -11,7 +11,7 @@ from squidmesh.cli.instants import point
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.panels import audit_line, context_text, history_table, run_panel
-from squidmesh.cli.roles import seen_as, shown
+from squidmesh.cli.roles import inspected, seen_as
 from squidmesh.cli.screen import Screen, json_text
 from squidmesh.cli.session import Session, find_run
 from squidmesh.files.masking import Mask
@@ -35,7 +35,7 @@ def command(session: Session, /, *, run: str, history: bool, at: int | datetime 
     """Show one run; RUN is an id, or any beginning of one that no other has."""
     screen = session.screen
     with session.mesh(must_exist=True) as mesh:
-        snapshot = shown(session, mesh.inspect(find_run(mesh, run), history=history, at=at))
+        snapshot = inspected(session, mesh, find_run(mesh, run), history=history, at=at)
     match screen.form:
         case "json":
             screen.document("run/1", **snapshot_document(snapshot, history=history))

@@ -12,9 +12,11 @@ from squidmesh.cli.application import load
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.following import follow
+from squidmesh.cli.instants import to_come
 from squidmesh.cli.naming import STARTABLE
 from squidmesh.cli.options import common
 from squidmesh.cli.payloads import payload_options, read_payload
+from squidmesh.cli.queueing import word_options
 from squidmesh.cli.session import Session
 from squidmesh.cli.targets import opened
 from squidmesh.mesh import Mesh
@@ -44,6 +46,11 @@ class Said:
 @click.option("--queue", help="The queue, instead of the workflow's own.")
 @click.option("--priority", type=int, help="Smaller is sooner; the default is 0.")
 @click.option("--tag", "tags", multiple=True, help="A tag for lists; may be repeated.")
+@click.option("--partition-key", help="What limits and turns per key go by.")
+@click.option(
+    "--at", callback=to_come, metavar="INSTANT|TIME", help="Not before then, such as 90m."
+)
+@word_options
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--timeout", metavar="DURATION", help="With --wait: give up after, such as 90s.")
 @common

@@ -10,7 +10,7 @@ from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session, find_run
-from squidmesh.cli.text import one_line, short_ids
+from squidmesh.cli.text import counted, one_line, short_ids
 from squidmesh.upkeep.verifying import Report, Verdict, Verified
 
 #: Verdict → its words, its colour, and what to do about it.
@@ -18,7 +18,7 @@ _SAID: Final[dict[Verdict, tuple[str, str, str]]] = {
     "damaged": ("damaged", "red", "restore the run's rows from a backup, then verify it again"),
     "newer": ("left to a newer squidmesh", "yellow", "verify it with the release that wrote it"),
     "rules_broken": ("breaks a rule", "red", "keep a copy of the run, and report it"),
-    "index_differs": ("index differs", "yellow", "`Mesh.reindex` rebuilds the rows"),
+    "index_differs": ("index differs", "yellow", "`squidmesh reindex RUN` rebuilds the rows"),
     "ok": ("ok", "green", ""),
 }
 
@@ -63,12 +63,10 @@ def _print(report: Report, screen: Screen) -> None:
     for verdict, (_, _, advice) in _SAID.items():
         if advice and report.verdicts.get(verdict):
             screen.line(f"{_SAID[verdict][0]}: {advice}", "dim")
-    runs = f"{report.runs} run{'' if report.runs == 1 else 's'}"
+    read = f"{counted(report.runs, 'run')}, {counted(report.entries, 'entry')} read"
     wrong = report.runs - report.verdicts.get("ok", 0)
     verdict_of_all = f"{wrong} to look at" if wrong else "nothing is wrong"
-    screen.line(
-        f"{runs}, {report.entries} entries read: {verdict_of_all}", "red" if wrong else "green"
-    )
+    screen.line(f"{read}: {verdict_of_all}", "red" if wrong else "green")
 
 
 def _row(verified: Verified, short: str) -> tuple[Cell, ...]:

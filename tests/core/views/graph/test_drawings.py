@@ -9,13 +9,14 @@ from xml.etree import ElementTree
 import pytest
 from attrs import evolve
 
-from squidmesh_core.definition.spec import COMPLETE
+from squidmesh_core.definition.spec import COMPLETE, ManualTrigger, Spec
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import AllOf, AnyOf, Compare, Condition, Not
 from squidmesh_core.values.scope import Scope
 from squidmesh_core.views.graph import RunGraph, graph, words
 from squidmesh_core.views.graph.style import SIGNS
 from squidmesh_core.views.visibility import redact
+from squidmesh_core.views.words import columns
 from support import pictures
 from support.drawn import HARMFUL, check_drawings
 from support.scenario import Scenario
@@ -48,6 +49,13 @@ def looped(condition: Condition) -> Scenario:
     """A step that may lead to itself."""
     routes = (route("a", "a", when=condition), route("a", COMPLETE))
     run = Scenario(workflow(step("a", output="a", max_visits=3), step("b"), routes=routes))
+    run.start()
+    return run
+
+
+def begun(spec: Spec) -> Scenario:
+    """A run that nobody has worked on."""
+    run = Scenario(spec)
     run.start()
     return run
 
@@ -200,6 +208,8 @@ def test_a_picture_says_in_a_sentence_what_it_shows() -> None:
 
     assert "A run of 10 nodes, 0 completed; it is at reserve." == ready.findtext(f"{SVG}desc")
     assert "A run of 10 nodes, 7 completed." == shipped.findtext(f"{SVG}desc")
+    alone = ElementTree.fromstring(seen(begun(chain(step("a")))).to_svg())
+    assert "A run of 1 node, 0 completed; it is at a." == alone.findtext(f"{SVG}desc")
 
 
 @pytest.mark.parametrize("draw", [RunGraph.to_svg, RunGraph.to_mermaid, RunGraph.to_dot])
@@ -256,8 +266,8 @@ def test_lines_are_cut_at_the_width() -> None:
     text = seen(looped(wide)).to_ascii(50)
     narrow = seen(looped(wide)).to_ascii(1)
 
-    assert 50 >= max(words.columns(line) for line in text.splitlines()) > 48
-    assert 40 >= max(words.columns(line) for line in narrow.splitlines()) > 38
+    assert 50 >= max(columns(line) for line in text.splitlines()) > 48
+    assert 40 >= max(columns(line) for line in narrow.splitlines()) > 38
 
 
 def test_values_go_below_a_way_that_is_too_long_for_them() -> None:
@@ -318,6 +328,34 @@ def test_long_names_keep_their_ends() -> None:
     assert title(groups(run, "data-node")[NodeName(name)]).startswith(name)
 
 
+def test_names_that_differ_in_the_middle_alone_can_be_told_apart() -> None:
+    """So much of them is shown in boxes and lines that they differ there too."""
+    names = [f"settle_the_outstanding_balance_of_{who}_before_the_end_of_the_day" for who in "xyz"]
+    graph = seen(begun(chain(*map(step, names))))
+    labels = words.labels_of(graph)
+
+    assert 3 == len({labels[name] for name in names})
+    for text in (graph.to_svg(), graph.to_ascii(80)):
+        assert all(label in text for label in labels.values())
+
+
+def test_a_node_and_what_started_the_run_may_have_one_name() -> None:
+    """Nothing would tell them apart but their kinds, which their boxes say."""
+    name = "an_order_was_placed_in_the_shop_by_somebody"
+    spec = evolve(chain(step(name)), triggers=(ManualTrigger(name=name),))
+
+    assert {"an_order_was_p…hop_by_somebody"} <= set(words.labels_of(seen(begun(spec))).values())
+
+
+def test_what_is_said_of_a_node_goes_below_a_name_that_leaves_no_room() -> None:
+    """Never away, whatever the name."""
+    lines = seen(begun(chain(step("a" * 30), step("b")))).to_ascii(40).splitlines()
+
+    assert [f"○ {'a' * 30}", "│  pending  ◀ here", "│", "· b                   waiting"] == lines[
+        5:9
+    ]
+
+
 def test_labels_have_few_lines() -> None:
     """What does not fit is in the title."""
     text = ", ".join(f"risk.value_{i} = {i}" for i in range(9))
@@ -327,12 +365,6 @@ def test_labels_have_few_lines() -> None:
     assert 3 == len(lines)
     assert lines[-1].endswith("…")
     assert () == tuple(words.lines_of(""))
-
-
-def test_combining_marks_take_no_column() -> None:
-    """They stand on the character before."""
-    assert 1 == words.columns("e\u0301")
-    assert 4 == words.columns("漢字")
 
 
 # --- those that are kept

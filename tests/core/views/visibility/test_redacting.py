@@ -253,3 +253,13 @@ def test_what_a_join_waits_for_is_told_by_node() -> None:
 
     assert told.details["joins"] == seen.details["joins"]
     assert [{"bill": "pending"}] == [one["waits_for"] for one in cast("Any", told.details["joins"])]
+
+
+@pytest.mark.parametrize("scope", BELOW_AUDITOR)
+def test_what_holds_itself_is_no_view(scope: Scope) -> None:
+    """Nothing stored lies so deep; it is said, and nothing of it is shown."""
+    endless: list[object] = []
+    endless.append(endless)
+
+    with pytest.raises(TypeError, match="nested too deeply"):
+        redact(endless, scope)
