@@ -11,7 +11,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import evolve
+from attrs import Factory, define, evolve
 
 from squidmesh import checks
 from squidmesh.actions import ActionRegistry
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from squidmesh.workers.heartbeat import Heartbeats
     from squidmesh.workers.line import StepSignals
     from squidmesh.workers.taking import Taken
+    from squidmesh_core.definition.spec import Spec
     from squidmesh_core.protocol.commands import Offer
     from squidmesh_storage.api import Journal
 
@@ -58,6 +59,24 @@ class SlotKeeper(Protocol):
         """Drain, and wait for it."""
 
 
+@define(eq=False)
+class _Here:
+    """What works for a mesh in one process: a fork takes none of its threads along."""
+
+    limits: TimeLimits
+    pid: int = Factory(os.getpid)
+    #: Guards the two below.
+    lock: threading.Lock = Factory(threading.Lock)
+    #: By length of lease, in milliseconds.
+    heartbeats: dict[int, Heartbeats] = Factory(dict)
+    keepers: tuple[SlotKeeper, ...] = ()
+    event_loop: EventLoop = Factory(EventLoop)
+
+
+#: Of parent processes.  To forget a loop is to close it, and what it waits on is shared.
+_INHERITED: Final[list[_Here]] = []
+
+
 class Engine:
     """The runtime of one mesh in this process."""
 
@@ -68,22 +87,21 @@ class Engine:
         self.door.hear = self.hooks.hear
         #: Everything that is performed here.
         self.actions = ActionRegistry()
-        self._lock = threading.Lock()
-        self._event_loop = EventLoop()
-        self._heartbeats: dict[int, Heartbeats] = {}
-        self._keepers: tuple[SlotKeeper, ...] = ()
-        self._limits = TimeLimits(ports.monotonic)
+        #: The definitions that came with these functions, by workflow.
+        self.specs: Mapping[str, Spec] = {}
+        self._present = _Here(TimeLimits(ports.monotonic))
         #: The queues that somebody has set up.
         self.lanes = Lanes(lambda: journal.records(SETTINGS), ports.monotonic)
 
     def close(self) -> None:
         """Drain the workers, then let go of threads, connections and files."""
-        for keeper in self._keepers:
+        here = self._here
+        for keeper in here.keepers:
             keeper.stop()
-        for heartbeats in self._heartbeats.values():
+        for heartbeats in here.heartbeats.values():
             heartbeats.stop()
-        self._limits.stop()
-        self._event_loop.close()
+        here.limits.stop()
+        here.event_loop.close()
         self.door.journal.close()
 
     def perform_too(self, actions: ActionRegistry) -> None:
@@ -93,30 +111,32 @@ class Engine:
         Raises:
             ConfigError: `duplicate_action`: a key belongs to another function.
         """
-        with self._lock:
+        with self._here.lock:
             self.actions.join(actions)
 
     def run_async(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
         """Run an async step on the mesh's event loop."""
-        return self._event_loop.run(coroutine, signals)
+        return self._here.event_loop.run(coroutine, signals)
 
     # -- starts, and the workers whose slots they fill
 
     def enlist(self, keeper: SlotKeeper) -> None:
         """Let starts fill these slots."""
-        with self._lock:
-            self._keepers = (*self._keepers, keeper)
+        here = self._here
+        with here.lock:
+            here.keepers = (*here.keepers, keeper)
 
     def dismiss(self, keeper: SlotKeeper) -> None:
         """Fill these slots no more."""
-        with self._lock:
-            self._keepers = tuple(one for one in self._keepers if one is not keeper)
+        here = self._here
+        with here.lock:
+            here.keepers = tuple(one for one in here.keepers if one is not keeper)
 
     def start(self, request: Request) -> Handled:
         """Begin a run, in a free slot of this process if there is one."""
         from squidmesh import starting
 
-        for keeper in self._keepers:
+        for keeper in self._here.keepers:
             slot = keeper.reserve(request.command.queue)
             if slot is not None:
                 return self._start_in(keeper, request, *slot)
@@ -168,12 +188,13 @@ class Engine:
         return Crew(
             door=self.door,
             actions=self.actions,
+            specs=self.specs,
             owner=checks.text("owner", owner),
             lease_ms=lease_ms,
             queues=served,
             run_async=self.run_async,
             heartbeats=self._beats(lease_ms) if heartbeat else None,
-            limits=self._limits,
+            limits=self._here.limits,
             now=at,
             lanes=self.lanes,
             outlook=Outlook(lambda: self._foremost(served, at), self.door.ports.monotonic),
@@ -224,11 +245,20 @@ class Engine:
     def _beats(self, lease_ms: int) -> Heartbeats:
         from squidmesh.workers.heartbeat import Heartbeats
 
-        with self._lock:
-            beats = self._heartbeats.get(lease_ms)
+        here = self._here
+        with here.lock:
+            beats = here.heartbeats.get(lease_ms)
             if beats is None:
-                beats = self._heartbeats[lease_ms] = Heartbeats(self.door, lease_ms=lease_ms)
+                beats = here.heartbeats[lease_ms] = Heartbeats(self.door, lease_ms=lease_ms)
             return beats
+
+    @property
+    def _here(self) -> _Here:
+        """What works in this process: nobody yet after a fork."""
+        if self._present.pid != os.getpid():
+            _INHERITED.append(self._present)
+            self._present = _Here(TimeLimits(self.door.ports.monotonic))
+        return self._present
 
 
 def owner_name(randomness: bytes) -> str:

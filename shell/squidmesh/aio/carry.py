@@ -6,10 +6,11 @@ what its lease does to it, ends with it; a sync step runs on a thread.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from typing import Final, assert_never
+from functools import partial
+from typing import Final, TypeVar, assert_never
 
 from attrs import frozen
 
@@ -29,6 +30,8 @@ from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
 from squidmesh_storage.api import Batch
+
+T = TypeVar("T")
 
 #: Seconds for which one that is cancelled tries to give back its claim; then its lease runs out.
 GIVING_BACK: Final = 5.0
@@ -78,6 +81,9 @@ async def act(
     match request:
         case Perform(claim=claim, go_on=go_on):
             return await perform_claim(hands, claim, go_on)
+        case Settle() if place is None:  # on a task of the host's, which it may cancel
+            settling = settle(hands, request)
+            return await to_its_end(hands, settling, lambda claim: (claim,) if claim else ())
         case Settle():
             return await settle(hands, request, place)
         case LetGo(claim=claim):
@@ -98,20 +104,25 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
     Raises:
         LookupError: Its action is not registered with this mesh.
         StorageError: The run cannot be read.
-        asyncio.CancelledError: The host stops; an async step was cancelled and given back.
+        asyncio.CancelledError: The host stops; an async step was cancelled and given back,
+            a sync one ends on its thread and is settled there.
     """
-    known = await hands.door.known(claim.run_id)
-    call = call_of(hands.crew, claim, known, go_on)
-    # The connection of a transaction blocks, whoever uses it.
-    if call.transactional or not call.action.signature.is_async:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(hands.threads, perform_call, call)
+    on_thread: Future[Performed] | None = None
     try:
+        known = await hands.door.known(claim.run_id)
+        call = call_of(hands.crew, claim, known, go_on)
+        # The connection of a transaction blocks, whoever uses it.
+        if call.transactional or not call.action.signature.is_async:
+            on_thread = hands.threads.submit(perform_call, call)
+            return await asyncio.wrap_future(on_thread)
         with call.attended():
             outcome = await _perform(call)
     except asyncio.CancelledError:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(hand_back(hands, claim), GIVING_BACK)
+        if on_thread is None or on_thread.cancelled():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hand_back(hands, claim), GIVING_BACK)
+        else:
+            on_thread.add_done_callback(partial(_settle_there, hands.crew, claim))
         raise
     return call.judged(outcome)
 
@@ -143,10 +154,46 @@ async def settle(hands: Hands, request: Settle, place: Place | None = None) -> C
     return following(request, handled, offer)
 
 
+async def to_its_end(
+    hands: Hands,
+    claiming: Coroutine[object, object, T],
+    claims: Callable[[T], Sequence[Claim]],
+) -> T:
+    """
+    What comes of something that claims: it ends, whatever becomes of who asked.
+
+    Args:
+        hands: Who works.
+        claiming: What claims.
+        claims: The claims in what comes of it.
+
+    Raises:
+        asyncio.CancelledError: Whoever asked was cancelled; what it claimed was given back.
+    """
+    task = asyncio.ensure_future(claiming)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(Exception):  # then these leases run out
+            async with asyncio.timeout(GIVING_BACK):
+                for claim in claims(await task):
+                    await hand_back(hands, claim)
+        raise
+
+
 async def hand_back(hands: Hands, claim: Claim) -> None:
     """Give a claim back before it was begun: somebody else takes it at once."""
     later = Deferred(reason={"message": "worker_stopping"}, delay_ms=0)
     await settle(hands, Settle(claim=claim, outcome=later, go_on=False))
+
+
+def _settle_there(crew: Crew, claim: Claim, performed: "Future[Performed]") -> None:
+    """Settle a step that nobody waits for any more, on its own thread; nothing follows it."""
+    if performed.exception() is None:
+        done = Settle(claim=claim, outcome=performed.result(), go_on=False)
+        (claimed,) = on_threads.settle_all(crew, [done])
+        if claimed is not None:
+            on_threads.hand_back(crew, claimed)
 
 
 async def _perform(call: Call) -> Outcome:
@@ -155,7 +202,10 @@ async def _perform(call: Call) -> Outcome:
     try:
         coroutine = next(trip)
         while True:
-            ending = await _ended(asyncio.create_task(caught(coroutine, call.signals)))
+            try:
+                ending = await _ended(asyncio.create_task(caught(coroutine, call.signals)))
+            finally:
+                coroutine.close()  # one that was cancelled before it began
             if ending.error is None:
                 coroutine = trip.send(ending.value)
             else:

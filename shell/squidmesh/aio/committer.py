@@ -13,7 +13,8 @@ from typing import Final
 from attrs import define
 
 from squidmesh_core.errors import StorageUnavailable
-from squidmesh_storage.api import Batch, Outcome, Unknown
+from squidmesh_storage.api import Batch, Outcome
+from squidmesh_storage.committer import unknown
 
 #: Batches of one call; more would make the others wait for no gain.
 MOST: Final = 512
@@ -117,9 +118,9 @@ class Committer:
             middle = len(requests) // 2
             await self._settle(requests[:middle])
             await self._settle(requests[middle:])
-        except BaseException:  # the loop is being ended, perhaps after COMMIT: nobody may guess
+        except BaseException:  # the loop is being ended under us
             for request in requests:
-                request.answer(_unknown(request.batches))
+                request.answer(unknown(request.batches))
             raise
         else:
             start = 0
@@ -127,9 +128,3 @@ class Committer:
                 end = start + len(request.batches)
                 request.answer(outcomes[start:end])
                 start = end
-
-
-def _unknown(batches: Sequence[Batch]) -> tuple[Outcome, ...]:
-    return tuple(
-        Unknown(run_id=batch.record.run_id, append_id=batch.record.append_id) for batch in batches
-    )

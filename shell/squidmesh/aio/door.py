@@ -48,6 +48,7 @@ class AsyncDoor:
         self.journal = journal
         self.threads = threads
         self._executor = executor
+        self._closed = False
         self._committer = Committer(journal.append)
         self._turns = Turns(self._handle_together)
 
@@ -122,8 +123,14 @@ class AsyncDoor:
         self, call: Callable[P, Result], /, *args: P.args, **options: P.kwargs
     ) -> Result:
         """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
+        if self._closed:
+            return call(*args, **options)  # the journal itself says that it is closed
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, partial(call, *args, **options))
+
+    def close(self) -> None:
+        """There are no threads from now on: the journal is closed."""
+        self._closed = True
 
     async def _handle_together(
         self, run_id: RunId, company: Sequence[Asked]

@@ -8,7 +8,7 @@ from typing import Final, ParamSpec, Protocol, TypeVar
 
 from attrs import evolve
 
-from squidmesh.aio.carry import Hands
+from squidmesh.aio.carry import Hands, to_its_end
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
 from squidmesh.engine import Engine
@@ -83,6 +83,7 @@ class AsyncEngine:
             await asyncio.wait(self._starts)
         await self.aside(self.engine.close)
         await self.journal.close()
+        self.door.close()
         # A verb that was cancelled may still be at work, and must not hold up the loop.
         await asyncio.to_thread(self._executor.shutdown)
 
@@ -156,7 +157,8 @@ class AsyncEngine:
         Raises:
             StorageError: The storage failed.
         """
-        return await self.aside(self.engine.take, crew, limit)
+        taking = self.aside(self.engine.take, crew, limit)
+        return await to_its_end(self.hands(crew), taking, lambda taken: taken.claims)
 
     async def take_one(self, crew: Crew) -> Claim | None:
         """

@@ -37,6 +37,7 @@ from squidmesh.views.policy import Policy, Redacting, policy_of
 from squidmesh.workers.hooks.handlers import Handlers
 from squidmesh.workers.hooks.verbs import Subscribing
 from squidmesh_core.definition.spec import Spec
+from squidmesh_core.errors import StorageError
 from squidmesh_core.views.inspection import Run, run_of
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.hosts import url_of
@@ -144,6 +145,7 @@ class AsyncMesh(
         journal = await self._journal() if callable(self._journal) else self._journal
         engine = Engine(journal.blocking, self._ports, self._handlers)
         engine.perform_too(self.actions)
+        engine.specs = self._catalogue.specs
         self._engine = AsyncEngine(journal, engine)
         return self
 
@@ -156,10 +158,16 @@ class AsyncMesh(
         await self.close()
 
     async def close(self) -> None:
-        """Drain this mesh's workers, then let go of its threads, connections and files."""
-        engine, self._engine = self._engine, None
+        """
+        Drain this mesh's workers, then let go of its threads, connections and files.
+
+        Cancelled meanwhile, it can be called again.
+        """
+        engine = self._engine
         if engine is not None:
-            await engine.close()
+            await engine.close()  # steps that run may use the mesh until they end
+        if self._engine is engine:  # else it was entered again, once another call had closed it
+            self._engine = None
 
     @property
     def engine(self) -> AsyncEngine:
@@ -167,10 +175,14 @@ class AsyncMesh(
         What this mesh runs on while it is entered.
 
         Raises:
-            RuntimeError: It is not.
+            StorageError: It is not.
         """
         if self._engine is None:
-            raise RuntimeError("this mesh is not open; use it within `async with mesh:`")
+            raise StorageError(
+                "this mesh is not open, use it within `async with mesh:`; nothing was done",
+                "storage_error",
+                {},
+            )
         return self._engine
 
     @property
@@ -235,7 +247,7 @@ class AsyncMesh(
     ) -> Run | None:
         """See `Mesh.execute_next`; an async step runs on this loop."""
         engine = self.engine
-        beats = heartbeat is not False and now is None
+        beats = (heartbeat is None or checks.flag("heartbeat", heartbeat)) and now is None
         served = (checks.queue("queue", queue),)
         crew = engine.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
         claim = await self.engine.take_one(crew)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from squidmesh import opening
+from squidmesh import checks, opening
 from squidmesh_storage.aio import AsyncJournal
 
 #: Opens a journal, each time a mesh is entered.
@@ -17,7 +17,12 @@ def at_url(url: str, *, migrate: bool) -> OpenJournal:
     Args:
         url: See `opening`.
         migrate: Bring an older schema up to date first.
+
+    Raises:
+        ConfigError: `migrate` is neither true nor false.
     """
+
+    checks.flag("migrate", migrate)
 
     async def open_journal() -> AsyncJournal:
         if migrate:

@@ -102,10 +102,17 @@ class AsyncWorker:
         Work in the background until `stop`; from now on starts may fill its slots.
 
         Raises:
+            StorageError: It could not begin.
             RuntimeError: It has worked before; a worker works once.
         """
         self._begin()
-        await self._enlisted.wait()
+        try:
+            await self._enlisted.wait()
+        except asyncio.CancelledError:
+            await self.stop()  # nobody else would
+            raise
+        if self._failure is not None:
+            raise self._failure
         return self
 
     async def stop(self) -> None:
@@ -168,8 +175,9 @@ class AsyncWorker:
                 self._wakeups, self._hands = wakeups, hands
                 await self._serve(engine, hands, wakeups)
         except Exception as error:
-            LOG.exception("worker %s has ended", crew.owner)
             self._failure = error
+            if self._enlisted.is_set():  # else whoever began it hears of it
+                LOG.exception("worker %s has ended", crew.owner)
         finally:
             self._wakeups = None
             threads.shutdown(wait=False)  # nothing runs there any more
@@ -195,13 +203,13 @@ class AsyncWorker:
         try:
             await self._drive(engine, hands, wakeups, presence)
         finally:
-            engine.dismiss(self)
             self._stopping = self._closed = True
             await engine.aside(presence.stop)
             while self._strands:
                 await asyncio.wait(self._strands)
             await hooks.stop()
             await engine.aside(presence.end)
+            engine.dismiss(self)  # until now whoever closes the mesh waits for it
 
     async def _drive(
         self, engine: AsyncEngine, hands: Hands, wakeups: AsyncWakeups, presence: Presence

@@ -16,7 +16,14 @@ from squidmesh.workers.claim import Claim
 from squidmesh.workers.crew import Crew
 from squidmesh.workers.line import StepSignals
 from squidmesh.workers.loop import Settle
-from squidmesh.workers.perform import Outcome, Performed, perform, timed_out
+from squidmesh.workers.perform import (
+    Failed,
+    Outcome,
+    Performed,
+    for_other_code,
+    perform,
+    timed_out,
+)
 from squidmesh.workers.settling import settle_all
 from squidmesh.workers.transactional import perform_in_transaction
 from squidmesh_core.canonical import restore
@@ -84,10 +91,24 @@ class Call:
         site("perform.after")
 
     def judged(self, outcome: Outcome) -> Outcome:
-        """The outcome that counts: whatever comes after the time limit comes too late."""
+        """
+        The outcome that counts.
+
+        Whatever comes after the time limit comes too late.  What does not fit the function,
+        because this worker's code is older or newer than the run's definition, is left to
+        others: nothing fails because a deploy is in progress.
+        """
         if self.limit_ms is not None and self.signals.timed_out:
             return timed_out(self.limit_ms)
+        if isinstance(outcome, Failed) and self._is_for_other_code():
+            return for_other_code(self.claim, self.action.signature)
         return outcome
+
+    def _is_for_other_code(self) -> bool:
+        claim, signature = self.claim, self.action.signature
+        if claim.kind != "step" or signature.takes(claim.input, whole=claim.whole_context):
+            return False
+        return not self.crew.has_code_of(self.known.spec)
 
 
 def call_of(crew: Crew, claim: Claim, known: Known, go_on: Callable[[], bool]) -> Call:

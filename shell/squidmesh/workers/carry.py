@@ -8,7 +8,7 @@ from squidmesh.workers.claim import Claim
 from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import LetGo, Perform, Settle, SlotRequest, slot_loop
 from squidmesh.workers.perform import Performed
-from squidmesh.workers.settling import settle_all
+from squidmesh.workers.settling import hand_back, settle_all
 
 
 def carry(crew: Crew, claim: Claim, stopping: Callable[[], bool]) -> int:
@@ -34,7 +34,11 @@ def act(crew: Crew, request: SlotRequest) -> Performed | Claim | None:
     """Do what a slot loop asks for; the reply."""
     match request:
         case Perform(claim=claim, go_on=go_on):
-            return perform_claim(crew, claim, go_on)
+            try:
+                return perform_claim(crew, claim, go_on)
+            except KeyboardInterrupt:
+                hand_back(crew, claim)  # the host ends, which is no failure of the step
+                raise
         case Settle():
             return settle_all(crew, [request])[0]
         case LetGo(claim=claim):

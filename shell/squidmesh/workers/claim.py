@@ -16,7 +16,14 @@ from squidmesh_core.ids import (
     visit_number,
 )
 from squidmesh_core.protocol.commands import Held, Offer
-from squidmesh_core.protocol.entries import AttemptClaimed, AttemptKind, Entry, InputFrom
+from squidmesh_core.protocol.entries import (
+    AttemptClaimed,
+    AttemptKind,
+    Entry,
+    Input,
+    InputFrom,
+    InputOf,
+)
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
 
@@ -85,7 +92,7 @@ def _claim(
         kind=intent.kind,
         action=intent.action,
         input={name: restore(value) for name, value in attempt.input.items()},
-        whole_context=isinstance(intent.input, InputFrom) and intent.input.bindings is None,
+        whole_context=_is_whole_context(state, intent.input),
         attempt=intent.number,
         visit=visit_number(intent.visit_key),
         queue=intent.queue,
@@ -97,3 +104,13 @@ def _claim(
         lease_ms=offer.lease_ms,
         idempotency_key=intent.idempotency_key,
     )
+
+
+def _is_whole_context(state: RunState, source: Input) -> bool:
+    """Whether an input is the whole run context, at first or again after deferrals."""
+    while isinstance(source, InputOf):
+        earlier = state.attempt(source.attempt_key)
+        if earlier is None:
+            return False
+        source = earlier.intent.input
+    return isinstance(source, InputFrom) and source.bindings is None

@@ -1,6 +1,6 @@
 """Who works: what a worker's threads and tasks share of it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from squidmesh.workers.lanes import Lanes
 from squidmesh.workers.line import StepSignals
 from squidmesh.workers.outlook import Outlook
 from squidmesh.workers.timelimits import TimeLimits
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.plan.admission import inline
 from squidmesh_core.protocol.commands import Offer
 
@@ -23,6 +24,8 @@ class Crew:
 
     door: Door
     actions: ActionRegistry
+    #: The definitions that come with these actions, by workflow.
+    specs: Mapping[str, Spec] = Factory(dict)
     owner: str
     lease_ms: int
     queues: frozenset[str]
@@ -36,6 +39,13 @@ class Crew:
     lanes: Lanes = Factory(Lanes)
     #: What is known to wait.
     outlook: Outlook = Factory(Outlook)
+
+    def has_code_of(self, spec: Spec) -> bool:
+        """Whether the actions were written for this definition, as far as is known here."""
+        own = self.specs.get(spec.workflow)
+        return self.door.has_defined(spec) or (
+            own is not None and own.fingerprint == spec.fingerprint
+        )
 
     def offer(self, *, settled: str | None = None) -> tuple[Offer, str]:
         """

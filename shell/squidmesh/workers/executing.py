@@ -20,8 +20,9 @@ def heartbeat(claim: Claim, progress: Mapping[str, object] | None) -> Heartbeat:
     What moves the lease of a claim to a full length from now.
 
     Raises:
-        ConfigError: The progress cannot be stored.
+        ConfigError: It is no claim, or the progress cannot be stored.
     """
+    _check(claim)
     said = None if progress is None else checks.json_object("progress", progress)
     return Heartbeat(held=claim.held, lease_ms=claim.lease_ms, progress=said)
 
@@ -41,7 +42,13 @@ def renewed(claim: Claim, handled: Handled) -> Claim:
 
 
 def settlement(claim: Claim, outcome: Outcome, ports: Ports) -> Complete | Fail | Defer:
-    """What ends a claim with an outcome, and claims nothing more."""
+    """
+    What ends a claim with an outcome, and claims nothing more.
+
+    Raises:
+        ConfigError: It is no claim.
+    """
+    _check(claim)
     return command_for(claim, outcome, ports.draw, None)
 
 
@@ -53,3 +60,8 @@ def delay_ms(retry_after: Duration | None) -> int | None:
         ConfigError: It is no duration.
     """
     return None if retry_after is None else duration_ms(retry_after, option="retry_after")
+
+
+def _check(claim: object) -> None:
+    if not isinstance(claim, Claim):
+        raise checks.wrong("claim", "expected what `claim` has returned, unless that is null")

@@ -6,29 +6,34 @@ error: failures are classified by where they were raised, never by type or text
 (specs/protocol.md §8.8).  Nothing a step does ends its worker.
 """
 
+import logging
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextvars import copy_context
 from datetime import UTC, datetime
 from threading import current_thread, main_thread
 from typing import Any, Final
 
 from attrs import Factory, evolve, frozen
 
+from squidmesh import checks
 from squidmesh.actions import Action
 from squidmesh.authoring.assignable import assignable
 from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh.authoring.modules import class_name
 from squidmesh.authoring.signature import Signature
-from squidmesh.checks import text, wrong
 from squidmesh.context import Context
 from squidmesh.duration import Duration
 from squidmesh.results import Defer, Fail, Retry
 from squidmesh.workers.claim import Claim
 from squidmesh_core.canonical import storable
 from squidmesh_core.errors import StorageError
-from squidmesh_core.plan.retry import LONGEST_DELAY_MS
+from squidmesh_core.ids import deferrals
+from squidmesh_core.plan.retry import LONGEST_DELAY_MS, other_code_delay
 from squidmesh_core.protocol.entries import Failure
 
+LOG: Final = logging.getLogger("squidmesh.worker")
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 #: Characters of an error's text that are kept.
 LONGEST_MESSAGE: Final = 8 * 1024
@@ -144,7 +149,9 @@ def performing(
         return evolve(_raised(exc, kind="invalid_input"), retryable=False)
     leading = () if signature.context is None else (context(),)
     try:
-        answer = action.fn(*leading, **arguments)
+        # What it sets there, such as the precision of decimals, ends with it: the next step
+        # of this thread belongs to another run.
+        answer = copy_context().run(action.fn, *leading, **arguments)
         if isinstance(answer, Coroutine):
             answer = yield answer
     except (Retry, Defer, Fail) as raised:
@@ -152,6 +159,9 @@ def performing(
     except BaseException as exc:  # SystemExit and cancellation too: see above
         if isinstance(exc, KeyboardInterrupt) and current_thread() is main_thread():
             raise  # somebody pressed Ctrl-C; nobody else can raise it there
+        message = "'%s' of run %s raised %s, attempt %d"
+        kind = type(exc).__name__
+        LOG.info(message, claim.node, claim.run_id, kind, claim.attempt, exc_info=exc)
         return _raised(exc)
     return _interpreted(signature, claim, answer)
 
@@ -206,6 +216,15 @@ def timed_out(limit_ms: int) -> Failed:
     )
 
 
+def for_other_code(claim: Claim, signature: Signature) -> Deferred:
+    """The deferral of an attempt whose input was meant for another version of its function."""
+    handed, taken = (", ".join(names) or "nothing" for names in (claim.input, signature.inputs))
+    message = f"meant for other code: {signature.name}() takes {taken} here, and is handed {handed}"
+    LOG.warning("'%s' of run %s: %s", claim.node, claim.run_id, message)
+    delay = other_code_delay(deferrals(claim.attempt_key))
+    return Deferred(reason={"message": _text(message)}, delay_ms=delay)
+
+
 def is_timed_out(outcome: Performed) -> bool:
     """Whether a step took longer than it may."""
     return isinstance(outcome, Failed) and outcome.error.kind == "timed_out"
@@ -220,12 +239,11 @@ def succeeded(output: object) -> Succeeded:
     """
     try:
         written = encode(output, Any)
-    except (ContractMismatch, RecursionError) as misfit:
-        details = misfit.details if isinstance(misfit, ContractMismatch) else {}
+    except ContractMismatch as misfit:
         raise StorageError(
             f"the output cannot be stored: {misfit}; nothing was written",
             "not_storable",
-            dict(details),
+            misfit.details,
         ) from None
     return Succeeded(output=storable(written, where="the output"))
 
@@ -235,8 +253,9 @@ def failed(error: object, *, retryable: bool, after_ms: int | None) -> Failed:
     The failure of an executor of one's own: an exception, or a text.
 
     Raises:
-        ConfigError: The error is neither.
+        ConfigError: The error is neither, or `retryable` neither true nor false.
     """
+    checks.flag("retryable", retryable)
     if isinstance(error, str):
         said: Outcome = Failed(error=Failure(kind="Failure", message=_text(error)))
     elif isinstance(error, Retry | Fail):
@@ -244,7 +263,9 @@ def failed(error: object, *, retryable: bool, after_ms: int | None) -> Failed:
     elif isinstance(error, BaseException) and not isinstance(error, Defer):
         said = _raised(error)
     else:
-        raise wrong("error", "expected an exception or a text; a deferral has a verb of its own")
+        raise checks.wrong(
+            "error", "expected an exception or a text; a deferral has a verb of its own"
+        )
     if not isinstance(said, Failed):
         raise TypeError(f"{said!r} is no failure")
     return evolve(
@@ -262,9 +283,11 @@ def deferred(reason: str, *, for_: Duration | None, until: datetime | None) -> D
         ConfigError: An option is wrong.
         TypeError: Neither or both of `for_` and `until` are given.
     """
-    said = _deferred(Defer(text("reason", reason, longest=LONGEST_MESSAGE), for_=for_, until=until))
+    said = _deferred(
+        Defer(checks.text("reason", reason, longest=LONGEST_MESSAGE), for_=for_, until=until)
+    )
     if isinstance(said, Failed):
-        raise wrong("until" if for_ is None else "for_", said.error.message)
+        raise checks.wrong("until" if for_ is None else "for_", said.error.message)
     return said
 
 
@@ -289,17 +312,13 @@ def _deferred(answer: Defer) -> Deferred | Failed:
     except OverflowError:
         until = _NEVER
     if until == _NEVER or (answer.for_ms or 0) > LONGEST_DELAY_MS:
-        message = "a deferral of more than 366 days, or past the year 9999, is none"
+        message = "a deferral of more than 366 days, or beyond the years 1 to 9999 in UTC, is none"
         return Failed(error=Failure(kind="invalid_output", message=message), retryable=False)
     return Deferred(reason=reason, delay_ms=answer.for_ms, until=until)
 
 
 def _raised(exc: BaseException, *, kind: str | None = None) -> Failed:
-    kinds = tuple(
-        f"{cls.__module__}.{cls.__qualname__}"
-        for cls in type(exc).__mro__
-        if issubclass(cls, BaseException)
-    )
+    kinds = tuple(class_name(cls) for cls in type(exc).__mro__ if issubclass(cls, BaseException))
     error = Failure(kind=kind or _text(type(exc).__name__), message=_text(exc))
     return Failed(error=error, kinds=kinds)
 
@@ -322,6 +341,8 @@ def _details(details: Mapping[str, object]) -> Mapping[str, object]:
         kept = storable(dict(details), where="the details of the error")
     except StorageError as refused:
         return {"details_not_storable": refused.message}
+    except Exception as exc:  # a broken mapping is no reason to lose the failure
+        return {"details_not_storable": f"they raised {type(exc).__name__}"}
     return kept if isinstance(kept, dict) else {}
 
 

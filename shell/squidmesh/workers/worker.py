@@ -121,12 +121,15 @@ class Worker:
         Work on a thread of its own until `stop`; from now on starts may fill its slots.
 
         Raises:
+            StorageError: It could not begin.
             RuntimeError: It has worked before; a worker works once.
         """
         self._begin()
         # Not a daemon: a process that ends by itself lets running steps end first.
         threading.Thread(target=self._work, name="squidmesh-worker").start()
         self._enlisted.wait()
+        if self._failure is not None:
+            raise self._failure
         return self
 
     def stop(self) -> None:
@@ -183,8 +186,9 @@ class Worker:
         try:
             self._work_until_stopped()
         except Exception as error:
-            LOG.exception("worker %s has ended", self.owner)
             self._failure = error
+            if self._enlisted.is_set():  # else whoever began it hears of it
+                LOG.exception("worker %s has ended", self.owner)
         finally:
             self._stopping.set()
             self._ended.set()
@@ -210,13 +214,13 @@ class Worker:
             try:
                 self._drive(wakeups, presence)
             finally:
-                self._engine.dismiss(self)
                 self._stopping.set()
                 presence.stop()
                 slots.close()
                 hooks.stop()
                 presence.end()
                 self._wakeups = self._slots = None
+                self._engine.dismiss(self)  # until now whoever closes the mesh waits for it
 
     def _drive(self, wakeups: Wakeups, presence: Presence) -> None:
         ports = self._engine.door.ports

@@ -2,16 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from squidmesh import (
     AsyncMesh,
     ConfigError,
+    Context,
     Mesh,
     Run,
     RunNotFound,
@@ -82,12 +83,13 @@ async def test_a_mesh_can_be_entered_again(tmp_path: Path) -> None:
 async def test_verbs_outside_of_the_block_are_a_mistake() -> None:
     """Before it and after it, and so is a second entry."""
     mesh = AsyncMesh.open("memory://", workflows=[Single])
-    with pytest.raises(RuntimeError, match="within `async with mesh:`"):
+    with pytest.raises(StorageError, match="within `async with mesh:`") as refused:
         await mesh.start(Single.go)
+    assert "storage_error" == refused.value.code
     async with mesh:
         with pytest.raises(RuntimeError, match="entered already"):
             await mesh.__aenter__()
-    with pytest.raises(RuntimeError, match="within `async with mesh:`"):
+    with pytest.raises(StorageError, match="within `async with mesh:`"):
         await mesh.health()
     await mesh.close()
 
@@ -182,6 +184,67 @@ async def test_a_cancelled_drain_fails_no_step(stage: Stage) -> None:
         snapshot = await mesh.inspect(run)
         numbers = [one.number for one in snapshot.attempts]  # to be given back costs no attempt
         assert ("completed", [1, 1]) == (snapshot.status, numbers)
+
+
+@pytest.mark.parametrize("verb", ["claim", "execute_next", "drain"])
+async def test_a_cancelled_verb_leaves_no_claim_behind(stage: Stage, verb: str) -> None:
+    """Wherever the cancellation struck: what is left can be claimed at once, or ends by itself."""
+    async with async_mesh(stage, a=one, b=lambda: 2) as mesh:
+        verbs: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+            "claim": lambda: mesh.claim(owner="ana"),
+            "execute_next": mesh.execute_next,
+            "drain": mesh.drain,
+        }
+        for turns in range(40):
+            run = await begin(mesh)
+            asked = asyncio.ensure_future(verbs[verb]())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if asked.done():
+                break
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            await mesh.drain()
+
+            assert "completed" == (await mesh.wait_for(run, timeout="20s")).status, turns
+
+
+@pytest.mark.parametrize("drains_already", [False, True])
+async def test_steps_that_run_may_use_a_mesh_that_is_being_closed(
+    stage: Stage, drains_already: bool
+) -> None:
+    """It drains first: what they ask of it is done, and all of them are settled."""
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def starts(ctx: Context) -> str:
+        inside.set()
+        await leave.wait()
+        return (await mesh.start(Single.go, key=ctx.run_id)).id
+
+    class Starting(Workflow, name="aio.Starting"):
+        go = manual()
+        first = step(starts)
+
+    mesh = async_mesh(stage, Single, Starting)
+    async with mesh:
+        runs = [await mesh.start(Starting.go) for _ in range(3)]
+        worker = await mesh.worker(concurrency=2).start()
+        await inside.wait()
+        if drains_already:
+            worker.drain_soon()
+            while (await mesh.workers())[0].takes_work:
+                pass
+        closing = asyncio.create_task(mesh.close())
+        while worker.reserve("default") is not None or not worker._stopping:
+            await asyncio.sleep(0)
+        leave.set()
+        await closing
+
+        if stage.folder is not None:
+            seen = stage.mesh()
+            ended = sorted(seen.inspect(run).status for run in runs)
+            assert ["completed", "completed", "running"] == ended
+            assert 2 == len(seen.runs(workflow="aio.Single").items)
 
 
 # -- waiting

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from squidmesh import RunNotFound
+from squidmesh import RunNotFound, StorageError
 from squidmesh.views.stream import Watched
 from support.aio import async_mesh
 from support.stage import Stage, does
@@ -59,6 +59,17 @@ async def test_a_watcher_that_goes_is_forgotten(stage: Stage) -> None:
         with pytest.raises(asyncio.CancelledError):
             await watching
         assert {} == watchers._by_run
+
+
+async def test_who_watches_hears_that_the_mesh_was_closed(stage: Stage) -> None:
+    """In the words of every other verb."""
+    async with async_mesh(stage, SPEC, actions=ACTIONS) as mesh:
+        run = await mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS)
+        entries = mesh.watch(run)
+        await anext(entries)
+
+    with pytest.raises(StorageError, match="is closed"):
+        [entry async for entry in entries]
 
 
 async def test_an_unknown_run_is_refused(stage: Stage) -> None:

@@ -287,6 +287,24 @@ async def test_a_worker_works_once(stage: Stage) -> None:
         await worker.stop()
 
 
+async def test_a_worker_whose_start_is_cancelled_does_not_work(stage: Stage) -> None:
+    """Nobody has it who could stop it."""
+    async with async_mesh(stage) as mesh:
+        others = asyncio.all_tasks()
+        for turns in range(12):
+            starting = asyncio.create_task(mesh.worker().start())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if starting.done():
+                await (await starting).stop()
+                break
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+
+            assert others == asyncio.all_tasks()
+            assert () == await mesh.workers()
+
+
 async def test_a_worker_that_never_began_is_stopped_at_once(stage: Stage) -> None:
     """There is nothing to wait for."""
     async with async_mesh(stage) as mesh:
@@ -385,15 +403,14 @@ class Deaf(MemoryJournal):
 
 
 async def test_a_worker_that_cannot_begin_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    """`run` raises; in the background it is logged, and nobody waits for ever."""
+    """To whoever began it, in the foreground and in the background, and to nobody else."""
     async with async_mesh(Stage(None), journal=Deaf()) as mesh:
         with pytest.raises(StorageError, match="closed"):
             await mesh.worker().run()
-        with caplog.at_level(logging.ERROR):
-            async with mesh.worker():
-                pass
+        with pytest.raises(StorageError, match="closed"):
+            await mesh.worker().start()
 
-    assert 2 == sum("has ended" in one.message for one in caplog.records)
+    assert [] == caplog.records
 
 
 # -- what steps raise

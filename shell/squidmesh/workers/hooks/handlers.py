@@ -102,7 +102,9 @@ def _name(fn: HookFunction, given: str | None) -> str:
         qualified = getattr(fn, "__qualname__", "<lambda>")
         if any(part in qualified for part in _UNNAMED):
             raise checks.wrong("name", "this function has no name of its own; give one")
-        name = f"{fn.__module__}.{qualified}"
+        from squidmesh.authoring.modules import imported_name  # who only looks loads none of it
+
+        name = f"{imported_name(fn.__module__)}.{qualified}"
     checks.text("name", name)
     if any(one.isspace() for one in name):
         raise checks.wrong("name", "expected a text without spaces")

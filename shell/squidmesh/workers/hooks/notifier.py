@@ -4,6 +4,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any, Final
 
 from squidmesh.door.door import Door
@@ -87,7 +88,7 @@ class Notifier:
 
     def _call(self, request: Call) -> str | None:
         try:
-            returned = request.handler.fn(request.notice)
+            returned = copy_context().run(request.handler.fn, request.notice)
             if inspect.iscoroutine(returned):
                 self._run_async(returned, StepSignals())
         except BaseException as error:  # whatever it is, the others are told all the same
