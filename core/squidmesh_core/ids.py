@@ -85,11 +85,17 @@ def attempt_key(visit: VisitKey, number: int) -> AttemptKey:
 
 def deferred_key(key: AttemptKey) -> AttemptKey:
     """The key of the continuation of a deferred attempt."""
-    stem, _, tail = key.rpartition(":")
-    if not tail.startswith("deferred"):
+    turns = deferrals(key)
+    if not turns:
         return AttemptKey(f"{key}:deferred")
-    turn = int(tail.removeprefix("deferred") or "1")
-    return AttemptKey(f"{stem}:deferred{turn + 1}")
+    stem, _, _ = key.rpartition(":")
+    return AttemptKey(f"{stem}:deferred{turns + 1}")
+
+
+def deferrals(key: AttemptKey) -> int:
+    """How often the attempt of this key was deferred before."""
+    _, _, tail = key.rpartition(":")
+    return int(tail.removeprefix("deferred") or "1") if tail.startswith("deferred") else 0
 
 
 def undo_key(visit: VisitKey) -> VisitKey:

@@ -71,6 +71,8 @@ class ActionRegistry(Mapping[str, bool]):
         from squidmesh.authoring.functions import without_json
         from squidmesh.authoring.signature import InvalidFunction, Signature
 
+        if isinstance(aliases, str):
+            raise _refused("aliases", "expected a list of action keys", "invalid_option")
         names = Names(caller())
         try:
             signature = Signature.of(fn, names)
@@ -102,8 +104,11 @@ class ActionRegistry(Mapping[str, bool]):
         Allow what another registry allows, and withdraw what it withdraws.
 
         Raises:
-            ConfigError: A key belongs to different functions; nothing was added.
+            ConfigError: A key belongs to different functions, or it is no registry; nothing
+                was added.
         """
+        if not isinstance(other, ActionRegistry):
+            raise _refused("actions", "expected an ActionRegistry", "invalid_option")
         for key, entry in other._entries.items():
             self._check(key, entry.action.fn)
         self._entries.update(other._entries)

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeGuard
 
 from squidmesh import checks
+from squidmesh.actions import ActionRegistry
 from squidmesh_core.definition.problem import definition_error, errors_of
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.support import unsupported
@@ -20,7 +21,6 @@ from squidmesh_core.errors import ConfigError
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from squidmesh.actions import ActionRegistry
     from squidmesh.authoring.workflow import Workflow
 
 #: What `workflows=` takes: classes, specs, and modules whose workflows are taken.
@@ -97,10 +97,12 @@ def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
 
     Raises:
         DefinitionError: With every problem at once.
-        ConfigError: It is no spec at all, but JSON for instance.
+        ConfigError: It is no spec at all, but JSON for instance, or these are no actions.
     """
     if not isinstance(spec, Spec):
         raise checks.wrong("spec", "expected a Spec, such as Spec.from_dict(data) makes")
+    if actions is not None and not isinstance(actions, ActionRegistry):
+        raise checks.wrong("actions", "expected an ActionRegistry")
     found = (*spec.problems(actions), *unsupported(spec))
     if errors_of(found):
         raise definition_error(spec.workflow, found)

@@ -20,7 +20,9 @@ LONGEST_NOTE: Final = 8 * 1024
 #: Run ids hold the milliseconds since then.
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A deadline of a hundred years, escalated after as many, still ends before the year 10000.
-_LAST: Final = datetime(9700, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9699, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def wrong(option: str, reason: str) -> ConfigError:
@@ -97,32 +99,22 @@ def flag(option: str, value: object) -> bool:
 
 def instant(option: str, value: object) -> datetime | None:
     """
-    An instant in UTC, or nothing.
-
-    Raises:
-        ConfigError: It has no time zone, or is out of range.
-    """
-    if value is None:
-        return None
-    try:
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
-    except OverflowError:
-        pass
-    raise wrong(option, "expected an instant with a time zone")
-
-
-def near_instant(option: str, value: object) -> datetime | None:
-    """
     An instant in UTC that deadlines, waits and time limits can be counted from, or nothing.
 
     Raises:
         ConfigError: It has no time zone, or is out of range.
     """
-    found = instant(option, value)
-    if found is None or _FIRST <= found < _LAST:
-        return found
-    raise wrong(option, f"expected an instant from {_FIRST.year} to {_LAST.year - 1}")
+    return _between(option, value, _FIRST, _LAST)
+
+
+def bound(option: str, value: object) -> datetime | None:
+    """
+    An instant in UTC that others are only compared with, or nothing.
+
+    Raises:
+        ConfigError: It has no time zone, or no calendar has it in UTC.
+    """
+    return _between(option, value, _EARLIEST, _LATEST)
 
 
 def queue(option: str, value: object) -> str:
@@ -175,6 +167,16 @@ def json_object(option: str, value: object) -> dict[str, object]:
     if isinstance(stored, dict):
         return stored
     raise wrong(option, "expected a mapping")
+
+
+def _between(option: str, value: object, first: datetime, last: datetime) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise wrong(option, "expected an instant with a time zone")
+    if first <= value <= last:
+        return value.astimezone(UTC)
+    raise wrong(option, f"expected an instant from {first.year} to {last.year} in UTC")
 
 
 def _is_storable(value: str) -> bool:

@@ -92,24 +92,31 @@ class Context:
 
     run_id: str
     workflow: str
+    #: The name of the step in its workflow.
     node: str
     #: Number of this try, from 1.
     attempt: int
     #: Number of this entry into the node, from 1.
     visit: int
+    #: Identifies the attempt in the journal.
     attempt_key: str
-    #: Hand it to the outside, so that a redelivery is harmless there.
+    #: Hand it to the outside, so that a redelivery is harmless there: the same for every
+    #: try of this visit, over retries, deferrals, lost leases and crashes.
     idempotency_key: str
+    #: Identifies this worker's claim; no secret, and no proof.
     claim_id: str
     #: Grows with each claim; outside systems can use it to refuse older ones.
     fencing_token: int
     queue: str = "default"
+    #: Of the start.
     tags: tuple[str, ...] = ()
     #: When the node's deadline falls, if it has one.
     due_at: datetime | None = None
+    #: The slot that the run was started for; null: by hand, as always in this release.
     schedule: Schedule | None = None
     #: Payload and outputs so far, by name, as JSON values.
     state: Mapping[str, object] = field(factory=dict)
+    #: Its line to the worker; steps ask `lost`, `cancelled` and `progress` instead.
     signals: Signals = field(repr=False, eq=False)
 
     @property

@@ -15,7 +15,8 @@ from squidmesh_core.errors import ConfigError
 Duration = timedelta | str
 
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_PARTS: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+#: Python reads no integer of thousands of digits; no duration has more than these.
+_PARTS: Final = re.compile("".join(rf"(?:(\d{{1,18}}){unit})?" for unit in _UNITS), re.ASCII)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 #: What is said of everything that is no duration; the value itself is never echoed.

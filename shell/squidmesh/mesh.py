@@ -89,6 +89,7 @@ class Mesh(
         #: What this mesh runs on; its workers work with it.
         self.engine = Engine(journal, ports or Ports(), self._handlers)
         self._catalogue = Catalogue(workflows, self.engine.actions)
+        self.engine.specs = self._catalogue.specs
         if actions is not None:
             self.engine.perform_too(actions)
 
@@ -118,7 +119,7 @@ class Mesh(
             StorageError: The storage is not what it should be; nothing was changed.
         """
         url = url_or_default(url)
-        if migrate:
+        if checks.flag("migrate", migrate):
             bring_up_to_date(url)
         journal = open_journal(url)
         try:
@@ -295,7 +296,7 @@ class Mesh(
         from squidmesh.workers.carry import carry
         from squidmesh_core.views.inspection import run_of
 
-        beats = heartbeat is not False and now is None
+        beats = (heartbeat is None or checks.flag("heartbeat", heartbeat)) and now is None
         served = (checks.queue("queue", queue),)
         crew = self.engine.crew(served, lease, owner=owner, heartbeat=beats, now=now)
         claim = self.engine.take_one(crew)
@@ -352,9 +353,11 @@ def url_or_default(url: str | None) -> str:
     Where the journal is: the URL given, else `SQUIDMESH_URL`.
 
     Raises:
-        ConfigError: There is neither.
+        ConfigError: There is neither, or it is no text.
     """
     url = url or os.environ.get("SQUIDMESH_URL")
+    if url and not isinstance(url, str):
+        raise checks.wrong("url", "expected a text")
     if url:
         return url
     raise ConfigError(

@@ -37,8 +37,11 @@ By = str | Mapping[str, object] | Actor
 class CommandOptions(TypedDict, total=False):
     """What every command may say."""
 
+    #: Who says so.
     by: By | None
+    #: Why, for people; up to 8,192 characters.
     note: str | None
+    #: Further facts; values under names such as `api_key` are redacted before they are kept.
     metadata: Mapping[str, object] | None
     #: The same key again answers with the first time.
     key: str | None

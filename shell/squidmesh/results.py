@@ -71,7 +71,7 @@ class Defer(StepResult):
         details: JSON-safe facts.
 
     Raises:
-        ConfigError: `for_` is no duration, or `until` has no time zone.
+        ConfigError: `for_` is no duration, or `until` is no instant with a time zone.
         TypeError: Neither or both of `for_` and `until` are given.
     """
 
@@ -86,7 +86,7 @@ class Defer(StepResult):
         super().__init__(reason)
         if (for_ is None) is (until is None):
             raise TypeError("Defer needs exactly one of for_ and until")
-        if until is not None and until.tzinfo is None:
+        if until is not None and not _is_instant(until):
             reason = "expected an instant with a time zone"
             message = f"the option until is no instant: {reason}"
             raise ConfigError(message, "invalid_option", {"option": "until", "reason": reason})
@@ -111,6 +111,10 @@ class Fail(StepResult):
         self.message = message
         self.code = code
         self.details = details
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is not None
 
 
 def _restore(

@@ -30,13 +30,19 @@ class StartOptions(TypedDict, total=False):
     run_id: str | None
     #: Not claimable before this instant.
     at: datetime | None
+    #: Words of the host, for lists and counts.
     tags: Sequence[str]
+    #: Where it waits for a worker, unless a step says otherwise; null: the workflow's own.
     queue: str | None
+    #: Smaller is claimed sooner; null: the workflow's own, else 0.
     priority: int | None
     #: For limits and fair turns per key.
     partition_key: str | None
+    #: Who starts it.
     by: By | None
+    #: Why, for people.
     note: str | None
+    #: Further facts; values under names such as `api_key` are redacted before they are kept.
     metadata: Mapping[str, object] | None
     #: The instant to decide at, for tests; otherwise the storage's clock.
     now: datetime | None
@@ -114,7 +120,7 @@ def requested(
     if unknown := sorted(set(options) - StartOptions.__optional_keys__):
         known = ", ".join(sorted(StartOptions.__optional_keys__))
         raise checks.wrong(unknown[0], f"there is no such option; known: {known}")
-    now = checks.near_instant("now", options.get("now"))
+    now = checks.instant("now", options.get("now"))
     instant = now if now is not None else clock
     queue, priority = _lane(spec, options)
     if who is None:
@@ -134,7 +140,7 @@ def requested(
         priority=priority,
         tags=checks.texts("tags", options.get("tags", ())),
         partition_key=checks.optional_text("partition_key", options.get("partition_key")),
-        visible_at=checks.near_instant("at", options.get("at")),
+        visible_at=checks.instant("at", options.get("at")),
         said=who,
     )
     return Request(command=command, spec=spec, now=now)

@@ -13,6 +13,7 @@ from squidmesh_core.ids import (
     attempt_key,
     child_run_id,
     cron_signal_id,
+    deferrals,
     deferred_key,
     derived_run_id,
     is_run_id,
@@ -87,6 +88,10 @@ def test_keys_are_spelt_as_the_protocol_says() -> None:
     assert f"{RUN}:ship:1:deferred" == deferred_key(first)
     assert f"{RUN}:ship:1:deferred2" == deferred_key(deferred_key(first))
     assert f"{RUN}:ship:1:deferred11" == deferred_key(AttemptKey(f"{first}:deferred10"))
+    assert [0, 1, 2, 11] == [
+        deferrals(AttemptKey(f"{first}{turn}"))
+        for turn in ("", ":deferred", ":deferred2", ":deferred11")
+    ]
     assert f"{RUN}:compensate:ship@2" == undo_key(again)
     assert (f"{RUN}:ship@2:timeout", f"{RUN}:timeout") == (
         timeout_key(again),

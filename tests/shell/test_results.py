@@ -56,9 +56,10 @@ def test_defer_needs_one_instant(wrong: dict[str, Any]) -> None:
         Defer("x", **wrong)
 
 
-def test_an_instant_has_a_time_zone() -> None:
+@pytest.mark.parametrize("wrong", [datetime(2026, 1, 1), "2026-01-01"], ids=repr)  # noqa: DTZ001  # the mistake
+def test_an_instant_has_a_time_zone(wrong: Any) -> None:
     """A naive instant means different things on different hosts."""
     with pytest.raises(ConfigError) as caught:
-        Defer("x", until=datetime(2026, 1, 1))  # noqa: DTZ001  # the mistake
+        Defer("x", until=wrong)
 
     assert "until" == caught.value.details["option"]

@@ -10,6 +10,7 @@ from typing import cast
 
 import psycopg
 import pytest
+from attrs import evolve
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
@@ -389,6 +390,40 @@ def test_instants_do_not_depend_on_what_the_server_thinks_of_time(
     at = again.load(run_id(1)).head.at
 
     assert (EPOCH, timedelta(0)) == (at, at.utcoffset())
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "array_nulls = off",
+        "bytea_output = escape",
+        "client_encoding = latin1",
+        "datestyle = 'SQL, DMY'",
+        "default_transaction_isolation = serializable",
+        "session_replication_role = replica",
+        "standard_conforming_strings = off",
+        "transform_null_equals = on",
+    ],
+)
+def test_what_a_database_is_set_to_changes_nothing_of_ours(
+    opened: PostgresJournal, postgres_dsn: str, setting: str
+) -> None:
+    """Two appends in one statement, with arrays that hold nulls, are read as they were written."""
+    execute(postgres_dsn, f'alter database "{_name(opened)}" set {setting}')
+    again = PostgresJournal(postgres_dsn)
+    rows = [attempt(run_id(number), action=None) for number in (1, 2)]
+    begun = [first(row.run_id, rows=puts(row)) for row in rows]
+    held = [evolve(row, held_until=EPOCH) for row in rows]
+    going = [then(one, rows=puts(row)) for one, row in zip(begun, held, strict=True)]
+
+    commit(again, *begun)
+    assert [(row,) for row in rows] == [opened.rows_of(row.run_id).attempts for row in rows]
+    commit(again, *going)
+
+    assert [(row,) for row in held] == [again.rows_of(row.run_id).attempts for row in held]
+    for both in zip(begun, going, strict=True):
+        assert records_of(*both) == opened.load(both[0].record.run_id).records
     again.close()
 
 

@@ -65,6 +65,7 @@ def _break(journal: SqliteJournal, file: Path, factory: type[sqlite3.Connection]
     writer._connection = sqlite3.connect(
         file, factory=factory, isolation_level=None, check_same_thread=False
     )
+    writer._files = None  # with the last connection its log went, and there is another one
 
 
 # -- settings

@@ -171,6 +171,28 @@ def test_a_link_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     assert "network" in str(_refusal(lambda: SqliteJournal(link, file_system_of=kind)))
 
 
+@pytest.mark.parametrize("end", ["", "-wal", "-shm"], ids=["the file", "its log", "its memory"])
+def test_what_was_taken_away_is_not_written_to(tmp_path: Path, end: str) -> None:
+    """SQLite would go on with what it has open, which nobody finds once the process has ended."""
+    file = tmp_path / "journal.db"
+    gone, away = Path(f"{file}{end}"), tmp_path / "away"
+    journal = SqliteJournal(file)
+    commit(journal, first(run_id(1)))
+    gone.rename(away)
+
+    refusal = _refusal(lambda: commit(journal, first(run_id(2))))
+    gone.write_bytes(b"")
+    assert "stop every process" in str(_refusal(lambda: commit(journal, first(run_id(2)))))
+    away.rename(gone)
+    commit(journal, first(run_id(2)))
+    journal.close()
+
+    assert {"path": str(file)} == refusal.details
+    again = SqliteJournal(file)
+    assert {run_id(1), run_id(2)} == set(again.run_ids(None, 10))
+    again.close()
+
+
 def test_the_url_names_the_file(tmp_path: Path) -> None:
     """As one would open it."""
     file = SqliteJournal(tmp_path / "journal.db")

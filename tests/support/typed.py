@@ -45,6 +45,7 @@ TYPED: Final[dict[str, str]] = {
     "pause-queue": "pause-queue default --by op --note 'the till is closed'",
     "prune": "prune --older-than 1h --plan",
     "queues": "queues",
+    "reindex": "reindex",
     "reject-dry-run": "reject {cup} --by ana --dry-run",
     "replay-dry-run": "replay {vase} --dry-run",
     "replay-many-dry-run": "replay --workflow Order --key again --dry-run",

@@ -228,8 +228,9 @@ def _missing(desk: Desk, node: StepNode) -> Failure | None:
 
 
 def _exhausted(step: NodeName, most: int) -> Failure:
+    times = "once" if most == 1 else f"{most} times"
     return Failure(
         kind="visits_exhausted",
-        message=f"{step} may be entered {most} times in one run, and was",
+        message=f"{step} may be entered {times} in one run, and was",
         details={"max_visits": most},
     )

@@ -14,7 +14,14 @@ from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Answer, Refusal
 from squidmesh_core.decide.apply import apply_answer
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.receipts import not_now, refused, undoing, verb_of, write_receipt
+from squidmesh_core.decide.receipts import (
+    misfit,
+    not_now,
+    refused,
+    undoing,
+    verb_of,
+    write_receipt,
+)
 from squidmesh_core.definition.payload import resolve_payload
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, Spec
 from squidmesh_core.errors import PayloadError
@@ -113,7 +120,11 @@ def _gate(
         return _other_kind(state, str(meant[0].step), meant[0].kind, kind)
     node = None if named is None else spec.nodes.get(_name_in(named))
     if named is not None and not isinstance(node, PauseNode | ApprovalNode):
-        what = "is no gate" if node is not None else "is no node of this workflow"
+        what = (
+            "is no gate"
+            if node is not None
+            else "is no node of the definition that it started with"
+        )
         return refused(
             state, "unsupported_manual_step", f"{named!r} {what}", node=named, reason="no_gate"
         )
@@ -181,13 +192,9 @@ def _form(
         return None
     try:
         filled = {} if command.form is None else command.form
-        return resolve_payload(fields, filled, now=now, what="form")
+        return resolve_payload(fields, filled, now=now, what="form", assumed=command.assumed)
     except PayloadError as error:
-        return Refusal(
-            code=error.code,
-            message=error.message,
-            details={"run_id": state.run_id, "node": gate.step, **error.details},
-        )
+        return misfit(state, gate.step, error)
 
 
 def _answer(

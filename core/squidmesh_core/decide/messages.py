@@ -8,15 +8,15 @@ kept; the oldest message goes to the oldest visit, one each.
 from datetime import datetime
 
 from squidmesh_core.decide.advance import advance
-from squidmesh_core.decide.answer import Answer, Refusal
+from squidmesh_core.decide.answer import Answer
 from squidmesh_core.decide.apply import apply_success
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.receipts import not_now, refused, undoing, write_receipt
+from squidmesh_core.decide.receipts import misfit, not_now, refused, undoing, write_receipt
 from squidmesh_core.definition.payload import resolve_payload
 from squidmesh_core.definition.spec import ReceiveNode, Spec
 from squidmesh_core.errors import PayloadError
 from squidmesh_core.ids import NodeName
-from squidmesh_core.plan.messages import room_for
+from squidmesh_core.plan.messages import room_for, went_without
 from squidmesh_core.protocol.commands import Send
 from squidmesh_core.protocol.entries import MessageReceived
 from squidmesh_core.state.run import RunState
@@ -29,19 +29,22 @@ def send(state: RunState, spec: Spec, command: Send, now: datetime) -> Answer:
         return answer
     node = spec.nodes.get(NodeName(command.node))
     if not isinstance(node, ReceiveNode):
-        what = "receives no messages" if node else "is no node of this workflow"
+        what = (
+            "receives no messages" if node else "is no node of the definition that it started with"
+        )
         return refused(state, "not_awaited", f"{command.node!r} {what}", node=command.node)
     if not room_for(state, spec, node):
-        why = f"{node.name!r} has taken every message it can"
-        return refused(state, "already_received", why, node=node.name)
+        # Who has a message that was waited for in vain must not take it for received.
+        code, why = "already_received", "has taken every message it can"
+        if went_without(state, node.name):
+            code, why = "not_awaited", "waits for no message any more, and went on without one"
+        return refused(state, code, f"{node.name!r} {why}", node=node.name)
     try:
-        payload = resolve_payload(node.message, command.payload, now=now, what="message")
-    except PayloadError as error:
-        return Refusal(
-            code=error.code,
-            message=error.message,
-            details={"run_id": state.run_id, "node": node.name, **error.details},
+        payload = resolve_payload(
+            node.message, command.payload, now=now, what="message", assumed=command.assumed
         )
+    except PayloadError as error:
+        return misfit(state, node.name, error)
     desk = Desk(state, spec, now, None)
     write_receipt(desk, "send", command.said, command.digest, {"node": node.name})
     desk.write(

@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from squidmesh_core.decide.answer import Already, Refusal
 from squidmesh_core.decide.desk import Desk
+from squidmesh_core.errors import PayloadError
 from squidmesh_core.protocol.commands import (
     Cancel,
     Operating,
@@ -107,6 +108,21 @@ def refused(state: RunState, code: str, why: str, **details: object) -> Refusal:
         code=code,
         message=f"run {state.run_id}: {why}; nothing was written",
         details={"run_id": state.run_id, "status": state.status, **details},
+    )
+
+
+def misfit(state: RunState, node: str | None, error: PayloadError) -> Refusal:
+    """No, because a form or a message does not fit the definition that the run keeps."""
+    why, unknown = error.message, error.details.get("unknown_fields")
+    if unknown:
+        why = (
+            f"{why} Where a deploy has added a field, run {state.run_id} keeps the definition it "
+            "started with, and takes the field only with its default."
+        )
+    return Refusal(
+        code=error.code,
+        message=why,
+        details={"run_id": state.run_id, "node": node, **error.details},
     )
 
 

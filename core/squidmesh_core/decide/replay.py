@@ -139,7 +139,7 @@ def _copied(source: Source, ask: ReplayRequest, spec: Spec) -> tuple[StepApplied
     if ask.from_step is None:
         return ()
     if ask.from_step not in source.spec.nodes:
-        why = f"{ask.from_step!r} is no node of its workflow"
+        why = f"{ask.from_step!r} is no node of the definition that it started with"
         return refused(state, "invalid_replay_source", why, reason="unknown_step")
     kept = _before(source, source.spec.nodes[ask.from_step])
     if kept is None:

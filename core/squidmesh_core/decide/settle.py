@@ -116,9 +116,12 @@ def final(state: RunState, attempt: Attempt) -> bool:
 
 def lose(desk: Desk, attempt: Attempt) -> None:
     """End an attempt whose workers were lost as often as allowed; the cause is unknown."""
+    many = attempt.deliveries
+    took = "1 worker took" if many == 1 else f"{many} workers took"
+    came = "did not come" if many == 1 else "none came"
     error = Failure(
         kind="worker_lost",
-        message=f"{attempt.deliveries} workers took {attempt.key} and none came back",
+        message=f"{took} {attempt.key} and {came} back",
         details={"deliveries": attempt.deliveries},
     )
     _fail_attempt(desk, attempt, error, None, held=None)

@@ -4,7 +4,7 @@ The payload contract: what a caller hands in becomes the input of a run.
 Forms and messages have fields of the same shape (reference §20.3).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, assert_never
 
@@ -30,7 +30,12 @@ What = Literal["payload", "form", "message"]
 
 
 def resolve_payload(
-    fields: Iterable[Field], payload: object, *, now: datetime, what: What = "payload"
+    fields: Iterable[Field],
+    payload: object,
+    *,
+    now: datetime,
+    what: What = "payload",
+    assumed: Collection[str] = (),
 ) -> dict[str, object]:
     """
     The payload with its defaults filled in, in the form `canonical.storable` gives.
@@ -43,6 +48,8 @@ def resolve_payload(
         payload: What was handed in.
         now: The instant of the command, which clock defaults are made of.
         what: What is handed in; it names the error's code.
+        assumed: Fields that say no more than their default, by the contract of whoever hands
+            them in.  That contract may be newer, so one that this one lacks is left out.
 
     Raises:
         PayloadError: `invalid_payload`, `invalid_form` or `invalid_message`, with
@@ -63,7 +70,8 @@ def resolve_payload(
         elif field.required:
             findings.missing.append(name)
             findings.add([name], f"{expected(field)}; it is missing")
-    for name in sorted(str(key) for key in payload if key not in declared):
+    unknown = payload.keys() - declared.keys() - set(assumed)
+    for name in sorted(map(str, unknown)):
         findings.unknown.append(name)
         findings.add([name], "no field of this name")
     stored = _stored(values, findings)

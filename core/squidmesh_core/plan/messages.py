@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from squidmesh_core.definition.graph import most_visits
 from squidmesh_core.definition.spec import ReceiveNode, Spec
 from squidmesh_core.ids import NodeName, visit_node
-from squidmesh_core.state.fold import Draft
+from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import MissingPath, bind
 
@@ -22,17 +22,20 @@ def room_for(state: RunState | Draft, spec: Spec, node: ReceiveNode) -> bool:
     return most - state.visits.get(node.name, 0) + waiting - kept > 0
 
 
+def went_without(state: RunState, node: NodeName) -> bool:
+    """Whether a visit of a node where none waits has had no message: it came too late, if at all."""
+    took = sum(entry.step == node and entry.succeeded for entry in state.applied.values())
+    return state.visits.get(node, 0) > took
+
+
 def came(state: RunState, node: NodeName, correlation: str) -> bool:
-    """Whether a message came under a correlation: a visit took it, or it is kept."""
-    if node in state.mail.kept.values():
-        return True
-    visits = (visit for visit, text in state.mail.found_by.items() if text == correlation)
-    return any(
-        visit_node(visit) == node
-        and (taken := state.applied.get(visit)) is not None
-        and taken.source is not None
-        for visit in visits
-    )
+    """Whether all came that was waited for under a correlation, or what came is kept."""
+    took = [
+        visit in state.applied and state.applied[visit].succeeded
+        for visit, text in state.mail.found_by.items()
+        if text == correlation and visit_node(visit) == node
+    ]
+    return all(took) and (bool(took) or node in state.mail.kept.values())
 
 
 def correlation_of(node: ReceiveNode, context: Mapping[str, object]) -> str | MissingPath | None:

@@ -15,6 +15,8 @@ from squidmesh_core.values import RetryPolicy
 
 #: No delay is longer (366 days); a longer one would be a wait, not a retry.
 LONGEST_DELAY_MS: Final = 366 * 24 * 60 * 60 * 1000
+#: How long an attempt waits for other code, at first and at last.
+_SOON_MS, _LATE_MS = 1_000, 60 * 60 * 1000
 
 
 def retry_delay(
@@ -52,3 +54,16 @@ def retry_delay(
     if retry_after_ms is not None:
         delay = max(delay, min(retry_after_ms, cap))
     return delay
+
+
+def other_code_delay(deferrals: int) -> int:
+    """
+    Milliseconds until an attempt is offered again that does not fit a worker's code.
+
+    Another worker may have the code already, or the deploy is still to come: a second,
+    twice as long each time, an hour at last.
+
+    Args:
+        deferrals: How often it was deferred before.
+    """
+    return min(_SOON_MS << min(deferrals, 62), _LATE_MS)

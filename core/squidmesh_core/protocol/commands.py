@@ -222,6 +222,8 @@ class Review:
     node: str | None = None
     #: What the form was filled in with; null: nothing.
     form: Mapping[str, object] | None = None
+    #: Fields of the form that say no more than the default they have in the sender's code.
+    assumed: frozenset[str] = frozenset()
     said: Receipted = Factory(Receipted)
     digest: str
 
@@ -232,6 +234,8 @@ class Send:
 
     node: str
     payload: object
+    #: Fields of the message that say no more than the default they have in the sender's code.
+    assumed: frozenset[str] = frozenset()
     said: Receipted = Factory(Receipted)
     digest: str
 

@@ -116,18 +116,28 @@ def review(
     *,
     node: str | None = None,
     form: Mapping[str, object] | None = None,
+    assumed: frozenset[str] = frozenset(),
 ) -> Operation:
     """Answer an approval; see `Review`."""
     verb: Verb = "approve" if decision == "approved" else "reject"
     digest = _digest(verb, run_id, said, _options(node=node, form=form))
-    command = Review(said=said, digest=digest, decision=decision, node=node, form=form)
+    command = Review(
+        said=said, digest=digest, decision=decision, node=node, form=form, assumed=assumed
+    )
     return Operation(run_id=run_id, command=command)
 
 
-def send(run_id: RunId, said: Receipted, *, node: str, payload: object) -> Operation:
+def send(
+    run_id: RunId,
+    said: Receipted,
+    *,
+    node: str,
+    payload: object,
+    assumed: frozenset[str] = frozenset(),
+) -> Operation:
     """Hand a message in; see `Send`."""
     digest = _digest("send", run_id, said, {"node": node, "message": payload})
-    command = Send(said=said, digest=digest, node=node, payload=payload)
+    command = Send(said=said, digest=digest, node=node, payload=payload, assumed=assumed)
     return Operation(run_id=run_id, command=command)
 
 

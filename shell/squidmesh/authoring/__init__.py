@@ -11,6 +11,7 @@ The authoring half: a workflow is a class, and the class becomes a spec.
     contracts, records, hints      classes of hosts, as fields
       encode, decode, scalars      … and their values, as JSON and back
     signature                      how the runtime calls a step
+    naming, modules                what stored definitions call functions and classes
     frames                         where the host's line is, and which names it sees
 
 Start reading with `workflow`.

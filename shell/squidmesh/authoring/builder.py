@@ -8,6 +8,8 @@ from squidmesh.authoring.notes import Source, stopped
 from squidmesh.authoring.triggers import Trigger
 from squidmesh.authoring.workflow import Workflow
 from squidmesh.duration import Duration
+from squidmesh_core.definition.reading.members import title
+from squidmesh_core.definition.reading.source import UnreadableError
 
 T = TypeVar("T", bound=Trigger[Any])
 N = TypeVar("N", bound=BaseNode)
@@ -63,8 +65,12 @@ class WorkflowBuilder:
         The finished workflow.
 
         Raises:
-            DefinitionError: With every problem at once.
+            DefinitionError: With every problem at once; a name that is none is said alone.
         """
+        try:
+            title(self._name)
+        except UnreadableError as no:
+            raise stopped("invalid_workflow", no.message) from None
         body = {"__module__": caller().f_globals.get("__name__"), **self._body}
         label = self._name.rpartition(".")[2]
         made = type(label, (Workflow,), body, name=self._name, **self._keywords)

@@ -18,6 +18,8 @@ from squidmesh.authoring.triggers import Trigger
 from squidmesh.authoring.wiring import Wires
 from squidmesh_core.definition.graph import derived_entry_steps
 from squidmesh_core.definition.problem import Problem
+from squidmesh_core.definition.reading.members import node_name
+from squidmesh_core.definition.reading.source import UnreadableError
 from squidmesh_core.definition.spec import COMPLETE, Spec, StepNode, Transition
 from squidmesh_core.definition.spec import Node as SpecNode
 from squidmesh_core.ids import NodeName
@@ -78,6 +80,11 @@ def _wires(heading: Heading, body: Mapping[str, object]) -> Wires:
             note(value, "reserved_name", message, "choose another", location=value._location)
         if value._label != name:
             continue
+        try:
+            node_name(name)
+        except UnreadableError as no:
+            code = "invalid_trigger_name" if isinstance(value, Trigger) else "invalid_step_name"
+            note(value, code, no.message, tail=("name",), location=value._location)
         if isinstance(value, Trigger):
             triggers[name] = value
         elif isinstance(value, BaseNode):

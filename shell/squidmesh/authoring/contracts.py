@@ -10,7 +10,7 @@ Contracts of hosts as fields of a spec.
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 from weakref import WeakSet
@@ -83,7 +83,7 @@ def choices_of(hint: object) -> tuple[object, ...] | None:
     for member in without_none(hint):
         if get_origin(member) is Literal:
             listed.extend(encode(value, Any) for value in get_args(member) if value is not None)
-        elif isinstance(member, type) and issubclass(member, Enum):
+        elif isinstance(member, type) and issubclass(member, Enum) and not issubclass(member, Flag):
             listed.extend(value.value for value in member)
         else:
             return None

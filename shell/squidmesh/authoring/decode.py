@@ -149,7 +149,7 @@ def _union(value: object, wanted: object, *, closed: bool) -> object:
     rest = [part for part in parts if part is not type(None)]
     if len(rest) == 1:
         return reader_for(rest[0], closed=closed)(value)
-    rest.sort(key=partial(_is_another, value))  # else as they are written
+    rest.sort(key=partial(_unlike, value))
     # Two records may share members, so the one that knows every member is looked for first.
     for strictness in (True, closed):
         for part in rest:
@@ -160,11 +160,18 @@ def _union(value: object, wanted: object, *, closed: bool) -> object:
     raise Unfit(" or ".join(name_of(part) for part in parts))
 
 
-def _is_another(value: object, part: object) -> bool:
-    """False if the value has just the form in which this member of a union is written."""
+def _unlike(value: object, part: object) -> tuple[int, bool, str]:
+    """
+    How far a value is from the form in which this member of a union is written.
+
+    Any text is a `str`, so that comes last.  How the union is written does not matter:
+    to Python `date | str` equals `str | date`, and either may be met first.
+    """
     if isinstance(value, Mapping) and record_class(part) is not None:
-        return value.keys() != record_members(part).keys()
-    return type(value) is not int or part is not int
+        distance = len(value.keys() ^ record_members(part).keys())
+    else:
+        distance = int(type(value) is not int or part is not int)
+    return distance, bare(part) is str, name_of(part)
 
 
 def _only(hook: Hook, accepted: type | UnionType, wanted: object) -> Hook:

@@ -21,6 +21,7 @@ from squidmesh.authoring.hints import bare, members, name_of, without_none
 from squidmesh.authoring.mismatch import ContractMismatch, Misfit, Path
 from squidmesh.authoring.records import is_pydantic, record_class, record_members
 from squidmesh.authoring.scalars import WRITTEN
+from squidmesh_core.canonical import MAX_DEPTH
 
 Misfits = list[Misfit]
 #: Gives the JSON form of a value at a path, or notes why there is none.
@@ -34,12 +35,15 @@ def encode(value: object, declared: object) -> object:
     The JSON form of a value of a declared type.
 
     Raises:
-        ContractMismatch: The value is not of that type.
+        ContractMismatch: The value is not of that type, or nests too deep.
     """
     if type(value) is declared and declared in _AS_IT_IS:
         return value
     misfits: Misfits = []
-    written = writer_for(declared)(value, (), misfits)
+    try:
+        written = writer_for(declared)(value, (), misfits)
+    except RecursionError:  # so deep, or a value that holds itself
+        written = _misfit(misfits, (), f"nested at most {MAX_DEPTH} levels deep")
     if misfits:
         raise ContractMismatch(misfits)
     return written

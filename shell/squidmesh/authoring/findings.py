@@ -20,8 +20,10 @@ from squidmesh.authoring.wiring import Wires
 from squidmesh_core.definition.problem import Place, Problem, errors_of
 from squidmesh_core.definition.spec import Spec
 
-#: With one of these the payload is not known, so nothing can be said about who reads it.
-_BLINDING = frozenset({"invalid_contract", "reserved_name"})
+#: With one of these a payload or a name is not known, so nothing can be said about who reads it.
+_BLINDING = frozenset(
+    {"invalid_contract", "reserved_name", "invalid_trigger_name", "invalid_step_name"}
+)
 
 
 @frozen(kw_only=True)

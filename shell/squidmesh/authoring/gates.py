@@ -79,7 +79,9 @@ class Log(Node[None]):
 class ChildrenOptions(TypedDict, total=False):
     """The options of all nodes that wait for something outside."""
 
+    #: Nodes that must be done before; instead of routes, in the whole workflow.
     after: Sequence[BaseNode]
+    #: When people should notice that it is late; changes nothing.
     deadline: Deadline | None
     #: The key of the output in the run context, instead of the node's name.
     output: str | None
@@ -100,20 +102,23 @@ class Gate(Node[R]):
     def __init__(self, options: GateOptions) -> None:
         super().__init__(options.get("after", ()))
         self._options = options
+        #: Of its form or message; known once the class has ended.
+        self._fields: tuple[Field, ...] = ()
 
     def on_timeout(self, target: N) -> N:
         """Go on there when the time-out strikes; without it the error route is taken."""
         return self._route("timeout", target)
 
     def _output_key(self) -> str | None:
-        return self._options.get("output") or self._label
+        output = self._options.get("output")
+        return self._label if output is None else output
 
     def _contract(self, contract: object, option: str) -> tuple[Field, ...]:
         try:
-            return fields_of(contract, self._names)
+            self._fields = fields_of(contract, self._names)
         except InvalidContract as exc:
             note(self, "invalid_contract", str(exc), tail=(option,), location=self._location)
-            return ()
+        return self._fields
 
 
 class Pause(Gate["Decision[None]"]):
@@ -225,7 +230,8 @@ class ChildrenOf(Node[Children]):
         return self._route("error", target, when=when, recovery=recovery)
 
     def _output_key(self) -> str | None:
-        return self._options.get("output") or self._label
+        output = self._options.get("output")
+        return self._label if output is None else output
 
     def _output_hint(self) -> object:
         return Children

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
+from squidmesh.authoring.modules import class_name
 from squidmesh.duration import Duration, parse_duration
 from squidmesh_core.values import DeadlinePolicy, Exponential, RetryPolicy
 from squidmesh_core.values.policy import Escalation
@@ -23,14 +24,15 @@ class Retries:
 
     #: Counts the first try.
     attempts: int
+    #: `none`: tried again at once; `exponential`: after `first`, doubled from try to try.
     backoff: Literal["none", "exponential"] = field(default="none", kw_only=True)
-    #: The delay before the second try; it doubles from try to try.
+    #: The delay before the second try, with a backoff.
     first: Duration = field(default="1s", kw_only=True)
     #: No delay is longer.
     cap: Duration = field(default="5m", kw_only=True)
     #: Whether chance shortens each delay, down to its half.
     jitter: bool = field(default=False, kw_only=True)
-    #: Which exceptions are retried; empty: all.
+    #: Which exceptions are retried, with their subclasses; empty: all.
     on: tuple[type[BaseException], ...] = field(default=(), kw_only=True)
 
 
@@ -38,11 +40,13 @@ class Retries:
 class Deadline:
     """When people should notice that a node is late; it never changes execution."""
 
+    #: Due so long after the clock of the node started.
     within: Duration
     #: How long before the end people are told that it comes near.
     due_soon: Duration | None = field(default=None, kw_only=True)
     #: How long after the end it is escalated.
     escalate_after: Duration | None = field(default=None, kw_only=True)
+    #: What the host makes of it; handed on to hooks and views, and nothing else.
     escalate: Escalation = field(default="diagnostic", kw_only=True)
     #: Whom or what to tell, a text of the host.
     target: str | None = field(default=None, kw_only=True)
@@ -118,7 +122,7 @@ def _backoff(retry: Retries) -> Exponential:
 def _class_name(cls: object) -> str:
     if not isinstance(cls, type) or not issubclass(cls, BaseException):
         raise ValueError(f"on: expected exception classes, not {_kind(cls)}")
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return class_name(cls)
 
 
 def _milliseconds(part: str, duration: object, *, at_least: int = 0) -> int:

@@ -7,7 +7,7 @@ Left alone, cattrs would coerce: "5" to 5, 1.7 to 1, "no" to true.
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from enum import Enum
+from enum import Enum, Flag
 from typing import Final, cast, get_args
 from uuid import UUID
 
@@ -65,10 +65,25 @@ def strict(value: object, wanted: type) -> object:
 
 def enum(value: object, wanted: type[Enum]) -> object:
     """The member that has this value."""
+    if issubclass(wanted, Flag):
+        return _flags(value, wanted)
     for member in wanted:
         if type(member.value) is type(value) and member.value == value:
             return member
     raise Unfit("one of " + ", ".join(repr(member.value) for member in wanted))
+
+
+def _flags(value: object, wanted: type[Flag]) -> Flag:
+    """The members that have this value together."""
+    if type(value) is int:
+        try:
+            found = wanted(value)
+        except ValueError:
+            pass
+        else:
+            if found.value == value:  # Python takes -1 for all of them
+                return found
+    raise Unfit(f"flags of {wanted.__name__}")
 
 
 def from_text(parse: Callable[[str], object], expected: str) -> Hook:
@@ -78,7 +93,7 @@ def from_text(parse: Callable[[str], object], expected: str) -> Hook:
         if isinstance(value, str):
             try:
                 return parse(value)
-            except (ValueError, InvalidOperation):
+            except (ValueError, OverflowError, InvalidOperation):
                 pass
         raise Unfit(expected)
 

@@ -40,6 +40,7 @@ R = TypeVar("R")
 class CommonOptions(TypedDict, total=False):
     """The options that every step takes."""
 
+    #: Nodes that must be done before; instead of routes, in the whole workflow.
     after: Sequence[BaseNode]
     #: Fixes the key that stored definitions use, so that the function can move.
     action: str
@@ -47,17 +48,24 @@ class CommonOptions(TypedDict, total=False):
     aliases: Sequence[str]
     #: The key of the output in the run context, instead of the node's name.
     output: str
+    #: How often it is tried, the first try included; left out: once, with nothing retried.
     retry: int | Retries
+    #: When people should notice that it is late; changes nothing.
     deadline: Deadline
-    #: Bounds one attempt.
+    #: Bounds one attempt, which then fails with `timed_out`.
     timeout: Duration
+    #: Where it waits for a worker; left out: where the start or the workflow says.
     queue: str
+    #: Smaller is claimed sooner; left out: that of the start or the workflow, else 0.
     priority: int
     #: How often the node may be entered in one run.
     max_visits: int
-    #: How often an attempt is handed out again after a lost worker.
+    #: How often an attempt is handed out, the first time included, before lost workers
+    #: end it with `worker_lost`; left out: 5, at most 50.
     max_deliveries: int
+    #: Nothing undoes it: a replay that would repeat it is refused unless allowed.
     irreversible: bool
+    #: False: undoing it is nobody's plan.
     compensatable: bool
 
 
@@ -194,7 +202,7 @@ class Step(Node[R], Generic[P, R]):
         irreversible = options.get("irreversible", False)
         return StepNode(
             name=wiring.name_of(self),
-            action=action_key(self, self._fn, options.get("action")),
+            action=self._action(),
             after=wiring.names_of(self._after),
             input=wiring.inputs_of(self),
             output=self._output_key(),
@@ -214,11 +222,16 @@ class Step(Node[R], Generic[P, R]):
             transaction=self._options.get("transaction") is True,
         )
 
+    def _action(self) -> str:
+        for alias in self._aliases():
+            action_key(self, self._fn, alias, option="aliases")
+        return action_key(self, self._fn, cast("CommonOptions", self._options).get("action"))
+
     def _compensate(self) -> str | None:
         undo = self._undo
         if undo is None:
             return None
-        return action_key(self, undo.callback, undo.action, undo.location)
+        return action_key(self, undo.callback, undo.action, location=undo.location)
 
 
 @overload
@@ -259,6 +272,11 @@ def step(fn: Callable[..., Any], **options: Any) -> Step[..., Any]:
 
     A first parameter annotated `Context` (or `TxContext`, with `transaction=True`) is filled by
     the runtime; all others are inputs.
+
+    Args:
+        fn: The function; it may return or raise `Retry`, `Fail` or `Defer` instead of an output.
+        options: See `CommonOptions`; and `transaction=True`: it writes through `tx.connection`
+            in the transaction that completes it.
 
     Raises:
         TypeError: An option does not exist, or `fn` cannot be called.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, Literal, TypeVar, cast, overload
+from typing import Any, Final, Generic, Literal, TypeVar, cast, is_typeddict, overload
 
 from squidmesh.authoring.contracts import InvalidContract, fields_of, sensitive_paths
 from squidmesh.authoring.decode import reader_for
@@ -132,7 +132,9 @@ def payload_of(trigger: Trigger[P], payload: P) -> dict[str, object]:
     try:
         written = cast("dict[str, object]", encode(payload, contract))
     except ContractMismatch as exc:
-        raise _payload_error(trigger, str(exc), exc.details) from None
+        is_data = isinstance(payload, Mapping) and not is_typeddict(contract)
+        hint = f"; a {type(payload).__name__} goes through .parse(...) first" if is_data else ""
+        raise _payload_error(trigger, f"{exc}{hint}", exc.details) from None
     for member in record_members(contract).values():
         if member.clock is None or member.name not in written:
             continue
@@ -173,6 +175,9 @@ def cron(
 ) -> CronTrigger[Any]:
     """
     A run is started for each slot of a schedule.
+
+    This release does not fire it: start such runs by a scheduler of yours, each
+    slot with a key of its own.
 
     Args:
         expression: Five cron fields.

@@ -13,7 +13,7 @@ from attrs import frozen
 from squidmesh.authoring.compile import Compiled, compile_workflow
 from squidmesh.authoring.findings import Heading
 from squidmesh.authoring.frames import Location, here
-from squidmesh.authoring.naming import qualified_name
+from squidmesh.authoring.modules import qualified_name
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.authoring.notes import Source
 from squidmesh.authoring.report import definition_error

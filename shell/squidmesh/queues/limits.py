@@ -30,8 +30,11 @@ _TRIES: Final = 20
 class QueueCommand(TypedDict, total=False):
     """What may be said along with a change of a queue."""
 
+    #: Who says so.
     by: By | None
+    #: Why, for people.
     note: str | None
+    #: Further facts; values under names such as `api_key` are redacted before they are kept.
     metadata: Mapping[str, object] | None
 
 

@@ -8,6 +8,7 @@ from squidmesh.authoring.gates import Approval, Receive
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh_core.canonical import storable
 from squidmesh_core.errors import PayloadError, StorageError
+from squidmesh_core.values.condition import same
 
 F = TypeVar("F")
 M = TypeVar("M")
@@ -36,13 +37,28 @@ def message_of(node: Receive[M] | str, payload: M | Mapping[str, object]) -> obj
     return _written(payload, node._message if isinstance(node, Receive) else None, "message")
 
 
+def assumed(node: Approval[F] | Receive[M] | str | None, said: object) -> frozenset[str]:
+    """The fields of a form or message that say no more than the default of the node's contract."""
+    if not isinstance(node, Approval | Receive) or not isinstance(said, Mapping):
+        return frozenset()
+    return frozenset(
+        field.name
+        for field in node._fields
+        if field.name in said
+        and field.default is not None
+        and field.default.clock is None
+        and same(said[field.name], field.default.value)
+    )
+
+
 def _written(value: object, contract: object, what: str) -> object:
     # Plain data is judged by the run's own definition, field by field.
     hint = Any if contract is None or type(value) is dict else contract
     try:
         return storable(encode(value, hint), where=f"the {what}")
-    except (ContractMismatch, StorageError, RecursionError) as misfit:
-        details = getattr(misfit, "details", {})
+    except (ContractMismatch, StorageError) as misfit:
         raise PayloadError(
-            f"the {what} does not fit: {misfit}; nothing was written", f"invalid_{what}", details
+            f"the {what} does not fit: {misfit}; nothing was written",
+            f"invalid_{what}",
+            misfit.details,
         ) from None

@@ -14,7 +14,7 @@ from squidmesh import checks
 from squidmesh.authoring.gates import Approval, Receive
 from squidmesh.authoring.nodes import BaseNode
 from squidmesh.people import By, CommandOptions, said
-from squidmesh.steering.answering import form_of, message_of
+from squidmesh.steering.answering import assumed, form_of, message_of
 from squidmesh.views.reading import run_id_of
 from squidmesh.views.snapshot import RunRef
 from squidmesh_core.definition.spec import Spec
@@ -70,7 +70,14 @@ def review(
     """
     who = said("approve" if decision == "approved" else "reject", options)
     filled = cast("Mapping[str, object] | None", form_of(node, form))
-    asked = requests.review(run_id_of(run), who, decision, node=named(node), form=filled)
+    asked = requests.review(
+        run_id_of(run),
+        who,
+        decision,
+        node=named(node),
+        form=filled,
+        assumed=assumed(node, filled),
+    )
     return operation(asked, options)
 
 
@@ -126,7 +133,13 @@ def send(
     """
     message = message_of(node, payload)
     who = said("send", options)
-    asked = requests.send(run_id_of(run), who, node=named(node) or "", payload=message)
+    asked = requests.send(
+        run_id_of(run),
+        who,
+        node=named(node) or "",
+        payload=message,
+        assumed=assumed(node, message),
+    )
     return operation(asked, options)
 
 
@@ -155,7 +168,7 @@ def replay(
     Raises:
         SquidmeshError: What was said is wrong, as the verb lists it.
     """
-    if definition not in {"source", "current"}:
+    if definition not in ("source", "current"):
         raise checks.wrong("definition", "expected source or current")
     step = named(from_step)
     return ReplayRequest(

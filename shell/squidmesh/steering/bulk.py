@@ -49,8 +49,11 @@ _ANY: Final = "00000000-0000-7000-8000-000000000000"
 class BulkOptions(TypedDict, total=False):
     """What a command on many runs may say besides its key."""
 
+    #: Who says so.
     by: By | None
+    #: Why, for people.
     note: str | None
+    #: Further facts; values under names such as `api_key` are redacted before they are kept.
     metadata: Mapping[str, object] | None
     #: The instant to decide at, for tests; otherwise the storage's clock.
     now: datetime | None

@@ -164,8 +164,8 @@ class Steering(SteeringMany):
 
         Raises:
             RunNotFound: There is no such run.
-            Refused: The node receives none (`not_awaited`), has taken all it can
-                (`already_received`), or the run is over or undoes its steps.
+            Refused: The node receives none, or waited in vain (`not_awaited`), has taken
+                all it can (`already_received`), or the run is over or undoes its steps.
             PayloadError: `invalid_message`: it does not fit its contract.
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
@@ -190,6 +190,8 @@ class Steering(SteeringMany):
             PayloadError: `invalid_message`: it does not fit its contract.
             IdempotencyConflict: The key belongs to another message.
             ConfigError: An option is wrong.
+            StorageError: The storage failed, or a run of this correlation that may have
+                the message cannot be read; nobody was given it.
         """
         from squidmesh.steering import asking
         from squidmesh.steering.delivering import deliver

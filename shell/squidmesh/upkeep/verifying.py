@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
+from squidmesh import checks
 from squidmesh.door.checkpoints import VERSION, thawed
 from squidmesh.door.door import Door
 from squidmesh.door.recall import fingerprint_of, mark_of, read_spec, unreadable
@@ -107,8 +108,10 @@ def verify(door: Door, run_id: RunId | None = None, *, checker: bool = False) ->
 
     Raises:
         RunNotFound: There is no such run.
+        ConfigError: `checker` is neither true nor false.
         StorageError: The storage failed.
     """
+    checks.flag("checker", checker)
     specs: dict[Fingerprint, Spec] = {}
     if run_id is not None:
         verified = _verify_run(door, run_id, specs, checker=checker)

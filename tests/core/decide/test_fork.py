@@ -16,7 +16,7 @@ from squidmesh_core.protocol.entries import (
 from squidmesh_core.values import Compare, FromPath, RetryPolicy
 from support import naive
 from support.replays import a_replay, planned, refusal, replayed
-from support.scenario import BOOM, SECOND, Scenario
+from support.scenario import BOOM, SECOND, Scenario, a_message
 from support.workflows import (
     approval,
     chain,
@@ -112,6 +112,18 @@ def test_fork_from_the_first_node_takes_nothing_over() -> None:
 
     assert ([], ["pick"]) == (names(again), again.steps)
     assert "pick" == again.entries(RunStarted)[0].forked_at
+
+
+def test_message_that_was_taken_over_was_received() -> None:
+    """The node has had it, in the run that it comes from."""
+    run = Scenario(chain(receive("parcel"), step("pack"), step("ship")))
+    run.start()
+    run.send("parcel")
+    run.perform("pack")
+    run.perform("ship")
+    again = replayed(run, from_step="ship")
+
+    assert "already_received" == again.expects_refusal(a_message("parcel")).code
 
 
 def test_failed_run_is_forked_where_it_failed() -> None:

@@ -276,6 +276,24 @@ def test_second_early_message_is_refused_too() -> None:
     assert "already_received" == run.expects_refusal(a_message("parcel")).code
 
 
+def test_message_for_a_visit_that_went_without_is_not_taken_for_received() -> None:
+    """The sender of what came too late must learn it, also where other visits had theirs."""
+    run = Scenario(
+        workflow(
+            receive("parcel", message=NUMBER, timeout_ms=1_000, max_visits=2),
+            step("pack"),
+            routes=(route("parcel", "pack"), route("parcel", "parcel", on="timeout")),
+        )
+    )
+    run.start()
+    run.time_passes(SECOND)
+    run.strike("parcel")
+    run.send("parcel", {"n": 1})
+    refusal = run.expects_refusal(a_message("parcel", {"n": 2}))
+
+    assert ("not_awaited", "parcel") == (refusal.code, refusal.details["node"])
+
+
 def test_loop_that_other_nodes_bound_takes_any_number() -> None:
     """How often it is entered cannot be known; what is too much is kept."""
     run = Scenario(
@@ -313,6 +331,19 @@ def test_message_is_checked_against_its_contract(payload: object, details: set[s
 
     assert "invalid_message" == refusal.code
     assert {"run_id", "node", "problems", *details} == refusal.details.keys()
+
+
+def test_message_of_a_newer_contract_loses_only_what_goes_without_saying() -> None:
+    """Its sender's code has a field more, with a default; the run's own definition has none."""
+    run = begun(receive("parcel", message=NUMBER), step("ship"))
+    newer = a_message("parcel", {"n": 1, "unit": "kg"})
+
+    refusal = run.expects_refusal(newer)
+    run.decides(evolve(newer, assumed=frozenset({"n", "unit"})))
+
+    assert ["unit"] == refusal.details["unknown_fields"]
+    assert "keeps the definition it started with" in refusal.message
+    assert [{"n": 1}] == numbers_taken(run)
 
 
 @pytest.mark.parametrize(("node", "what"), [("ship", "receives no"), ("nowhere", "is no node")])

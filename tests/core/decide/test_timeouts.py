@@ -255,7 +255,10 @@ def test_answer_after_the_strike_comes_too_late() -> None:
     run.time_passes(SECOND)
     run.strike("parcel")
 
-    assert "already_received" == run.expects_refusal(a_message("parcel")).code
+    late = run.expects_refusal(a_message("parcel"))
+
+    assert "not_awaited" == late.code
+    assert "'parcel' waits for no message any more, and went on without one" in late.message
 
 
 def test_answer_counts_as_long_as_nobody_struck() -> None:

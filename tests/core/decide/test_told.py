@@ -1,5 +1,7 @@
 """What a failure, a refusal and an entry tell whoever reads them: all of it, under fixed names."""
 
+import pytest
+
 from squidmesh_core.decide.claim import claim_row
 from squidmesh_core.ids import AttemptKey, Revision
 from squidmesh_core.protocol.commands import Claim, Fail
@@ -55,21 +57,28 @@ def test_a_loop_that_came_round_too_often_is_told_with_its_bound() -> None:
 
     error = ended_by(run)
     assert ("visits_exhausted", {"max_visits": 1}) == (error.kind, error.details)
-    assert "a may be entered 1 times in one run, and was" == error.message
+    assert "a may be entered once in one run, and was" == error.message
 
 
-def test_a_lost_attempt_is_told_with_its_deliveries() -> None:
+@pytest.mark.parametrize(
+    ("deliveries", "told"),
+    [
+        (1, f"1 worker took {RUN}:a:1 and did not come back"),
+        (2, f"2 workers took {RUN}:a:1 and none came back"),
+    ],
+)
+def test_a_lost_attempt_is_told_with_its_deliveries(deliveries: int, told: str) -> None:
     """How many workers took it."""
-    run = Scenario(chain(step("a", max_deliveries=2), step("b")))
+    run = Scenario(chain(step("a", max_deliveries=deliveries), step("b")))
     run.start()
-    for _ in range(2):
+    for _ in range(deliveries):
         run.claim("a")
         run.time_passes(LEASE)
     run.decides(Claim(attempt_key=run.attempt("a").key, offer=run.offer()))
 
     error = ended_by(run)
-    assert ("worker_lost", {"deliveries": 2}) == (error.kind, error.details)
-    assert f"2 workers took {RUN}:a:1 and none came back" == error.message
+    assert ("worker_lost", {"deliveries": deliveries}) == (error.kind, error.details)
+    assert told == error.message
 
 
 def test_a_missing_input_is_told_with_its_path() -> None:

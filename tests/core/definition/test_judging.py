@@ -100,7 +100,7 @@ def test_what_cannot_be_run_yet_is_refused_loudly() -> None:
 
 
 def test_what_runs_today_is_supported() -> None:
-    """Steps, what undoes them, waits, logs, gates, messages, schedules, and time-outs of all."""
+    """Steps, what undoes them, waits, logs, gates, messages, and time-outs of all."""
     nodes = (
         step("s1", compensate="shop.undo", timeout_ms=5),
         WaitNode(name=NodeName("s2"), duration_ms=1),
@@ -109,10 +109,18 @@ def test_what_runs_today_is_supported() -> None:
         ApprovalNode(name=NodeName("s5"), question="?", form=(), timeout_ms=5),
         ReceiveNode(name=NodeName("s6"), message=(), timeout_ms=5),
     )
-    spec = workflow(*nodes, triggers=[CronTrigger(name="nightly", expression="@daily")])
 
-    assert () == unsupported(evolve(spec, timeout_ms=1))
+    assert () == unsupported(evolve(workflow(*nodes), timeout_ms=1))
     assert () == unsupported(diamond())
+
+
+def test_a_schedule_that_nobody_fires_is_warned_of() -> None:
+    """A run of it can be started by hand, so it is no error; but nobody else will."""
+    spec = workflow(step("s1"), triggers=[CronTrigger(name="nightly", expression="@daily")])
+
+    assert [("warning", ("triggers", 0, "type"))] == [
+        (p.severity, p.path) for p in unsupported(spec)
+    ]
 
 
 def largest_routed() -> Spec:

@@ -367,11 +367,11 @@ LOOP: Final = {"from": "ship", "on": "error", "to": "slot"}
         ("orders", ("transitions", 9), GONE, "Add a route without a condition."),
         ("orders", ("transitions", 0, "to"), "review", "Write .then(risk) on the node before it."),
         ("orders", ("entry_steps",), ["risk"], "Leave entry_steps out: it is derived."),
-        ("orders", ("steps", 4, "correlation"), ["ship", "no"], "Write maybe(ship.no), or lead every way through 'ship'."),
+        ("orders", ("steps", 4, "correlation"), ["ship", "no"], "Write maybe(ship.out.no), or lead every way through 'ship'."),
         ("good.Local", ("steps", 0, "name"), "complete", "Give the node another name."),
         ("good.TwoDoors", ("triggers", 1, "timezone"), "Mars", "Write a name like Europe/Lisbon."),
         ("good.TwoDoors", ("triggers", 2, "payload", 0, "type"), "any", "Triggers of one workflow share a payload; "),
-        ("good.TwoDoors", ("steps", 1, "input", "note"), ["asked_by"], "Give it a default, or write maybe(asked_by)."),
+        ("good.TwoDoors", ("steps", 1, "input", "note"), ["asked_by"], "Give it a default, or write maybe(by_hand.payload.asked_by)."),
     ],
 )  # fmt: skip
 def test_a_hint_says_what_to_type(name: str, place: Place, value: object, hint: str) -> None:

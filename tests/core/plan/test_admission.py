@@ -103,6 +103,16 @@ def test_lanes_and_other_queues_are_merged_in_claim_order() -> None:
     assert [2, 1, 3, 4] == numbers(admission.admitted)
 
 
+def test_several_lanes_are_merged_in_claim_order_too() -> None:
+    """Priority first, then age, whichever of them has limits."""
+    rows = [row(1, queue="mail"), row(2), row(3, queue="mail", priority=-1), row(4)]
+    lanes = [lane(QueueSettings(concurrency=9), queue=queue) for queue in ("shop", "mail")]
+
+    admission = admit(sorted(rows, key=lambda one: one.priority), lanes, 9, NOW)
+
+    assert [3, 1, 2, 4] == numbers(admission.admitted)
+
+
 # --- limits on what is held
 
 
@@ -340,6 +350,39 @@ def test_a_refusal_that_stays_the_same_is_kept_as_old_as_it_is() -> None:
 
     assert (Refusal(kind="concurrency", since=NOW, limit=1),) == first.refusals
     assert {} == states_after(again, [full], (), NOW + SECOND)
+
+
+def test_a_refusal_by_another_limit_is_a_new_one() -> None:
+    """It is as old as the limit that is told with it."""
+    of = lane(QueueSettings(concurrency=1), held={None: 2})
+    kept = keep(admit([row(1)], [of], 1, NOW), of)
+    changed = evolve(of, settings=QueueSettings(concurrency=2), state=kept)
+
+    later = keep(admit([row(1)], [changed], 1, NOW + SECOND), changed, NOW + SECOND)
+
+    assert [(NOW, 1)] == [(one.since, one.limit) for one in kept.refusals]
+    assert [(NOW + SECOND, 2)] == [(one.since, one.limit) for one in later.refusals]
+
+
+def test_a_second_pause_is_as_old_as_itself() -> None:
+    """Also where nobody asked while the queue was open in between."""
+    of = lane(QueueSettings(paused=PAUSED))
+    kept = keep(admit([row(1)], [of], 1, NOW), of)
+    again = evolve(of, settings=QueueSettings(paused=evolve(PAUSED, at=NOW + SECOND)), state=kept)
+
+    later = keep(admit([row(1)], [again], 1, NOW + SECOND), again, NOW + SECOND)
+
+    assert [PAUSED.at] == [one.since for one in kept.refusals]
+    assert [NOW + SECOND] == [one.since for one in later.refusals]
+
+
+def test_a_refusal_by_rate_says_the_rate() -> None:
+    """Its starts, and when the next may be."""
+    of = lane(QueueSettings(rate=Rate(count=5, per_ms=1_000, burst=1)))
+
+    (_, refused) = (one.refusal for one in admit([row(1), row(2), row(3)], [of], 9, NOW).refused)
+
+    assert ("rate", 5, NOW + SECOND / 5) == (refused.kind, refused.limit, refused.until)
 
 
 def test_a_refusal_that_has_let_go_is_forgotten() -> None:

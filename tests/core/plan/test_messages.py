@@ -100,3 +100,22 @@ def test_a_message_that_took_another_route_never_came() -> None:
 
     assert ["call"] == run.steps
     assert not knows(run)
+
+
+def test_messages_came_only_if_each_visit_had_its_own() -> None:
+    """What one of several visits missed may be the one that is asked for."""
+    run = Scenario(
+        workflow(
+            receive("parcel", correlation=Constant(value="A-1"), timeout_ms=1_000, max_visits=2),
+            step("ship"),
+            routes=(route("parcel", "parcel"), route("parcel", "ship", on="timeout")),
+        )
+    )
+    run.start()
+    run.send("parcel")
+    assert not knows(run)
+    run.time_passes(timedelta(seconds=1))
+    run.strike("parcel@2")
+
+    assert ["ship"] == run.steps
+    assert not knows(run)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squidmesh_core.plan.retry import LONGEST_DELAY_MS, retry_delay
+from squidmesh_core.plan.retry import LONGEST_DELAY_MS, other_code_delay, retry_delay
 from squidmesh_core.values import Exponential, RetryPolicy
 
 BACKOFF = Exponential(min_ms=1_000, max_ms=5_000)
@@ -128,3 +128,12 @@ def test_retry_after_never_shortens_nor_passes_the_cap(backoff: Exponential, ask
     assert own is not None
     assert found is not None
     assert own <= found <= max(own, min(backoff.max_ms, LONGEST_DELAY_MS))
+
+
+def test_other_code_is_waited_for_longer_each_time() -> None:
+    """A second at first, an hour at last."""
+    waits = [other_code_delay(turns) for turns in range(14)]
+
+    assert [1_000, 2_000, 4_000, 8_000] == waits[:4]
+    assert [2_048_000, 3_600_000, 3_600_000] == waits[11:]
+    assert 3_600_000 == other_code_delay(10**6)

@@ -75,6 +75,12 @@ def test_keys_are_validated(key: str) -> None:
     assert "invalid_action_key" == caught.value.code
 
 
+def test_aliases_are_a_list() -> None:
+    """A text is a list of letters to Python, and no worker would ever be asked for one."""
+    with pytest.raises(ConfigError, match="expected a list of action keys"):
+        ActionRegistry().add("shop.pack", pack, aliases="old.pack")
+
+
 def test_a_frozen_registry_takes_nothing() -> None:
     """A mesh relies on what it was given."""
     actions = ActionRegistry()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableSet, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, Flag, IntEnum, StrEnum
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypedDict, TypeVar, cast
 from uuid import UUID
 
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squidmesh.authoring.contracts import choices_of
 from squidmesh.authoring.decode import reader_for, structure
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
@@ -35,6 +36,11 @@ class Level(IntEnum):
 
 class Size(StrEnum):
     BIG = "big"
+
+
+class Days(Flag):
+    SATURDAY = 1
+    SUNDAY = 2
 
 
 @dataclass(frozen=True)
@@ -192,9 +198,10 @@ WRONG: dict[Any, list[object]] = {
     Literal[1]: [True, 1.0, 2],
     Level: [True, "1", 7],
     Size: ["small", 1],
+    Days: [-1, 4, True, "1", 1.0],
     Colour: ["RED", 1],
     datetime: ["2026-01-01T00:00:00", "x", 5],
-    timedelta: ["x", 5],
+    timedelta: ["x", 5, "9999999999d"],
     Decimal: ["NaN", "x", 5],
     UUID: ["x", 5],
     int | str: [1.5, None],
@@ -247,6 +254,38 @@ def test_a_record_in_a_union_is_found_by_its_members() -> None:
 
 
 @dataclass(frozen=True)
+class Zebra:
+    stripes: int
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Ant:
+    stripes: int
+    name: str | None = None
+    legs: int = 6
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 1), "today", Zebra(3), Ant(3)], ids=repr)
+def test_the_order_in_which_a_union_is_written_does_not_matter(value: object) -> None:
+    """To Python both are one type, and which is met first differs from process to process."""
+    first: Any = date | str | Zebra | Ant
+    second: Any = Ant | Zebra | str | date
+
+    assert first == second
+    assert (
+        value == structure(encode(value, first), first) == structure(encode(value, second), second)
+    )
+
+
+def test_an_older_record_in_a_union_is_the_one_that_it_lacks_least_of() -> None:
+    """A deploy has given both a field more, with a default."""
+    wanted: Any = Ant | Zebra
+
+    assert Zebra(3) == structure({"stripes": 3}, wanted)
+
+
+@dataclass(frozen=True)
 class Wide:
     sku: str
     qty: int = 1
@@ -267,6 +306,8 @@ class Likeness:
         (float | int, 3),
         (date | str, date(2026, 1, 1)),
         (date | str, "today"),
+        (str | Decimal, Decimal(5)),
+        (str | Colour, Colour.RED),
         (date | datetime, datetime(2026, 1, 1, tzinfo=UTC)),
         (list[int] | dict[str, int] | None, {"a": 1}),
         (MutableSet[int], {1}),
@@ -285,7 +326,8 @@ def test_what_can_be_told_apart_reads_back_as_it_was(hint: Any, value: object) -
     ("hint", "value", "another"),
     [
         (date | str, "2026-01-01", "date"),
-        (str | Decimal, Decimal(5), "str"),
+        (str | Decimal, "5", "Decimal"),
+        (str | Colour, "red", "Colour"),
         (list[int] | set[int], {1}, "list"),
         (Item | Likeness, Likeness("a"), "Item"),
     ],
@@ -350,3 +392,26 @@ def test_no_message_shows_a_value() -> None:
 def test_not_a_number_is_left_to_the_storage() -> None:
     """NaN is a float; that it cannot be stored is said where things are stored."""
     assert math.isnan(cast("float", encode(math.nan, float)))
+
+
+def test_what_never_ends_has_no_json_form() -> None:
+    """A value that holds itself, or nests deeper than Python walks."""
+    inside: list[object] = []
+    inside.append(inside)
+    deep: object = 1
+    for _ in range(3_000):
+        deep = {"a": deep}
+
+    for value in (inside, deep):
+        with pytest.raises(ContractMismatch, match="nested at most 64 levels deep"):
+            encode(value, object)
+
+
+@pytest.mark.parametrize("days", [Days(0), Days.SATURDAY, Days.SATURDAY | Days.SUNDAY], ids=str)
+def test_flags_come_back_together(days: Days) -> None:
+    """What may be written may be read: several at once have a value, too."""
+    optional: Any = Days | None
+
+    assert days is structure(encode(days, Days), Days)
+    assert days is structure(encode(days, optional), optional)
+    assert choices_of(Days) is None

@@ -66,6 +66,9 @@ def weigh(kilos: float) -> float:
     return kilos
 
 
+def forget(kilos: float) -> None: ...
+
+
 def unweigh(tx: TxContext, kilos: float) -> None: ...
 
 
@@ -306,6 +309,9 @@ def with_undo(ctx: UndoContext, sku: str) -> None: ...
         ({"priority": "1"}, tell, "invalid_step_option"),
         ({"max_visits": True}, tell, "invalid_step_option"),
         ({"action": "a b"}, tell, "invalid_action_key"),
+        ({"aliases": ["old.tell", "a b"]}, tell, "invalid_action_key"),
+        ({"aliases": [5]}, tell, "invalid_action_key"),
+        ({"output": ""}, tell, "invalid_step_output_mapping"),
     ],
 )
 def test_a_wrong_option_is_reported(options: dict[str, Any], fn: Any, code: str) -> None:
@@ -317,6 +323,24 @@ def test_a_wrong_option_is_reported(options: dict[str, Any], fn: Any, code: str)
 
 def _rest(fn: object) -> dict[str, object]:
     return {"note": None} if fn is tell else {}
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("", "''"),
+        ("a b", "'a b'"),
+        ("\ud800", r"'\ud800'"),
+        ("x" * 256, "a text of 256 characters"),
+    ],
+    ids=["empty", "blank", "surrogate", "long"],
+)
+def test_a_key_that_is_none_is_shown_as_it_is(key: str, said: str) -> None:
+    """Whatever it holds, the message can be printed; it is not the function that has no name."""
+    step_key = problem(lambda _: step(weigh, action=key).takes(1.0))
+    undo_key = problem(lambda _: step(weigh).takes(1.0).undo(forget, action=key))
+
+    assert f"{said} is no action key" == step_key.message == undo_key.message
 
 
 def test_lambdas_need_a_key() -> None:

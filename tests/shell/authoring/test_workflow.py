@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,6 +211,55 @@ class Hello(Workflow):
     assert first.workflow.endswith(".Hello")
 
 
+STARTED = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+from squidmesh import Mesh, Retries, Workflow, manual, step
+
+class Busy(Exception): ...
+
+def ship() -> None:
+    raise Busy
+
+class Flow(Workflow):
+    placed = manual()
+    shipped = step(ship, retry=Retries(2, on=(Busy,)))
+
+def names(_: int) -> str:
+    with Mesh.open("memory://", workflows=[Flow]) as mesh:
+        run = mesh.start(Flow.placed)
+        mesh.drain()
+        tried = len(mesh.inspect(run, history=True).attempts)
+    step = Flow.spec.steps[0]
+    return f"{Flow.spec.workflow} {step.action} {step.retry.retry_on[0]} x{tried}"
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as spawned:
+        print(names(0), *spawned.map(names, [1]), sep=", ")
+"""
+
+
+@pytest.mark.parametrize(
+    ("started", "module"),
+    [(["-m", "shop.flows"], "shop.flows"), (["shop/flows.py"], "flows")],
+    ids=["as a module", "as a file"],
+)
+def test_a_module_that_is_started_has_the_name_that_it_is_imported_by(
+    tmp_path: Path, started: list[str], module: str
+) -> None:
+    """Also in the processes that it spawns; else nobody performs there what is started here."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "flows.py").write_text(STARTED)
+
+    run = subprocess.run(
+        [sys.executable, *started], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    names = f"{module}.Flow {module}.ship {module}.Busy x2"
+    assert f"{names}, {names}" == run.stdout.strip()
+
+
 def test_names_come_from_the_class_body() -> None:
     """A second name changes nothing, and other attributes are ignored."""
 
@@ -290,6 +341,38 @@ def test_some_names_are_taken(name: str) -> None:
         builder.build()
 
     assert "reserved_name" == caught.value.code
+
+
+@pytest.mark.parametrize("name", ["café", "a b", "", "x" * 129, "a\nb", "a\0b", "\ud800", "$x"])
+def test_a_name_that_is_none_is_said_alone(name: str) -> None:
+    """Routes, outputs and inputs repeat it, and nothing is wrong with them."""
+    builder = WorkflowBuilder("test.Named")
+    builder.trigger("placed", manual(Order))
+    node = builder.add(name, step(score, max_visits=3).takes("a"))
+    again = builder.add("again", step(score).takes(node.out.band))
+    node.then(again, when=node.out.score > 3)
+    node.then(complete)
+    again.then(node)
+
+    with pytest.raises(DefinitionError) as caught:
+        builder.build()
+
+    (problem,) = problems(caught)
+    assert ("invalid_step_name", ("steps", 0, "name")) == (problem.code, problem.path)
+    assert str(caught.value).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0b", "\ud800", "x" * 256])
+def test_a_workflow_has_a_name_that_can_be_shown(name: str) -> None:
+    """A builder's becomes the name of a class, too, where Python has its own opinion."""
+    builder = WorkflowBuilder(name)
+    builder.trigger("placed", manual(Order))
+    builder.add("packed", step(pack))
+
+    with pytest.raises(DefinitionError) as caught:
+        builder.build()
+
+    assert "invalid_workflow" == caught.value.code
 
 
 def test_a_builder_names_each_once() -> None:
@@ -419,9 +502,10 @@ def test_every_kind_of_node_compiles() -> None:
         (lambda: wait("0s"), "invalid_wait_duration"),
         (lambda: wait(cast("str", None)), "invalid_wait_duration"),
         (lambda: log(cast("str", 5)), "path_as_value"),
+        (lambda: pause("ready?", output=""), "invalid_step_output_mapping"),
         (lambda: receive(cast("type[Order]", int)), "invalid_contract"),
     ],
-    ids=["soon", "nothing", "none", "number", "message"],
+    ids=["soon", "nothing", "none", "number", "output", "message"],
 )
 def test_a_wrong_node_is_reported(make: Any, code: str) -> None:
     """What a constructor was given is judged when the class ends."""
@@ -433,6 +517,15 @@ def test_a_wrong_node_is_reported(make: Any, code: str) -> None:
         builder.build()
 
     assert [code] == [p.code for p in problems(caught)]
+
+
+def test_a_duration_beyond_all_reason_is_told_the_longest() -> None:
+    """In days: nobody counts a year in milliseconds."""
+    with pytest.raises(DefinitionError, match=r"milliseconds \(366 days\), not 34560000000"):
+
+        class Wrong(Workflow):
+            placed = manual(Order)
+            rest = wait("400d")
 
 
 def test_a_misspelt_option_names_the_nearest() -> None:
@@ -471,6 +564,12 @@ def test_a_payload_of_another_contract_is_refused(payload: Any) -> None:
         payload_of(manual(Asked), payload)
 
     assert ("invalid_payload", 501) == (caught.value.code, caught.value.sm)
+
+
+def test_a_map_in_the_place_of_a_payload_is_told_how_to_become_one() -> None:
+    """Whoever has JSON at hand tries that first."""
+    with pytest.raises(PayloadError, match=r"a dict goes through \.parse\(\.\.\.\) first"):
+        payload_of(manual(Asked), cast("Asked", {"name": "a"}))
 
 
 def test_a_trigger_without_payload_takes_none() -> None:

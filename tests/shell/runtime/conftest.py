@@ -15,6 +15,8 @@ _ON_A_SERVER: Final = frozenset(
         "test_bulk",
         "test_cancelling",
         "test_checkpoints",
+        "test_deploys",
+        "test_delivering",
         "test_diffing",
         "test_filing",
         "test_explaining",

@@ -101,7 +101,7 @@ def beating(stage: Stage) -> tuple[Mesh, Callable[[], None]]:
 
     def beat() -> None:
         ticks.now += A_THIRD
-        for beats in mesh.engine._heartbeats.values():
+        for beats in mesh.engine._here.heartbeats.values():
             beats.beat_due()
 
     return mesh, beat

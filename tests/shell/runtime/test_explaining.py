@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from squidmesh import AsyncMesh, ConfigError, Mesh, Run, RunNotFound, Spec
+from squidmesh import AsyncMesh, ConfigError, Defer, Mesh, Run, RunNotFound, Spec
 from squidmesh.workers.registry import SILENT_AFTER, Presence
 from squidmesh_core.errors import StorageError, StorageUnavailable
 from squidmesh_core.ids import Revision, RunId
@@ -182,6 +182,19 @@ def test_the_place_in_line_is_told(stage: Stage) -> None:
 
     assert "2 others come before it in queue 'default'" in mesh.explain(last).summary
     assert "before it" not in mesh.explain(first).summary
+
+
+def test_a_quarantined_run_stands_in_no_line(stage: Stage) -> None:
+    """Nobody will claim it before it is whole again."""
+    mesh = stage.mesh(actions=ACTIONS)
+    work(mesh)
+    first = start(mesh)
+    stage.clock.advance(1)
+    last = start(mesh)
+    mark = Quarantine(revision=Revision(1), reason="it was rewritten")
+    mesh.door.journal.quarantine(RunId(first.id), mark)
+
+    assert "before it" not in mesh.explain(last).summary
 
 
 def test_looking_takes_nothing(stage: Stage) -> None:
@@ -382,3 +395,14 @@ def _come_so_far(stage: Stage, spec: Spec, stop: int) -> tuple[Mesh, Explanation
             case _:
                 break
     return mesh, mesh.explain(run)
+
+
+def test_the_reason_of_a_deferral_is_told_as_it_was_said(stage: Stage) -> None:
+    """As a text, whatever else is kept beside it."""
+    mesh = stage.mesh()
+    closed = Defer("the bank is closed", for_="1h", details={"until": "Monday"})
+    run = mesh.start_spec(ONE, "placed", {}, actions=does(a=lambda: closed))
+    mesh.drain()
+
+    summary = mesh.explain(run).summary
+    assert "'a' asked to go on later (the bank is closed); it goes on at" in summary

@@ -3,10 +3,13 @@
 import asyncio
 import functools
 import logging
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -77,6 +80,20 @@ def only(mesh: Mesh) -> Hook:
 
 
 # --- subscribing
+
+
+def test_a_function_of_the_module_that_was_started_is_known_as_where_it_is_imported(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two processes would be two listeners, and each be told of everything."""
+    started = ModuleType("__main__")
+    started.__spec__ = ModuleSpec("shop.alerts", None)
+    monkeypatch.setitem(sys.modules, "__main__", started)
+    monkeypatch.setattr(page, "__module__", "__main__")
+    mesh = stage.mesh()
+    mesh.on("run_failed", page)
+
+    assert ["run_failed shop.alerts.page"] == [one.key for one in mesh.engine.hooks.all]
 
 
 def test_a_function_is_known_by_its_qualified_name(stage: Stage) -> None:

@@ -5,8 +5,10 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import getcontext
 
 import pytest
 
@@ -109,15 +111,33 @@ def test_whatever_a_step_raises_is_its_failure(
 
 
 def test_ctrl_c_under_a_step_is_the_person_s(stage: Stage) -> None:
-    """On the main thread it goes up; the claim runs out like that of any lost worker."""
+    """On the main thread it goes up; the claim is given back, and the next one has it at once."""
     mesh = stage.mesh()
     begin(mesh, SPEC, work=raiser(KeyboardInterrupt()))
 
     with pytest.raises(KeyboardInterrupt):
         mesh.execute_next()
 
-    stage.clock.advance(60)
-    assert 2 == claimed(mesh).fencing_token - 3
+    assert 1 == claimed(mesh).attempt
+
+
+def test_what_a_step_sets_in_its_context_ends_with_it(stage: Stage) -> None:
+    """The next step of the same thread belongs to another run, and another customer."""
+    customer = ContextVar("customer", default="nobody")
+    seen = list[tuple[str, int]]()
+
+    def work() -> None:
+        seen.append((customer.get(), getcontext().prec))
+        customer.set("ana")
+        getcontext().prec = 5
+
+    mesh = stage.mesh()
+    runs = [begin(mesh, SPEC, work=work) for _ in range(2)]
+    with mesh.worker(concurrency=1):
+        for run in runs:
+            mesh.wait_for(run, timeout="60s")
+
+    assert [("nobody", 28)] * 2 == seen
 
 
 def test_a_worker_s_thread_outlives_a_step_that_plays_ctrl_c(stage: Stage) -> None:
@@ -204,8 +224,7 @@ def test_an_output_is_stored_and_comes_back(stage: Stage) -> None:
     _, run = performed(stage, lambda: output)
 
     assert "completed" == run.status
-    claim_free = stage.mesh().inspect(run)
-    assert {"work"} == set(claim_free.context)
+    assert {"work": output} == stage.mesh().inspect(run).context
 
 
 def test_outputs_reach_the_next_step_as_they_were(stage: Stage) -> None:
@@ -316,6 +335,7 @@ def test_retry_defer_and_fail_mean_the_same_returned_and_raised(
         Fail("a\0b", code="\ud800"),
         Fail("odd", when=object()),
         Fail("odd", number=float("nan")),
+        Fail("odd", facts=Hostile(a=1)),
         Retry(BadTextError()),  # type: ignore[arg-type]  # wrong type
         Defer("too long", for_="999999999d"),
         Defer("too late", until=datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))),
@@ -604,3 +624,35 @@ def test_an_error_route_without_end_is_bounded(stage: Stage) -> None:
     error = mesh.inspect(run).error
     assert error is not None
     assert "visits_exhausted" == error.kind
+
+
+def test_what_a_step_raises_is_logged_with_where_it_came_from(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The journal keeps the kind and the text of an error; the traceback is in the host's log."""
+
+    def buried() -> None:
+        raise ValueError("no such customer")
+
+    def work() -> None:
+        buried()
+
+    with caplog.at_level(logging.INFO, "squidmesh.worker"):
+        _, run = performed(stage, work)
+
+    (record,) = caplog.records
+    assert ("INFO", f"'work' of run {run.id} raised ValueError, attempt 1") == (
+        record.levelname,
+        record.getMessage(),
+    )
+    assert "in buried" in caplog.text
+
+
+def test_what_a_step_answers_is_no_matter_for_the_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`Retry`, `Defer` and `Fail` say all there is to say, also when they are raised."""
+    with caplog.at_level(logging.INFO, "squidmesh.worker"):
+        performed(stage, raiser(Retry("busy")))
+
+    assert [] == caplog.records

@@ -50,6 +50,20 @@ class Orders(Workflow, queue="orders", priority=3):
     picked = step(pick)
 
 
+@dataclass(frozen=True)
+class Anything:
+    """A payload that says nothing of its type."""
+
+    value: object
+
+
+class Loose(Workflow):
+    """Anything goes in."""
+
+    go = manual(Anything)
+    rest = squidmesh.wait("1s")
+
+
 SPEC = chain(node("pick"))
 ID = "0193e2a0-7b3c-7d10-8f00-123456789abc"
 
@@ -333,6 +347,18 @@ def test_a_payload_that_does_not_fit_is_refused_with_its_field(
     assert "invalid_payload" == caught.value.code
     assert isinstance(problems, list)
     assert [field] == [problem["path"][0] for problem in problems]
+    assert () == mesh.runs().items
+
+
+def test_a_payload_that_holds_itself_is_refused(stage: Stage) -> None:
+    """An object of the contract like anything else; it was a RecursionError."""
+    inside: list[object] = []
+    inside.append(inside)
+    mesh = stage.mesh(Loose)
+
+    with pytest.raises(PayloadError, match="nested at most 64 levels"):
+        mesh.start(Loose.go, Anything(inside))
+
     assert () == mesh.runs().items
 
 

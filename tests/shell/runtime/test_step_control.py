@@ -21,7 +21,9 @@ from squidmesh import (
 )
 from squidmesh.ports import Ports
 from squidmesh.workers.heartbeat import BEATS
-from support.stage import Stage
+from support.stage import Stage, begin
+from support.workflows import chain
+from support.workflows import step as node
 
 SEEN: list[Any] = []
 
@@ -31,6 +33,23 @@ def _nothing_seen() -> Iterator[None]:
     SEEN.clear()
     yield
     SEEN.clear()
+
+
+def test_a_deferred_step_is_given_again_what_it_was_given(stage: Stage) -> None:
+    """Also one that takes what it names of the whole run context, and twice."""
+
+    def count(a: int) -> int | Defer:
+        SEEN.append(a)
+        return a if len(SEEN) == 3 else Defer("not yet", for_="1s")
+
+    mesh = stage.mesh()
+    spec = chain(node("a", output="a"), node("b", output="b"), node("c", output="c"))
+    run = begin(mesh, spec, a=lambda: 1, b=lambda: 2, c=count)
+    for _ in range(3):
+        mesh.drain()
+        stage.clock.advance(1)
+
+    assert ([1, 1, 1], "completed") == (SEEN, mesh.inspect(run).status)
 
 
 # --- loops through a gate
@@ -157,7 +176,7 @@ def test_progress_of_a_callback_is_seen_while_it_undoes(stage: Stage) -> None:
 
     def beat() -> None:
         now[0] += 60 / BEATS
-        for beats in mesh.engine._heartbeats.values():
+        for beats in mesh.engine._here.heartbeats.values():
             beats.beat_due()
         SEEN.append([one.progress for one in mesh.inspect(run).attempts if one.progress])
 

@@ -230,7 +230,7 @@ def test_the_limit_is_that_of_the_definition_the_run_began_with(stage: Stage) ->
 
     def work() -> str:
         hands.pass_limit()
-        mesh.engine._limits.strike_due()
+        mesh.engine._here.limits.strike_due()
         return "in time"
 
     run = begin(stage.mesh(), generous, work=work)

@@ -73,6 +73,38 @@ def test_a_draining_worker_settles_what_runs_and_takes_nothing_more(stage: Stage
     assert "attempt_visible" == mesh.inspect(run).reason == mesh.inspect(waiting).reason
 
 
+def test_closing_a_mesh_waits_for_a_worker_that_drains_already(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its journal is there until the last step is settled."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def a() -> int:
+        inside.set()
+        leave.wait(PATIENCE)
+        return 1
+
+    mesh = stage.mesh()
+    worker = mesh.worker(concurrency=1).start()
+    begin(mesh, SPEC, a=a, b=lambda: 2)
+    assert inside.wait(PATIENCE)
+    worker.drain_soon()
+    while mesh.workers()[0].takes_work:
+        pass
+    stop = worker.stop
+
+    def waited_for() -> None:
+        leave.set()
+        stop()
+
+    monkeypatch.setattr(worker, "stop", waited_for)
+    mesh.close()
+    leave.set()
+    stop()
+
+    assert "" == caplog.text
+
+
 def test_a_start_that_meets_a_closing_worker_gives_its_claim_back(stage: Stage) -> None:
     """The run is there, and somebody else takes its first attempt at once."""
     mesh = stage.mesh()
@@ -165,6 +197,20 @@ def test_a_worker_that_cannot_begin_says_so(on_main_thread: bool) -> None:
 
     assert ["the journal is closed"] == [str(error) for error in raised]
     stage.close()
+
+
+def test_a_worker_of_a_closed_mesh_does_not_start(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever starts it hears why, and nobody has to look for it in a log."""
+    mesh = stage.mesh()
+    mesh.close()
+    worker = mesh.worker()
+    with pytest.raises(StorageError, match="is closed"):
+        worker.start()
+    worker.stop()
+
+    assert [] == caplog.records
 
 
 def test_closing_a_mesh_drains_its_workers(stage: Stage) -> None:
@@ -304,11 +350,9 @@ def test_a_long_step_keeps_its_lease(stage: Stage) -> None:
     mesh = stage.mesh()
 
     def a(ctx: Context) -> int:
-        count = 0
-        while count < 3:
-            beats = types(mesh, run).count("attempt_heartbeat")
-            count = max(count, beats)
-        return count
+        while types(mesh, run).count("attempt_heartbeat") < 3:
+            pass
+        return 3
 
     run = begin(mesh, SPEC, a=a, b=lambda: 2)
     mesh.execute_next(lease="60ms")
@@ -325,7 +369,7 @@ def test_without_heartbeats_none_is_written(stage: Stage) -> None:
     mesh.execute_next(now=stage.clock.now)
 
     assert "completed" == mesh.inspect(run).status
-    assert {} == mesh.engine._heartbeats
+    assert {} == mesh.engine._here.heartbeats
 
 
 # --- signals, in a process of its own

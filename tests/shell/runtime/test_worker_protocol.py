@@ -1,6 +1,7 @@
 """The worker protocol by hand: claims raced against each other, against time and the end."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -398,3 +399,26 @@ def test_two_meshes_race_on_one_journal_and_each_fact_is_there_once(stage: Stage
         assert meshes[1].inspect(run).context == meshes[0].inspect(run).context
         found = entries(stage.journal(), RunId(run.id))
         assert len(found) == found[-1].revision
+
+
+@pytest.mark.parametrize(
+    "now", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)], ids=str
+)
+def test_no_verb_decides_where_no_time_limit_can_be_counted_from(
+    stage: Stage, now: datetime
+) -> None:
+    """A claim there overflowed, and left the run quarantined."""
+    mesh, run = started(stage)
+    verbs: list[Callable[[], object]] = [
+        lambda: mesh.claim(owner="ana", now=now),
+        lambda: mesh.execute_next(now=now),
+        lambda: mesh.cancel(run, now=now),
+        lambda: mesh.replay(run, now=now),
+        lambda: mesh.explain(run, now=now),
+    ]
+
+    for verb in verbs:
+        with pytest.raises(ConfigError, match="from 1970 to 9699"):
+            verb()
+
+    assert "running" == mesh.inspect(run).status

@@ -128,6 +128,20 @@ def test_a_connection_in_a_pipeline_is_refused(postgres_dsn: str) -> None:
         assert "running" == mesh.using(connection).inspect(run).status
 
 
+def test_a_connection_that_speaks_no_unicode_is_refused(postgres_dsn: str) -> None:
+    """A journal holds any text, and nobody finds out with the first that does not fit."""
+    with (
+        Mesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        psycopg.connect(postgres_dsn, client_encoding="SQL_ASCII") as connection,
+    ):
+        with pytest.raises(StorageError, match="speaks SQL_ASCII; set its client_encoding"):
+            mesh.using(connection).start(Packing.placed, Order("A-1"))
+        connection.execute("set client_encoding = 'UTF8'")
+        run = mesh.using(connection).start(Packing.placed, Order("A-1"))
+
+        assert "running" == mesh.using(connection).inspect(run).status
+
+
 @pytest.mark.asyncio
 async def test_a_connection_of_a_loop_is_refused_in_a_pipeline_too(postgres_dsn: str) -> None:
     """And what it adapts is its own business there as well."""
@@ -146,7 +160,7 @@ async def test_a_connection_of_a_loop_is_refused_in_a_pipeline_too(postgres_dsn:
 
 # -- a step's
 
-#: Pipelines that a step has entered; let go of, they would be left.
+#: Pipelines and streams that a step has begun; let go of, they would be ended.
 _LEFT_OPEN: list[object] = []
 
 
@@ -165,6 +179,14 @@ def leaves_a_pipeline(tx: TxContext) -> object:
     return "E-1"
 
 
+def leaves_a_stream(tx: TxContext) -> object:
+    """Never reads all of it."""
+    rows = tx.connection.cursor().stream("select generate_series(1, 100000)")
+    next(rows)
+    _LEFT_OPEN.append(rows)
+    return "E-1"
+
+
 def stands_still(tx: TxContext) -> object:
     """Does something slow, until the server has had enough."""
     tx.connection.execute("set local idle_in_transaction_session_timeout = '10ms'")
@@ -178,6 +200,7 @@ def stands_still(tx: TxContext) -> object:
     [
         (swallows, "a statement has failed"),
         (leaves_a_pipeline, "left in a pipeline"),
+        (leaves_a_stream, "a stream() or copy() was not read to its end"),
         (stands_still, "stood still for too long"),
     ],
 )
@@ -196,6 +219,63 @@ def test_a_step_that_spoils_its_transaction_fails(
     assert (True, "storage_error") == (why in error.message, error.code)
     assert ["A-1"] == books.lines()
     assert "completed" == ledger.inspect(after).status
+
+
+@ON_POSTGRES
+def test_a_step_that_raises_within_a_stream_fails_for_that(books: Books, ledger: Mesh) -> None:
+    """Its traceback holds the stream, which holds the connection: nobody waits for that."""
+
+    def raises(tx: TxContext) -> object:
+        for _ in tx.connection.cursor().stream("select generate_series(1, 100000)"):
+            raise ZeroDivisionError("oops")
+        return "E-1"
+
+    ACTS["raises"] = raises
+
+    run = posted(ledger, "raises")
+
+    error = ledger.inspect(run).error
+    assert error is not None
+    assert ("ZeroDivisionError", []) == (error.kind, books.lines())
+
+
+@ON_POSTGRES
+def test_what_a_step_does_to_its_session_does_not_reach_the_next_one(
+    books: Books, ledger: Mesh
+) -> None:
+    """The connection is the same: its settings, locks and tables are as they were."""
+    look = (
+        "select pg_backend_pid(), current_setting('search_path'), "
+        "current_setting('statement_timeout'), current_setting('plan_cache_mode'), "
+        "(select count(*) from pg_locks"
+        " where locktype = 'advisory' and pid = pg_backend_pid()), "
+        "(select count(*) from pg_listening_channels()), to_regclass('pg_temp.mine')"
+    )
+    seen: list[object] = []
+
+    def looks(tx: TxContext) -> object:
+        seen.append(tx.connection.execute(look).fetchone())
+        return "E-1"
+
+    def settles_in(tx: TxContext) -> object:
+        looks(tx)
+        for statement in (
+            "set search_path = pg_catalog",
+            "set statement_timeout = '9s'",
+            "set plan_cache_mode = auto",
+            "listen anything",
+            "select pg_advisory_lock(1)",
+            "create temp table mine ()",
+        ):
+            tx.connection.execute(statement)
+        return "E-1"
+
+    ACTS.update(looks=looks, settles_in=settles_in)
+    for act in ("settles_in", "looks"):
+        posted(ledger, act)
+
+    assert seen[0] == seen[1]
+    assert ["A-1", "A-1"] == books.lines()
 
 
 @ON_POSTGRES

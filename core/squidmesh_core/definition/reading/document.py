@@ -80,7 +80,7 @@ def _spec(source: Source) -> Spec:
         queue=source.nullable("queue", members.queue_name, code=_OPTION),
         priority=source.nullable("priority", members.whole(-members.LARGEST_COLUMN), code=_OPTION),
         timeout_ms=source.nullable(
-            "timeout_ms", members.whole(1, members.LONGEST_LIMIT_MS), code=_OPTION
+            "timeout_ms", members.milliseconds(1, members.LONGEST_LIMIT_MS), code=_OPTION
         ),
         triggers=triggers,
         steps=steps,

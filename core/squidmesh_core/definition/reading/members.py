@@ -70,7 +70,7 @@ def node_name(value: object) -> NodeName:
     name = text(value)
     if not is_node_name(name):
         raise UnreadableError(
-            f"{shown(name)} is no name: a letter or _, then letters, digits, _ . - "
+            f"{shown(name)} is no name: a letter from a to z or _, then such letters, digits, _ . - "
             f"up to {LONGEST_NAME} characters"
         )
     return NodeName(name)
@@ -128,17 +128,22 @@ def boolean(value: object) -> bool:
     return value
 
 
-def whole(least: int, most: int = LARGEST_COLUMN) -> Callable[[object], int]:
+def whole(least: int, most: int = LARGEST_COLUMN, *, unit: str = "") -> Callable[[object], int]:
     """A reader of whole numbers between two bounds, both included."""
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise UnreadableError(
-                f"expected a whole number from {least} to {most}, not {shown(value)}"
+                f"expected a whole number from {least} to {most}{unit}, not {shown(value)}"
             )
         return value
 
     return read
+
+
+def milliseconds(least: int, most: int) -> Callable[[object], int]:
+    """A reader of durations between two bounds, both included."""
+    return whole(least, most, unit=f" milliseconds ({most // _DAY_MS} days)")
 
 
 def one_of(choices: Sequence[T]) -> Callable[[object], T]:

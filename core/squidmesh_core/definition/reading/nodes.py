@@ -27,7 +27,7 @@ _MARKER: Final = "invalid_step_recovery_marker"
 _LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
 _JOINS: Final[tuple[Join, ...]] = get_args(Join)
 
-_limit: Final = members.whole(1, members.LONGEST_LIMIT_MS)
+_limit: Final = members.milliseconds(1, members.LONGEST_LIMIT_MS)
 _count: Final = members.whole(1)
 _priority: Final = members.whole(-members.LARGEST_COLUMN)
 
@@ -90,7 +90,7 @@ def _step(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> StepNo
 
 
 def _wait(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> WaitNode:
-    duration = members.whole(1, members.LONGEST_DELAY_MS)
+    duration = members.milliseconds(1, members.LONGEST_DELAY_MS)
     return WaitNode(
         name=name,
         after=after,

@@ -55,8 +55,8 @@ def deadline(source: Source | None) -> DeadlinePolicy | None:
     """A deadline, or none."""
     if source is None:
         return None
-    limit = members.whole(1, members.LONGEST_LIMIT_MS)
-    later = members.whole(0, members.LONGEST_LIMIT_MS)
+    limit = members.milliseconds(1, members.LONGEST_LIMIT_MS)
+    later = members.milliseconds(0, members.LONGEST_LIMIT_MS)
     policy = DeadlinePolicy(
         within_ms=source.required(
             "within_ms", limit, instead=members.LONGEST_LIMIT_MS, code=_DEADLINE
@@ -146,7 +146,7 @@ def binding(data: object) -> Binding:
 def _backoff(source: Source | None) -> Exponential | None:
     if source is None:
         return None
-    delay = members.whole(1, members.LONGEST_DELAY_MS)
+    delay = members.milliseconds(1, members.LONGEST_DELAY_MS)
     source.required("type", members.one_of(["exponential"]), instead="exponential", code=_BACKOFF)
     first = source.required("min_ms", delay, instead=1, code=_BACKOFF)
     cap = source.required("max_ms", delay, instead=members.LONGEST_DELAY_MS, code=_BACKOFF)

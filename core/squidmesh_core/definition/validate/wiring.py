@@ -50,6 +50,8 @@ class _Context:
 
     #: Payload field → its type.
     payload: Mapping[str, FieldType]
+    #: Payload field → a trigger that may supply it.
+    triggers: Mapping[str, str]
     #: Payload fields that every trigger supplies.
     always: frozenset[str]
     #: Output key → the node that leaves it.
@@ -90,6 +92,7 @@ def _context(spec: Spec) -> _Context:
     ]
     return _Context(
         payload={field.name: field.type for t in spec.triggers for field in t.payload},
+        triggers={field.name: t.name for t in spec.triggers for field in t.payload},
         always=frozenset.intersection(*map(frozenset, supplied)) if supplied else frozenset(),
         producers={key: node.name for node in spec.steps if (key := output_key(node))},
         certain=certainty(spec),
@@ -158,9 +161,10 @@ def _unknown(use: _Use, context: _Context) -> Problem | None:
 
 
 def _uncertain(use: _Use, node: NodeName, context: _Context) -> Iterator[Problem]:
-    root, written = use.path[0], ".".join(use.path)
+    root, *below = use.path
     if root in context.payload:
         if root not in context.always:
+            written = ".".join((context.triggers[root], "payload", *use.path))
             yield Problem(
                 path=use.place,
                 code="payload_not_supplied",
@@ -169,6 +173,7 @@ def _uncertain(use: _Use, node: NodeName, context: _Context) -> Iterator[Problem
             )
         return
     producer = context.producers[root]
+    written = ".".join((producer, "out", *below))
     if not context.certain.can_count_on(node, producer):
         yield Problem(
             path=use.place,
