@@ -12,6 +12,7 @@ Where journals are kept: the contract, its conformance suite, the adapters.
     committer.py    merges the appends of many threads into few transactions
     lanes.py        what a claim is offered of a queue with limits
     hosts.py        the host's own connections, whichever library holds them
+    lending.py      connections of ours that hosts use for a while
     wakeups.py      hints of new work between the threads of one process
     records.py      the kinds of records that an adapter knows
     migrations.py   numbered changes of tables, and which of them a database lacks

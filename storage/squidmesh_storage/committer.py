@@ -137,7 +137,7 @@ class Committer:
             self._hand_over()
             for other, following in zip_longest(company[1:], company[2:]):
                 if not other.settled:
-                    other.outcomes = _unknown(other.batches)
+                    other.outcomes = unknown(other.batches)
                 other.following = following
             if len(company) > 1:
                 self._wake(company[1])
@@ -202,8 +202,8 @@ class Committer:
         first.turn.release()
 
 
-def _unknown(batches: Sequence[Batch]) -> tuple[Outcome, ...]:
-    """The leading thread was interrupted, perhaps after COMMIT: nobody may guess."""
+def unknown(batches: Sequence[Batch]) -> tuple[Outcome, ...]:
+    """Whoever appended these was interrupted, perhaps after COMMIT: nobody may guess."""
     return tuple(
         Unknown(run_id=batch.record.run_id, append_id=batch.record.append_id) for batch in batches
     )

@@ -9,8 +9,7 @@ No library is imported here: one that made the connection is loaded already.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -48,31 +47,6 @@ class Host(Protocol):
     def afterwards(self, tell: Callable[[], None]) -> bool:
         """Call this once the transaction has ended; false: nobody here can know."""
         ...
-
-
-class Lending:
-    """
-    Which connections of ours are lent to somebody right now, each with who is to be told.
-
-    A step that joins the transaction it was lent (`mesh.using(tx.connection)`) does so
-    through another object, which learns here when that transaction is committed.
-    """
-
-    def __init__(self) -> None:
-        self._hosts: dict[int, Host] = {}
-
-    def host_of(self, connection: object) -> Host | None:
-        """Who has a connection that is lent; null: it is none of ours."""
-        return self._hosts.get(id(connection))
-
-    @contextmanager
-    def of(self, connection: object, host: Host) -> Iterator[None]:
-        """A connection is lent for as long as this lasts."""
-        self._hosts[id(connection)] = host
-        try:
-            yield
-        finally:
-            del self._hosts[id(connection)]
 
 
 class AsyncHost(Protocol):

@@ -6,7 +6,7 @@ key.  So each key is heard: every key's first attempt before any key's second.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -42,6 +42,21 @@ def window(rows: Iterable[AttemptRow], limit: int) -> list[AttemptRow]:
             ranked.append((rank, row))
     ranked.sort(key=lambda one: one[0])  # stable: in claim order within a rank
     return [row for _, row in ranked[:LANE_WINDOW]]
+
+
+def more_of_each(rows: Sequence[AttemptRow], each: int, limit: int) -> int | None:
+    """
+    How many of each partition key to look for next; null: these rows fill the window, or are all.
+
+    Args:
+        rows: What was found.
+        each: How many of each key they were to be.
+        limit: How many of one key, at most.
+    """
+    found = Counter(row.partition_key for row in rows)
+    if len(rows) >= LANE_WINDOW or each >= limit or each not in found.values():
+        return None
+    return min(limit, max(2 * each, LANE_WINDOW // len(found)))
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

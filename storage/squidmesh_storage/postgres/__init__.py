@@ -10,7 +10,7 @@ The PostgreSQL adapter: journals in a database that many hosts share.
     upkeep.py       changes beside appends      surveying.py  how all stands
     listening.py    hints from other processes  telling.py    hints to them
     aio.py          the verbs for event loops   joined.py     in one transaction with the host
-    clock.py        the database's time
+    clock.py        the database's time         borrowing.py  and the host in one of ours
     pool.py         connections of a process    connecting.py one of them
     schema.py       tables and migrations       statements.py the SQL, and whose tables
     rows.py         records as rows             adapting.py   values as they travel

@@ -5,7 +5,6 @@ A held attempt takes over the row of one that its append drops, so that a slot t
 goes on from step to step changes one row in place.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import zip_longest
@@ -16,7 +15,14 @@ from squidmesh_core.ids import BEGINNING, AttemptKey, RunId
 from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RowChanges, RunRow
 from squidmesh_storage.api import Batch
-from squidmesh_storage.postgres.rows import instants, plain, short_key, texts
+from squidmesh_storage.postgres.rows import (
+    arrays,
+    instants,
+    plain,
+    run_columns,
+    short_key,
+    texts,
+)
 from squidmesh_storage.records import HOOK, NOTICE, behind, hooks_of
 
 _Pairs = tuple[list[tuple[AttemptKey, AttemptRow]], list[AttemptKey]]
@@ -204,28 +210,9 @@ def _bench_values(bench: Sequence[tuple[AttemptRow, bool]]) -> dict[str, object]
 
 def _run_values(rows: Sequence[RunRow]) -> dict[str, object]:
     tags = [(row.run_id, tag) for row in rows for tag in row.tags]
-    due = [row.deadline for row in rows]
     return {
         "run_run": plain(row.run_id for row in rows),
-        "run_workflow": texts(row.workflow for row in rows),
-        "run_version": texts(row.version for row in rows),
-        "run_fingerprint": texts(row.fingerprint for row in rows),
-        "run_trigger": texts(row.trigger for row in rows),
-        "run_status": texts(row.status for row in rows),
-        "run_queue": texts(row.queue for row in rows),
-        "run_priority": plain(row.priority for row in rows),
-        "run_tags": texts(json.dumps(row.tags) for row in rows),
-        "run_key": texts(row.key for row in rows),
-        "run_partition": texts(row.partition_key for row in rows),
-        "run_created_at": instants(row.created_at for row in rows),
-        "run_ended_at": instants(row.ended_at for row in rows),
-        "run_parent": texts(row.parent for row in rows),
-        "run_replayed": texts(row.replayed_from for row in rows),
-        "run_forked": texts(row.forked_at for row in rows),
-        "run_error": texts(row.error for row in rows),
-        "run_due_at": instants(one.due_at if one else None for one in due),
-        "run_due_soon_at": instants(one.due_soon_at if one else None for one in due),
-        "run_escalated_at": instants(one.escalated_at if one else None for one in due),
+        **arrays("run", [run_columns(row) for row in rows]),
         "tag_run": plain(run_id for run_id, _ in tags),
         "tag": texts(tag for _, tag in tags),
     }

@@ -44,6 +44,8 @@ _SETTINGS: Final = (
     # All that we ask for has an index, whatever is known or not yet known of a table.
     "set_config('enable_seqscan', 'off', {local}), set_config('enable_sort', 'off', {local}), "
     "set_config('jit', 'off', {local}), "
+    # Where a server of long ago is imitated, a null in an array would be the text of it.
+    "set_config('array_nulls', 'on', {local}), "
     # Which leaves one plan for whatever values: making it anew took longer than the rest
     # of an append.
     "set_config('plan_cache_mode', 'force_generic_plan', {local}), "
@@ -52,6 +54,12 @@ _SETTINGS: Final = (
     " when 'off' then 'on' else current_setting('synchronous_commit') end, {local})"
 )
 _FOR_SESSION: Final = Call("select " + _SETTINGS.format(local="false"))
+#: For a session that was somebody else's: nothing that was theirs stays, but for statements
+#: that they have prepared by name, since what is prepared for us would go with these.
+FOR_NEXT: Final = Call(
+    "close all; reset session authorization; reset role; reset all; unlisten *; discard temp; "
+    f"discard sequences; select pg_advisory_unlock_all(); {_FOR_SESSION.text}"
+)
 #: For a connection that is another one's in the next transaction.
 FOR_TRANSACTION: Final = Call("select " + _SETTINGS.format(local="true"))
 #: A transaction of ours there, in one trip.

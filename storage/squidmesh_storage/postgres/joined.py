@@ -16,8 +16,8 @@ from typing import Final, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from attrs import Factory, frozen
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, IsolationLevel
+from attrs import frozen
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
@@ -28,10 +28,9 @@ from squidmesh_storage.api import Batch, Joined, Outcome
 from squidmesh_storage.hosts import AsyncHost, Host, async_host_of, host_of
 from squidmesh_storage.postgres import appending
 from squidmesh_storage.postgres.adapting import ADAPTERS
-from squidmesh_storage.postgres.connecting import FOR_TRANSACTION
+from squidmesh_storage.postgres.borrowing import Borrower, transaction
 from squidmesh_storage.postgres.errors import translated
 from squidmesh_storage.postgres.journal import PostgresJournal
-from squidmesh_storage.postgres.pool import SyncSession
 from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, Call, Round, Rows, Script, T, ask
 from squidmesh_storage.problems import check_runs_differ, not_here, not_joined
 
@@ -46,9 +45,6 @@ _PLACE: Final = Call(
     "(select oid from pg_database where datname = current_database())::text "
     "from pg_control_system()"
 )
-
-#: A transaction in which nothing happened for too long.
-_STOOD_STILL: Final = "25P03"
 
 
 class JoinedPostgresJournal(PostgresJournal):
@@ -94,7 +90,10 @@ class JoinedPostgresJournal(PostgresJournal):
             raise not_joined("the transaction has failed; roll it back")
         if connection.autocommit and status != TransactionStatus.INTRANS:
             raise not_joined("the connection is in no transaction; use a transaction() block")
-        if not isinstance(self._host, _Borrower):
+        if connection.info.encoding != "utf-8":
+            spoken = connection.info.parameter_status("client_encoding")
+            raise not_joined(f"the connection speaks {spoken}; set its client_encoding to UTF8")
+        if not isinstance(self._host, Borrower):
             self._check_place(connection)
         return connection
 
@@ -182,10 +181,8 @@ class JoinedPostgresJournal(PostgresJournal):
             return answer
 
     def _translated(self, error: psycopg.Error, connection: AnyConnection) -> StorageError:
-        if isinstance(self._host, _Borrower) and error.sqlstate == _STOOD_STILL:
-            # Not a connection that was lost: it would be so the next time as well.
-            return _spoilt("the transaction stood still for too long, and the server ended it")
-        return translated(error, self.url, lost=connection.closed, in_doubt=False)
+        blamed = self._host.blamed(error) if isinstance(self._host, Borrower) else None
+        return blamed or translated(error, self.url, lost=connection.closed, in_doubt=False)
 
     def _check_place(self, connection: AnyConnection) -> None:
         there = _PLACES.get(connection)
@@ -262,38 +259,6 @@ class _AsyncDriver:
         return False
 
 
-@frozen(kw_only=True)
-class _Borrower:
-    """The host inside one of our transactions."""
-
-    held: Connection[TupleRow]
-    declared: bool = True
-    #: Who is to be told of the commit.
-    waiting: list[Callable[[], None]] = Factory(list)
-
-    def connection(self) -> Connection[TupleRow]:
-        status = self.held.info.transaction_status
-        if self.held.info.pipeline_status != PipelineStatus.OFF:
-            raise _spoilt("the transaction was left in a pipeline by whoever borrowed it")
-        if status == TransactionStatus.IDLE or (self.held.closed and not self.held.broken):
-            raise _spoilt("the transaction was ended by whoever borrowed it")
-        if status == TransactionStatus.INERROR:
-            raise _spoilt(
-                "a statement has failed, and the transaction with it: what may fail "
-                "needs a `with connection.transaction()` of its own"
-            )
-        return self.held
-
-    def afterwards(self, tell: Callable[[], None]) -> bool:
-        self.waiting.append(tell)
-        return True
-
-    def tell(self) -> None:
-        """The transaction is committed."""
-        for tell in self.waiting:
-            tell()
-
-
 def join(journal: PostgresJournal, connection: object) -> JoinedPostgresJournal:
     """
     The journal inside the host's transaction.
@@ -322,41 +287,12 @@ def lend(journal: PostgresJournal) -> Iterator[JoinedPostgresJournal]:
         StorageError: As `Journal.lend` says.
     """
     with journal._process.lending.session() as session:
-        borrower = _Borrower(held=session.connection)
+        borrower = Borrower(held=session.connection)
         joined = JoinedPostgresJournal(journal, borrower)
-        with _transaction(session), journal._process.lent.of(session.connection, borrower):
+        with transaction(session), journal._process.lent.of(session.connection, borrower):
             yield joined
     joined.close()
     borrower.tell()
-
-
-@contextmanager
-def _transaction(session: SyncSession) -> Iterator[None]:
-    """Commit at the end; whatever the block raises comes out as it is."""
-    connection = session.connection
-    raised: BaseException | None = None
-    ending = False
-    try:
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
-        with connection.transaction():
-            if session.pooled:
-                connection.execute(FOR_TRANSACTION.text.encode())
-            try:
-                yield
-            except BaseException as error:
-                raised = error
-                raise
-            ending = True
-    except psycopg.Error as error:
-        if error is raised:
-            raise
-        told = translated(error, session.target.url, lost=session.lost, in_doubt=ending)
-        raise told from error
-    finally:
-        # Whoever borrowed it may have wanted rows of another kind.
-        connection.row_factory = tuple_row
-        if not connection.closed and session.in_transaction:
-            connection.close()
 
 
 class _OurCursor(Cursor[TupleRow]):
@@ -399,11 +335,6 @@ async def _executed_async(
         return None
     cursor = _OurAsyncCursor(connection, row_factory=tuple_row)
     return await cursor.execute(call.text.encode(), call.values, prepare=_keeps(call), binary=True)
-
-
-def _spoilt(why: str) -> StorageError:
-    """What a borrowed transaction was made unfit by; the attempt of the step fails with it."""
-    return StorageError(f"{why}; nothing of it is recorded", "storage_error", {})
 
 
 def _keeps(call: Call) -> bool | None:

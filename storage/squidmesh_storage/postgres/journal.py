@@ -35,7 +35,7 @@ from squidmesh_storage.api import (
     Wakeups,
 )
 from squidmesh_storage.committer import Committer
-from squidmesh_storage.hosts import Lending
+from squidmesh_storage.lending import Lending
 from squidmesh_storage.postgres import (
     appending,
     claiming,

@@ -5,7 +5,6 @@ The settings are locked, so that claims of one lane wait for each other; what is
 then looked at is as the last of them left it.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -13,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import LANE_WINDOW, Lane, Record
-from squidmesh_storage.lanes import SETTINGS, STATE, window
+from squidmesh_storage.lanes import SETTINGS, STATE, more_of_each, window
 from squidmesh_storage.postgres.rows import attempt_from, plain, short_key, texts
 from squidmesh_storage.postgres.scripts import Rows, Script, ask
 from squidmesh_storage.postgres.statements import Statements
@@ -76,13 +75,11 @@ def _waiting(sql: Statements, values: Values, limit: int) -> Script[list[Attempt
         return front
     # Else each key is looked up.  With tens of thousands of them behind a few busy
     # ones that takes tens of milliseconds; a table of the keys that wait would cure it.
-    each = 1
-    while True:
+    each: int | None = 1
+    while each is not None:
         rows = yield from _rows(sql, "lane_keys", values, each)
-        found = Counter(row.partition_key for row in rows)
-        if len(rows) >= LANE_WINDOW or each >= limit or each not in found.values():
-            return rows
-        each = min(limit, max(2 * each, LANE_WINDOW // len(found)))
+        each = more_of_each(rows, each, limit)
+    return rows
 
 
 def _rows(sql: Statements, statement: str, values: Values, limit: int) -> Script[list[AttemptRow]]:

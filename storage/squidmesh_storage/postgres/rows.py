@@ -1,8 +1,9 @@
 """Records as values of statements, and rows as records."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from psycopg.rows import TupleRow
 
@@ -10,8 +11,12 @@ from squidmesh_core.ids import AppendId, AttemptKey, Fingerprint, NodeName, Revi
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow
 from squidmesh_core.values.deadline import Thresholds
-from squidmesh_storage.api import Checkpoint, Quarantine
-from squidmesh_storage.postgres.packing import unpack
+from squidmesh_storage.api import Batch, Checkpoint, Quarantine
+from squidmesh_storage.postgres.packing import pack, unpack
+
+Value: TypeAlias = str | bytes | None
+#: The values of one row, by column.
+Row: TypeAlias = Mapping[str, Value]
 
 # Arrays go as text: written here they cost a tenth of what the driver takes to find
 # out what is in a list, and a statement has the same types whatever is in it.
@@ -32,12 +37,12 @@ def instants(values: Iterable[datetime | None]) -> str:
     return "{" + ",".join("null" if one is None else f'"{one}"' for one in values) + "}"
 
 
-def octets(values: Iterable[bytes]) -> str:
-    """An array of bytes."""
-    return "{" + ",".join(f'"\\\\x{one.hex()}"' for one in values) + "}"
+def arrays(prefix: str, rows: Sequence[Row]) -> dict[str, str]:
+    """Rows of the same columns as an array of each column, named with a prefix."""
+    return {f"{prefix}_{name}": array([row[name] for row in rows]) for name in rows[0]}
 
 
-def array(values: Iterable[str | bytes | None]) -> str:
+def array(values: Iterable[Value]) -> str:
     """An array of whatever it is: in quotes, numbers and instants are what they are without."""
     return "{" + ",".join(map(_any, values)) + "}"
 
@@ -47,7 +52,7 @@ def instant(value: datetime | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _any(value: str | bytes | None) -> str:
+def _any(value: Value) -> str:
     return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else _element(value)
 
 
@@ -65,6 +70,49 @@ def short_key(run_id: RunId, key: AttemptKey) -> str:
 def long_key(run_id: str, stored: str) -> AttemptKey:
     """The key again."""
     return AttemptKey(run_id + stored if stored.startswith(":") else stored)
+
+
+def record_columns(batch: Batch) -> dict[str, Value]:
+    """An append, by column."""
+    record = batch.record
+    packed = pack(record.body, record.at)
+    return {
+        "run_id": record.run_id,
+        "first": str(record.first),
+        "last": str(record.last),
+        "at": str(record.at),
+        "codec": str(batch.codec),
+        "append_id": record.append_id,
+        "hash": record.hash,
+        "body": "" if packed else record.body,
+        "packed": packed,
+    }
+
+
+def run_columns(row: RunRow) -> dict[str, Value]:
+    """The listed facts of a run, by column; its id is that of the append."""
+    due = row.deadline
+    return {
+        "workflow": row.workflow,
+        "version": row.version,
+        "fingerprint": row.fingerprint,
+        "trigger": row.trigger,
+        "status": row.status,
+        "queue": row.queue,
+        "priority": str(row.priority),
+        "tags": json.dumps(row.tags),
+        "key": row.key,
+        "partition_key": row.partition_key,
+        "created_at": str(row.created_at),
+        "ended_at": instant(row.ended_at),
+        "parent": row.parent,
+        "replayed_from": row.replayed_from,
+        "forked_at": row.forked_at,
+        "error": row.error,
+        "due_at": instant(due.due_at if due else None),
+        "due_soon_at": instant(due.due_soon_at if due else None),
+        "escalated_at": instant(due.escalated_at if due else None),
+    }
 
 
 def record_from(run_id: RunId, row: Sequence[object]) -> AppendRecord:

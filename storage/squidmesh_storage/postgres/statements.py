@@ -145,7 +145,9 @@ class Statements:
 @lru_cache(maxsize=1)
 def _blocks() -> dict[str, str]:
     blocks = dict(_BLOCK.findall(read_sql("statements.sql")))
+    readable = blocks.pop("readable")
     for name, text in list(blocks.items()):
+        blocks[name] = text.replace("{readable}", readable)
         if name.startswith("columns_"):
             source, columns = name.removeprefix("columns_"), _COLUMN.findall(text)
             for form in ("one", "many"):

@@ -215,9 +215,10 @@ ended_noticed as (
 batch as materialized (
     select *
     from unnest(
-        %(run)s::uuid[], %(first)s::bigint[], %(last)s::bigint[], %(at)s::timestamptz[],
-        %(codec)s::smallint[], %(append_id)s::text[], %(hash)s::text[], %(body)s::text[],
-        %(packed)s::bytea[], %(guarded)s::boolean[]
+        %(batch_run_id)s::uuid[], %(batch_first)s::bigint[], %(batch_last)s::bigint[],
+        %(batch_at)s::timestamptz[], %(batch_codec)s::smallint[], %(batch_append_id)s::text[],
+        %(batch_hash)s::text[], %(batch_body)s::text[], %(batch_packed)s::bytea[],
+        %(guarded)s::boolean[]
     ) as b (run_id, first, last, at, codec, append_id, hash, body, packed, guarded)
 );
 
@@ -372,9 +373,9 @@ run as materialized (
         %(run_run)s::uuid[], %(run_workflow)s::text[], %(run_version)s::text[],
         %(run_fingerprint)s::text[], %(run_trigger)s::text[], %(run_status)s::text[],
         %(run_queue)s::text[], %(run_priority)s::bigint[], %(run_tags)s::text[],
-        %(run_key)s::text[], %(run_partition)s::text[], %(run_created_at)s::timestamptz[],
-        %(run_ended_at)s::timestamptz[], %(run_parent)s::text[], %(run_replayed)s::text[],
-        %(run_forked)s::text[], %(run_error)s::text[], %(run_due_at)s::timestamptz[],
+        %(run_key)s::text[], %(run_partition_key)s::text[], %(run_created_at)s::timestamptz[],
+        %(run_ended_at)s::timestamptz[], %(run_parent)s::text[], %(run_replayed_from)s::text[],
+        %(run_forked_at)s::text[], %(run_error)s::text[], %(run_due_at)s::timestamptz[],
         %(run_due_soon_at)s::timestamptz[], %(run_escalated_at)s::timestamptz[]
     ) as r (
         run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,
@@ -688,6 +689,12 @@ where ended_at is not null and ended_at < %(before)s::timestamptz
 order by ended_at, r.run_id
 limit %(limit)s::bigint;
 
+-- readable: Whether nobody has marked the run of an attempt `a`, and no newer release wrote to it last; `{readable}` of others.
+not exists (select 1 from squidmesh.quarantine as q where q.run_id = a.run_id)
+and (
+    select j.codec from squidmesh.journal as j where j.run_id = a.run_id order by j.first desc limit 1
+) <= %(codec)s::smallint;
+
 -- glance: The clock, whether anything can be claimed, and when something will be; only reads.
 with asked as materialized (
     select coalesce(%(at)s::timestamptz, clock_timestamp()) as now
@@ -698,15 +705,11 @@ select
         select 1
         from unnest(%(queues)s::text[]) as u (queue)
         cross join lateral (
-            select 1 from squidmesh.waiting as w
-            where w.due and w.queue = u.queue
-                and (w.action is null or w.action = any(%(actions)s::text[]))
-                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-                and (
-                    select j.codec from squidmesh.journal as j
-                    where j.run_id = w.run_id order by j.first desc limit 1
-                ) <= %(codec)s::smallint
-            order by w.priority, w.visible_at, w.run_id, w.attempt_key
+            select 1 from squidmesh.waiting as a
+            where a.due and a.queue = u.queue
+                and (a.action is null or a.action = any(%(actions)s::text[]))
+                and {readable}
+            order by a.priority, a.visible_at, a.run_id, a.attempt_key
             limit 1
         ) as x
     )
@@ -714,53 +717,37 @@ select
         select 1
         from unnest(%(queues)s::text[]) as u (queue)
         cross join lateral (
-            select 1 from squidmesh.waiting as w
-            where not w.due and w.queue = u.queue and w.visible_at <= (select now from asked)
-                and (w.action is null or w.action = any(%(actions)s::text[]))
-                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-                and (
-                    select j.codec from squidmesh.journal as j
-                    where j.run_id = w.run_id order by j.first desc limit 1
-                ) <= %(codec)s::smallint
-            order by w.visible_at
+            select 1 from squidmesh.waiting as a
+            where not a.due and a.queue = u.queue and a.visible_at <= (select now from asked)
+                and (a.action is null or a.action = any(%(actions)s::text[]))
+                and {readable}
+            order by a.visible_at
             limit 1
         ) as x
     )
     or exists (
-        select 1 from squidmesh.held as h
-        where h.held_until <= (select now from asked) and h.queue = any(%(queues)s::text[])
-            and (h.action is null or h.action = any(%(actions)s::text[]))
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = h.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
+        select 1 from squidmesh.held as a
+        where a.held_until <= (select now from asked) and a.queue = any(%(queues)s::text[])
+            and (a.action is null or a.action = any(%(actions)s::text[]))
+            and {readable}
     ),
     least(
         (
             select min(x.visible_at)
             from unnest(%(queues)s::text[]) as u (queue)
             cross join lateral (
-                select w.visible_at from squidmesh.waiting as w
-                where not w.due and w.queue = u.queue
-                    and w.visible_at > (select now from asked)
-                    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-                    and (
-                        select j.codec from squidmesh.journal as j
-                        where j.run_id = w.run_id order by j.first desc limit 1
-                    ) <= %(codec)s::smallint
-                order by w.visible_at
+                select a.visible_at from squidmesh.waiting as a
+                where not a.due and a.queue = u.queue
+                    and a.visible_at > (select now from asked)
+                    and {readable}
+                order by a.visible_at
                 limit 1
             ) as x
         ),
         (
-            select min(h.held_until) from squidmesh.held as h
-            where h.held_until > (select now from asked) and h.queue = any(%(queues)s::text[])
-                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
-                and (
-                    select j.codec from squidmesh.journal as j
-                    where j.run_id = h.run_id order by j.first desc limit 1
-                ) <= %(codec)s::smallint
+            select min(a.held_until) from squidmesh.held as a
+            where a.held_until > (select now from asked) and a.queue = any(%(queues)s::text[])
+                and {readable}
         )
     );
 
@@ -768,31 +755,23 @@ select
 select u.queue, least(f.priority, l.priority)
 from unnest(%(queues)s::text[]) as u (queue)
 left join lateral (
-    select w.priority from squidmesh.waiting as w
-    where w.due and w.queue = u.queue
-        and (w.action is null or w.action = any(%(actions)s::text[]))
-        and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-        and (
-            select j.codec from squidmesh.journal as j
-            where j.run_id = w.run_id order by j.first desc limit 1
-        ) <= %(codec)s::smallint
-    order by w.priority, w.visible_at, w.run_id, w.attempt_key
+    select a.priority from squidmesh.waiting as a
+    where a.due and a.queue = u.queue
+        and (a.action is null or a.action = any(%(actions)s::text[]))
+        and {readable}
+    order by a.priority, a.visible_at, a.run_id, a.attempt_key
     limit 1
 ) as f on true
 cross join lateral (
     -- These are in no order of priorities: more of them are for the next claim to promote.
     select min(d.priority) as priority
     from (
-        select w.priority from squidmesh.waiting as w
-        where not w.due and w.queue = u.queue
-            and w.visible_at <= coalesce(%(at)s::timestamptz, now())
-            and (w.action is null or w.action = any(%(actions)s::text[]))
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
-        order by w.visible_at
+        select a.priority from squidmesh.waiting as a
+        where not a.due and a.queue = u.queue
+            and a.visible_at <= coalesce(%(at)s::timestamptz, now())
+            and (a.action is null or a.action = any(%(actions)s::text[]))
+            and {readable}
+        order by a.visible_at
         limit 100
     ) as d
 ) as l
@@ -845,16 +824,12 @@ from (
     select x.queue
     from unnest(%(queues)s::text[]) as u (queue)
     cross join lateral (
-        select w.queue, w.priority, w.visible_at, w.run_id, w.attempt_key
-        from squidmesh.waiting as w
-        where w.due and w.queue = u.queue
-            and (w.action is null or w.action = any(%(actions)s::text[]))
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
-        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        select a.queue, a.priority, a.visible_at, a.run_id, a.attempt_key
+        from squidmesh.waiting as a
+        where a.due and a.queue = u.queue
+            and (a.action is null or a.action = any(%(actions)s::text[]))
+            and {readable}
+        order by a.priority, a.visible_at, a.run_id, a.attempt_key
         limit {limit}
     ) as x
     where not exists (
@@ -919,25 +894,17 @@ select least(
         select min(x.visible_at)
         from unnest(%(queues)s::text[]) as u (queue)
         cross join lateral (
-            select w.visible_at from squidmesh.waiting as w
-            where not w.due and w.queue = u.queue and w.visible_at > %(now)s::timestamptz
-                and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-                and (
-                    select j.codec from squidmesh.journal as j
-                    where j.run_id = w.run_id order by j.first desc limit 1
-                ) <= %(codec)s::smallint
-            order by w.visible_at
+            select a.visible_at from squidmesh.waiting as a
+            where not a.due and a.queue = u.queue and a.visible_at > %(now)s::timestamptz
+                and {readable}
+            order by a.visible_at
             limit 1
         ) as x
     ),
     (
-        select min(h.held_until) from squidmesh.held as h
-        where h.held_until > %(now)s::timestamptz and h.queue = any(%(queues)s::text[])
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = h.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
+        select min(a.held_until) from squidmesh.held as a
+        where a.held_until > %(now)s::timestamptz and a.queue = any(%(queues)s::text[])
+            and {readable}
     )
 );
 
@@ -952,34 +919,30 @@ group by partition_key;
 
 -- lane_front: The first attempts of one queue, in claim order, whatever their key.
 select
-    w.run_id::text, w.attempt_key, w.queue, w.action, w.priority, w.visible_at, w.partition_key,
+    a.run_id::text, a.attempt_key, a.queue, a.action, a.priority, a.visible_at, a.partition_key,
     null::timestamptz
-from squidmesh.waiting as w
-where w.due and w.queue = %(queue)s
-    and (w.action is null or w.action = any(%(actions)s::text[]))
-    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-    and (
-        select j.codec from squidmesh.journal as j
-        where j.run_id = w.run_id order by j.first desc limit 1
-    ) <= %(codec)s::smallint
-order by w.priority, w.visible_at, w.run_id, w.attempt_key
+from squidmesh.waiting as a
+where a.due and a.queue = %(queue)s
+    and (a.action is null or a.action = any(%(actions)s::text[]))
+    and {readable}
+order by a.priority, a.visible_at, a.run_id, a.attempt_key
 limit {limit};
 
 -- lane_keys: Some attempts of each partition key of one queue, by one seek into the index for each.
 with recursive walk (partition_key) as (
     (
-        select w.partition_key from squidmesh.waiting as w
-        where w.due and w.queue = %(queue)s and w.partition_key is not null
-        order by w.partition_key
+        select a.partition_key from squidmesh.waiting as a
+        where a.due and a.queue = %(queue)s and a.partition_key is not null
+        order by a.partition_key
         limit 1
     )
     union all
     select n.partition_key
     from walk
     cross join lateral (
-        select w.partition_key from squidmesh.waiting as w
-        where w.due and w.queue = %(queue)s and w.partition_key > walk.partition_key
-        order by w.partition_key
+        select a.partition_key from squidmesh.waiting as a
+        where a.due and a.queue = %(queue)s and a.partition_key > walk.partition_key
+        order by a.partition_key
         limit 1
     ) as n
 )
@@ -989,44 +952,32 @@ from (
     select k.*
     from walk
     cross join lateral (
-        select w.* from squidmesh.waiting as w
-        where w.due and w.queue = %(queue)s and w.partition_key = walk.partition_key
-            and (w.action is null or w.action = any(%(actions)s::text[]))
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
-        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        select a.* from squidmesh.waiting as a
+        where a.due and a.queue = %(queue)s and a.partition_key = walk.partition_key
+            and (a.action is null or a.action = any(%(actions)s::text[]))
+            and {readable}
+        order by a.priority, a.visible_at, a.run_id, a.attempt_key
         limit {limit}
     ) as k
     union all
     (
-        select w.* from squidmesh.waiting as w
-        where w.due and w.queue = %(queue)s and w.partition_key is null
-            and (w.action is null or w.action = any(%(actions)s::text[]))
-            and not exists (select 1 from squidmesh.quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh.journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= %(codec)s::smallint
-        order by w.priority, w.visible_at, w.run_id, w.attempt_key
+        select a.* from squidmesh.waiting as a
+        where a.due and a.queue = %(queue)s and a.partition_key is null
+            and (a.action is null or a.action = any(%(actions)s::text[]))
+            and {readable}
+        order by a.priority, a.visible_at, a.run_id, a.attempt_key
         limit {limit}
     )
 ) as x;
 
 -- lane_expired: Attempts of one queue whose lease is past.
 select
-    h.run_id::text, h.attempt_key, h.queue, h.action, h.priority, h.visible_at, h.partition_key,
-    h.held_until
-from squidmesh.held as h
-where h.queue = %(queue)s and h.held_until <= %(now)s::timestamptz
-    and (h.action is null or h.action = any(%(actions)s::text[]))
-    and not exists (select 1 from squidmesh.quarantine as q where q.run_id = h.run_id)
-    and (
-        select j.codec from squidmesh.journal as j
-        where j.run_id = h.run_id order by j.first desc limit 1
-    ) <= %(codec)s::smallint;
+    a.run_id::text, a.attempt_key, a.queue, a.action, a.priority, a.visible_at, a.partition_key,
+    a.held_until
+from squidmesh.held as a
+where a.queue = %(queue)s and a.held_until <= %(now)s::timestamptz
+    and (a.action is null or a.action = any(%(actions)s::text[]))
+    and {readable};
 
 -- lane_waiting_locked: Those of some unclaimed attempts that nobody else is at, with their heads.
 select
@@ -1228,19 +1179,23 @@ from (
         null
     from squidmesh.held
 ) as a
-where not exists (select 1 from squidmesh.quarantine as q where q.run_id = a.run_id)
-    and (
-        select j.codec from squidmesh.journal as j
-        where j.run_id = a.run_id order by j.first desc limit 1
-    ) <= %(codec)s::smallint
+where {readable}
 group by a.queue;
 
--- survey_facts: Settings that durability and speed rest on, and sizes in bytes.
+-- survey_facts: Settings that durability and speed rest on, whether anything can be written, and sizes in bytes.
 select
     current_setting('server_version'),
     current_setting('fsync'),
     current_setting('synchronous_commit'),
     current_setting('full_page_writes'),
+    case
+        when pg_is_in_recovery() then 'no: it is a standby'
+        when current_setting('default_transaction_read_only')::boolean
+            then 'no: default_transaction_read_only is on'
+        when not has_table_privilege('squidmesh.journal', 'insert')
+            then 'no: ' || current_user || ' may only read'
+        else 'yes'
+    end,
     pg_total_relation_size('squidmesh.journal'::regclass)::bigint,
     pg_total_relation_size('squidmesh.runs'::regclass)::bigint,
     (

@@ -14,8 +14,8 @@ from squidmesh_storage.postgres.statements import Names, Statements
 
 #: What `survey_facts` tells, in its order.
 _FACTS = (
-    "postgresql", "fsync", "synchronous_commit", "full_page_writes", "journal_bytes", "runs_bytes",
-    "attempts_bytes", "database_bytes",
+    "postgresql", "fsync", "synchronous_commit", "full_page_writes", "writable", "journal_bytes",
+    "runs_bytes", "attempts_bytes", "database_bytes",
 )  # fmt: skip
 _PARTS = (
     "survey_schema", "survey_runs", "survey_quarantined", "survey_newer", "survey_actions",

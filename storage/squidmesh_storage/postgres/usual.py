@@ -7,22 +7,23 @@ Each has parts of its own in the statement, which look at what it needs and at n
 here is which appends they are for, and their values.
 """
 
-import json
-from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from squidmesh_core.ids import BEGINNING, AttemptKey
-from squidmesh_core.protocol.rows import AttemptRow, RunRow
+from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import Batch
-from squidmesh_storage.postgres.packing import pack
-from squidmesh_storage.postgres.rows import instant, short_key
+from squidmesh_storage.postgres.rows import (
+    Row,
+    Value,
+    instant,
+    record_columns,
+    run_columns,
+    short_key,
+)
 from squidmesh_storage.records import behind, hooks_of
 
 #: Which of them: its columns are `columns_…` of `statements.sql`.
 Sort: TypeAlias = Literal["beginning", "claim", "slot", "ending"]
-Value: TypeAlias = str | bytes | None
-#: The values of one append, by column.
-Row: TypeAlias = Mapping[str, Value]
 
 #: What a run ends as when an attempt that was held is settled; another end may drop what waits.
 _SETTLED: Final = frozenset({"completed", "failed"})
@@ -37,16 +38,20 @@ def usual(batch: Batch) -> tuple[Sort, Row] | None:
     if batch.expected == BEGINNING:
         if rows.run is None or len(put) != 1 or drop or rows.run.tags or batch.notices:
             return None
-        return "beginning", _record(batch) | _run(rows.run) | _first_attempt(put[0], batch)
+        return "beginning", record_columns(batch) | run_columns(rows.run) | _first_attempt(
+            put[0], batch
+        )
     if len(drop) != 1:
         return None
     if rows.run is None:
         if len(put) != 1 or batch.notices or not _goes_on(put[0], drop[0]):
             return None
-        return "slot", _record(batch) | _old(batch, drop[0]) | _attempt(put[0])
+        return "slot", record_columns(batch) | _old(batch, drop[0]) | _attempt(put[0])
     if put or len(batch.notices) > 1 or rows.run.status not in _SETTLED:
         return None
-    return "ending", _record(batch) | _old(batch, drop[0]) | _run(rows.run) | _notice(batch)
+    return "ending", record_columns(batch) | _old(batch, drop[0]) | run_columns(rows.run) | _notice(
+        batch
+    )
 
 
 def claim_of(batch: Batch) -> Row | None:
@@ -56,28 +61,12 @@ def claim_of(batch: Batch) -> Row | None:
         return None
     if rows.put[0].held_until is None or batch.notices:
         return None
-    return _record(batch) | _attempt(rows.put[0])
+    return record_columns(batch) | _attempt(rows.put[0])
 
 
 def _goes_on(row: AttemptRow, old: AttemptKey) -> bool:
     """Whether a slot leaves one attempt for another."""
     return row.held_until is not None and row.attempt_key != old
-
-
-def _record(batch: Batch) -> dict[str, Value]:
-    record = batch.record
-    packed = pack(record.body, record.at)
-    return {
-        "run_id": record.run_id,
-        "first": str(record.first),
-        "last": str(record.last),
-        "at": str(record.at),
-        "codec": str(batch.codec),
-        "append_id": record.append_id,
-        "hash": record.hash,
-        "body": "" if packed else record.body,
-        "packed": packed,
-    }
 
 
 def _old(batch: Batch, key: AttemptKey) -> dict[str, Value]:
@@ -102,31 +91,6 @@ def _first_attempt(row: AttemptRow, batch: Batch) -> dict[str, Value]:
     for name in ("queue", "priority", "partition_key"):
         values[f"attempt_{name}"] = values.pop(name)
     return values | {"attempt_due": str(row.visible_at <= batch.record.at)}
-
-
-def _run(row: RunRow) -> dict[str, Value]:
-    due = row.deadline
-    return {
-        "workflow": row.workflow,
-        "version": row.version,
-        "fingerprint": row.fingerprint,
-        "trigger": row.trigger,
-        "status": row.status,
-        "queue": row.queue,
-        "priority": str(row.priority),
-        "tags": json.dumps(row.tags),
-        "key": row.key,
-        "partition_key": row.partition_key,
-        "created_at": str(row.created_at),
-        "ended_at": instant(row.ended_at),
-        "parent": row.parent,
-        "replayed_from": row.replayed_from,
-        "forked_at": row.forked_at,
-        "error": row.error,
-        "due_at": instant(due.due_at if due else None),
-        "due_soon_at": instant(due.due_soon_at if due else None),
-        "escalated_at": instant(due.escalated_at if due else None),
-    }
 
 
 def _notice(batch: Batch) -> dict[str, Value]:

@@ -16,11 +16,10 @@ from attrs import frozen
 
 from squidmesh_storage.api import Batch
 from squidmesh_storage.postgres.changes import Changes
-from squidmesh_storage.postgres.packing import pack
-from squidmesh_storage.postgres.rows import array, instants, octets, plain, texts
+from squidmesh_storage.postgres.rows import Row, arrays, plain, record_columns, texts
 from squidmesh_storage.postgres.scripts import Call
 from squidmesh_storage.postgres.statements import Statements
-from squidmesh_storage.postgres.usual import Row, Sort, usual
+from squidmesh_storage.postgres.usual import Sort, usual
 from squidmesh_storage.records import HOOK, NOTICE
 
 #: Whether all rows of attempts are there that the appends were decided on.
@@ -99,8 +98,7 @@ def _usual_piece(sort: Sort, rows: Sequence[Row], *, alone: bool) -> _Piece:
     """One append with its values, or some with arrays of them."""
     source, values = f"one_{sort}", rows[0]
     if not alone:
-        source = f"many_{sort}"
-        values = {f"{sort}_{name}": array([row[name] for row in rows]) for name in rows[0]}
+        source, values = f"many_{sort}", arrays(sort, rows)
     match sort:
         case "slot":
             return _Piece(parts=(source, "part_steps"), written="stepped", values=values)
@@ -126,7 +124,7 @@ def _usual_piece(sort: Sort, rows: Sequence[Row], *, alone: bool) -> _Piece:
 def _piece(batches: Sequence[Batch], changes: Changes) -> _Piece:
     """All that some appends may change is looked at."""
     values = {
-        **_record_values(batches),
+        **arrays("batch", [record_columns(batch) for batch in batches]),
         "guarded": plain(one.record.run_id in changes.guarded for one in batches),
         "needed_rows": str(changes.needed),
         **changes.values(),
@@ -136,21 +134,3 @@ def _piece(batches: Sequence[Batch], changes: Changes) -> _Piece:
 
 def _in_order(batches: Sequence[Batch]) -> Sequence[Batch]:
     return sorted(batches, key=lambda batch: batch.record.run_id)
-
-
-def _record_values(batches: Sequence[Batch]) -> dict[str, object]:
-    """The appends themselves, column by column."""
-    records = [batch.record for batch in batches]
-    packed = [pack(one.body, one.at) for one in records]
-    bodies = ("" if small else one.body for one, small in zip(records, packed, strict=True))
-    return {
-        "run": plain(one.run_id for one in records),
-        "first": plain(one.first for one in records),
-        "last": plain(one.last for one in records),
-        "at": instants(one.at for one in records),
-        "codec": plain(batch.codec for batch in batches),
-        "append_id": texts(one.append_id for one in records),
-        "hash": plain(one.hash for one in records),
-        "body": texts(bodies),
-        "packed": octets(packed),
-    }

@@ -18,12 +18,13 @@ _OLDEST: Final = (3, 37)
 READ_TEXT: Final = partial(str, encoding="utf-8", errors="replace")
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
+def connect(path: Path | None, *, only_look: bool = False) -> sqlite3.Connection:
     """
     A connection with the settings that every one of ours has.
 
     Args:
         path: The file; null: a database of its own in memory.
+        only_look: Write nothing, and leave the file in the mode that it is in.
 
     Raises:
         StorageError: It cannot be opened, or will not take the settings.
@@ -44,7 +45,10 @@ def connect(path: Path | None) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise translated(error, path) from error
     try:
-        _configure(connection, path)
+        if only_look:
+            connection.execute("pragma query_only = on")
+        else:
+            _configure(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise translated(error, path) from error
@@ -105,6 +109,17 @@ def in_doubt(error: sqlite3.Error, path: Path | None) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{path}: writing to the disk failed during COMMIT ({error})",
         "outcome_unknown",
+        {"path": str(path)},
+    )
+
+
+def taken_away(path: Path) -> StorageError:
+    """What it means that a path no longer leads to what is open: others would never see it."""
+    return StorageError(
+        f"{path}: the file, or its -wal or -shm, was deleted or replaced while this process had "
+        "it open; nothing was written: stop every process that uses it, see that all of its "
+        "files are the right ones, and start again",
+        "storage_error",
         {"path": str(path)},
     )
 

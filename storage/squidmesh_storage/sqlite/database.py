@@ -7,12 +7,13 @@ lock.  Readers have connections of their own; in WAL mode nobody waits for them.
 A database in memory has one connection, which everybody shares.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Final
+from typing import Final, TypeAlias
 
 from squidmesh_core.errors import StorageError
 from squidmesh_storage.problems import closed, writing_inside_decide
@@ -21,6 +22,7 @@ from squidmesh_storage.sqlite.connection import (
     connect,
     in_doubt,
     primary_code,
+    taken_away,
     translated,
 )
 
@@ -33,6 +35,9 @@ _CHECKPOINT_GROWTH: Final = 8 * 2**20
 #: Milliseconds that a checkpoint waits for other processes' transactions.
 _CHECKPOINT_WAIT: Final = 250
 
+#: Device and number; null: there is no file.
+_FileId: TypeAlias = tuple[int, int] | None
+
 
 class Writer:
     """The one connection through which a process writes."""
@@ -40,8 +45,11 @@ class Writer:
     def __init__(self, path: Path | None, *, checkpoint_rows: int = CHECKPOINT_ROWS) -> None:
         self.lock = RLock()
         self._path = path
-        self._log = None if path is None else path.with_name(path.name + "-wal")
+        #: Where SQLite's files are: the database, its log, the shared memory of all who use it.
+        self._places = () if path is None else tuple(f"{path}{end}" for end in ("", "-wal", "-shm"))
         self._connection: sqlite3.Connection | None = None
+        #: Which files lay there when the connection first wrote.
+        self._files: list[_FileId] | None = None
         self._closed = False
         self._checkpoint_rows = checkpoint_rows
         #: What stood here at the last checkpoint.
@@ -59,6 +67,7 @@ class Writer:
             raise closed(str(self._path))
         if self._connection is None:
             self._connection, self._rows_then = connect(self._path), 0
+            self._files = None
         return self._connection
 
     @contextmanager
@@ -78,6 +87,7 @@ class Writer:
                 # Never deferred: a read that turns into a write fails at once in WAL
                 # mode, whatever the timeout.
                 connection.execute("begin immediate")
+                self._look_at_files()
                 yield connection
                 self._commit(connection)
             except sqlite3.Error as error:
@@ -134,6 +144,24 @@ class Writer:
             self._connection = None
             raise in_doubt(error, self._path) from error
 
+    def _look_at_files(self) -> None:
+        """
+        Make sure that what is written can be found by whoever opens the path.
+
+        Raises:
+            StorageError: Somebody deleted or replaced the file or what lies beside it.
+        """
+        # sqlite.org/howtocorrupt.html §2.4: SQLite goes on with what it has open, and what it
+        # commits is gone when the process ends; without the shared memory it does not know of
+        # the others.  As long as we have them open, nobody else deletes or makes these files.
+        if self._path is None:
+            return
+        there = [_file_at(place) for place in self._places]
+        if self._files is None:
+            self._files = there
+        if there != self._files:
+            raise taken_away(self._path)
+
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         # Some errors have rolled back already, and a broken connection cannot.
         with suppress(sqlite3.Error):
@@ -150,10 +178,10 @@ class Writer:
             self._rows_then, self._size_then = rows, self._log_size()
 
     def _log_size(self) -> int:
-        if self._log is None:
+        if self._path is None:
             return 0
         try:
-            return self._log.stat().st_size
+            return os.stat(self._places[1]).st_size
         except OSError:
             return 0
 
@@ -236,3 +264,11 @@ class SharedReader:
 
     def close(self) -> None:
         """Nothing of its own to close."""
+
+
+def _file_at(path: str) -> _FileId:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

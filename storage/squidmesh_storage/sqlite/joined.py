@@ -7,17 +7,18 @@ has one writer: whoever has written here keeps every other process waiting.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from attrs import Factory, frozen
+from attrs import frozen
 
 from squidmesh_core.errors import StorageError, StorageUnavailable
 from squidmesh_core.ids import Fingerprint
 from squidmesh_storage.api import Batch, Joined, Outcome
 from squidmesh_storage.hosts import Host, host_of
+from squidmesh_storage.lending import Borrower
 from squidmesh_storage.problems import check_runs_differ, not_here, not_joined
 from squidmesh_storage.sqlite import appends
 from squidmesh_storage.sqlite.connection import (
@@ -160,13 +161,11 @@ class JoinedSqliteJournal(SqliteJournal):
 
 
 @frozen(kw_only=True)
-class _Borrower:
+class _Borrower(Borrower):
     """The host inside one of our transactions."""
 
     held: sqlite3.Connection
     declared: bool = False
-    #: Who is to be told of the commit.
-    waiting: list[Callable[[], None]] = Factory(list)
 
     def connection(self) -> sqlite3.Connection:
         if not self.held.in_transaction:
@@ -177,15 +176,6 @@ class _Borrower:
                 {},
             )
         return self.held
-
-    def afterwards(self, tell: Callable[[], None]) -> bool:
-        self.waiting.append(tell)
-        return True
-
-    def tell(self) -> None:
-        """The transaction is committed."""
-        for tell in self.waiting:
-            tell()
 
 
 def join(journal: SqliteJournal, path: Path | None, connection: object) -> JoinedSqliteJournal:

@@ -36,8 +36,8 @@ from squidmesh_storage.api import (
     Wakeups,
 )
 from squidmesh_storage.committer import Committer, Write
-from squidmesh_storage.hosts import Lending
 from squidmesh_storage.lanes import earliest
+from squidmesh_storage.lending import Lending
 from squidmesh_storage.problems import check_runs_differ, closed
 from squidmesh_storage.sqlite import (
     appends,

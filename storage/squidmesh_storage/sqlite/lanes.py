@@ -7,13 +7,12 @@ other without a lock of its own.
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from squidmesh_core.protocol.rows import AttemptRow
 from squidmesh_storage.api import LANE_WINDOW, Lane, Record
-from squidmesh_storage.lanes import SETTINGS, STATE, window
+from squidmesh_storage.lanes import SETTINGS, STATE, more_of_each, window
 from squidmesh_storage.sqlite.rows import Value, attempt_from, micros
 from squidmesh_storage.sqlite.statements import SQL
 
@@ -70,14 +69,12 @@ def _by_key(
     connection: sqlite3.Connection, asked: Mapping[str, Value], limit: int
 ) -> list[AttemptRow]:
     """Of each partition key as many as the window has room for; one each may fill it."""
-    each = 1
-    while True:
+    each: int | None = 1
+    while each is not None:
         most = LANE_WINDOW if each == 1 else -1
         rows = _rows(connection, "due_by_key", {**asked, "each": each, "limit": most})
-        found = Counter(row.partition_key for row in rows)
-        if len(rows) >= LANE_WINDOW or each >= limit or each not in found.values():
-            return rows
-        each = min(limit, max(2 * each, LANE_WINDOW // len(found)))
+        each = more_of_each(rows, each, limit)
+    return rows
 
 
 def _rows(

@@ -56,7 +56,7 @@ def plan(path: str | Path, migrations: Sequence[Migration] = MIGRATIONS) -> Plan
     Raises:
         StorageError: The file is missing, or holds a newer schema.
     """
-    with _existing(path) as connection:
+    with _existing(path, only_look=True) as connection:
         return planned(connection, migrations)
 
 
@@ -167,14 +167,14 @@ def _statements(script: str) -> list[str]:
 
 
 @contextmanager
-def _existing(path: str | Path) -> Iterator[sqlite3.Connection]:
+def _existing(path: str | Path, *, only_look: bool = False) -> Iterator[sqlite3.Connection]:
     file = Path(path).absolute()
     if not file.exists():
         raise StorageError(
             f"there is no file {file}; nothing to migrate", "storage_error", {"path": str(file)}
         )
     files.check_file(file, files.file_system_of)
-    connection = connect(file)
+    connection = connect(file, only_look=only_look)
     try:
         yield connection
     except sqlite3.Error as error:

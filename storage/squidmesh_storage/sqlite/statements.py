@@ -17,5 +17,11 @@ def read_sql(*path: str) -> str:
     return data.decode("utf-8")
 
 
+def _statements() -> dict[str, str]:
+    blocks = dict(_BLOCK.findall(read_sql("statements.sql")))
+    readable = blocks.pop("readable")
+    return {name: text.replace("{readable}", readable) for name, text in blocks.items()}
+
+
 #: name → statement.
-SQL: Final[Mapping[str, str]] = dict(_BLOCK.findall(read_sql("statements.sql")))
+SQL: Final[Mapping[str, str]] = _statements()

@@ -236,43 +236,37 @@ where ended_at < :before and (ended_at, run_id) > (:ended_at, :run_id)
 order by ended_at, run_id
 limit :limit;
 
+-- readable: Whether nobody has marked the run of an attempt `a`, and no newer release wrote to it last; `{readable}` of others.
+not exists (select 1 from squidmesh_quarantine as q where q.run_id = a.run_id)
+and (
+    select j.codec from squidmesh_journal as j where j.run_id = a.run_id order by j.first desc limit 1
+) <= :codec;
+
 -- due: Attempts to claim in one queue, in claim order.
 select run_id, attempt_key, queue, action, priority, visible_at, partition_key, null
-from squidmesh_waiting as w
+from squidmesh_waiting as a
 where due = 1 and queue = :queue
     and (action is null or action in (select value from json_each(:actions)))
-    and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-    and (
-        select j.codec from squidmesh_journal as j
-        where j.run_id = w.run_id order by j.first desc limit 1
-    ) <= :codec
+    and {readable}
 order by priority, visible_at, run_id, attempt_key
 limit :limit;
 
 -- expired: Attempts of one queue whose lease is past, in claim order.
 select run_id, attempt_key, queue, action, priority, visible_at, partition_key, held_until
-from squidmesh_held as h
+from squidmesh_held as a
 where held_until <= :now and queue = :queue
     and (action is null or action in (select value from json_each(:actions)))
-    and not exists (select 1 from squidmesh_quarantine as q where q.run_id = h.run_id)
-    and (
-        select j.codec from squidmesh_journal as j
-        where j.run_id = h.run_id order by j.first desc limit 1
-    ) <= :codec
+    and {readable}
 order by priority, visible_at, run_id, attempt_key
 limit :limit;
 
 -- overdue: Whether a delayed attempt of one queue has become visible.
 select exists (
     select 1
-    from squidmesh_waiting as w
+    from squidmesh_waiting as a
     where due = 0 and queue = :queue and visible_at <= :now
         and (action is null or action in (select value from json_each(:actions)))
-        and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-        and (
-            select j.codec from squidmesh_journal as j
-            where j.run_id = w.run_id order by j.first desc limit 1
-        ) <= :codec
+        and {readable}
 );
 
 -- foremost: The most urgent priority that waits in one queue; null: nothing does.
@@ -281,14 +275,10 @@ from (
     select *
     from (
         select priority
-        from squidmesh_waiting as w
+        from squidmesh_waiting as a
         where due = 1 and queue = :queue
             and (action is null or action in (select value from json_each(:actions)))
-            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh_journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= :codec
+            and {readable}
         order by priority, visible_at, run_id, attempt_key
         limit 1
     )
@@ -297,14 +287,10 @@ from (
     select *
     from (
         select priority
-        from squidmesh_waiting as w
+        from squidmesh_waiting as a
         where due = 0 and queue = :queue and visible_at <= :now
             and (action is null or action in (select value from json_each(:actions)))
-            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh_journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= :codec
+            and {readable}
         order by visible_at
         limit 100
     )
@@ -318,25 +304,17 @@ where due = 0 and queue = :queue and visible_at <= :now;
 select
     (
         select visible_at
-        from squidmesh_waiting as w
+        from squidmesh_waiting as a
         where due = 0 and queue = :queue and visible_at > :now
-            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = w.run_id)
-            and (
-                select j.codec from squidmesh_journal as j
-                where j.run_id = w.run_id order by j.first desc limit 1
-            ) <= :codec
+            and {readable}
         order by visible_at
         limit 1
     ),
     (
         select min(held_until)
-        from squidmesh_held as h
+        from squidmesh_held as a
         where queue = :queue and held_until > :now
-            and not exists (select 1 from squidmesh_quarantine as q where q.run_id = h.run_id)
-            and (
-                select j.codec from squidmesh_journal as j
-                where j.run_id = h.run_id order by j.first desc limit 1
-            ) <= :codec
+            and {readable}
     );
 
 -- lanes: The settings of those of some queues that have any, and what earlier claims left.
@@ -380,16 +358,12 @@ select
 from keys
 cross join squidmesh_waiting as w
 where (w.run_id, w.attempt_key) in (
-    select l.run_id, l.attempt_key
-    from squidmesh_waiting as l
-    where l.due = 1 and l.queue = :queue and l.partition_key is keys.partition_key
-        and (l.action is null or l.action in (select value from json_each(:actions)))
-        and not exists (select 1 from squidmesh_quarantine as q where q.run_id = l.run_id)
-        and (
-            select j.codec from squidmesh_journal as j
-            where j.run_id = l.run_id order by j.first desc limit 1
-        ) <= :codec
-    order by l.priority, l.visible_at, l.run_id, l.attempt_key
+    select a.run_id, a.attempt_key
+    from squidmesh_waiting as a
+    where a.due = 1 and a.queue = :queue and a.partition_key is keys.partition_key
+        and (a.action is null or a.action in (select value from json_each(:actions)))
+        and {readable}
+    order by a.priority, a.visible_at, a.run_id, a.attempt_key
     limit :each
 )
 order by w.priority, w.visible_at, w.run_id, w.attempt_key
@@ -498,9 +472,5 @@ from (
     select run_id, queue, held_until <= :now, 0, held_until > :now, null
     from squidmesh_held
 ) as a
-where not exists (select 1 from squidmesh_quarantine as q where q.run_id = a.run_id)
-    and (
-        select j.codec from squidmesh_journal as j
-        where j.run_id = a.run_id order by j.first desc limit 1
-    ) <= :codec
+where {readable}
 group by queue;

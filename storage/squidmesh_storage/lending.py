@@ -1,0 +1,51 @@
+"""Connections of ours that are lent: to whom, and who is to be told of the commit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from attrs import Factory, frozen
+
+from squidmesh_storage.hosts import Host
+
+
+@frozen(kw_only=True)
+class Borrower:
+    """The host inside one of our transactions; how it has the connection is each adapter's."""
+
+    #: Who is to be told of the commit.
+    _waiting: list[Callable[[], None]] = Factory(list)
+
+    def afterwards(self, tell: Callable[[], None]) -> bool:
+        """See `Host.afterwards`."""
+        self._waiting.append(tell)
+        return True
+
+    def tell(self) -> None:
+        """The transaction is committed."""
+        for tell in self._waiting:
+            tell()
+
+
+class Lending:
+    """
+    Which connections of ours are lent to somebody right now, each with who is to be told.
+
+    A step that joins the transaction it was lent (`mesh.using(tx.connection)`) does so
+    through another object, which learns here when that transaction is committed.
+    """
+
+    def __init__(self) -> None:
+        self._hosts: dict[int, Host] = {}
+
+    def host_of(self, connection: object) -> Host | None:
+        """Who has a connection that is lent; null: it is none of ours."""
+        return self._hosts.get(id(connection))
+
+    @contextmanager
+    def of(self, connection: object, host: Host) -> Iterator[None]:
+        """A connection is lent for as long as this lasts."""
+        self._hosts[id(connection)] = host
+        try:
+            yield
+        finally:
+            del self._hosts[id(connection)]
