@@ -36,7 +36,7 @@ def reason(option: object, *, counted: bool) -> str:
         datetime(2026, 1, 1),  # noqa: DTZ001  # the mistake under test
         datetime(2026, 1, 1, tzinfo=Nowhere()),
     ],
-    ids=repr,
+    ids=["a text", "an integer", "no number", "no zone", "a zone without an offset"],
 )
 def test_an_instant_has_a_time_zone(wrong: object, counted: bool) -> None:
     """Also one whose zone knows no offset would mean another instant on every host."""
