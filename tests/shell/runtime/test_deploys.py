@@ -6,7 +6,8 @@ import pytest
 
 from squidmesh import Mesh, PayloadError, Refused, Run, Workflow, approval, manual, receive, step
 from squidmesh_core.values import Constant
-from support.stage import Stage, begin
+from support.aio import async_mesh
+from support.stage import Stage, begin, does
 from support.workflows import chain
 from support.workflows import step as node
 
@@ -238,6 +239,40 @@ def test_nothing_fails_because_a_deploy_is_in_progress(
     assert 1 == stage.mesh(began).drain()
     ended = stage.mesh(began).inspect(run)
     assert ("completed", output) == (ended.status, ended.out(began.booked))
+
+
+async def book_meanwhile(cents: int) -> str:
+    """The older function, for an event loop."""
+    return f"{cents}"
+
+
+class OnTheLoop(Workflow, name="tests.Books"):
+    """The older definition, performed on an event loop."""
+
+    sold = manual(Sale)
+    booked = step(book_meanwhile, action="books.book").takes(sold.payload.cents)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("other", [Plain, OnTheLoop])
+async def test_nor_on_an_event_loop(stage: Stage, other: type[Workflow]) -> None:
+    """Whether the function is async or not."""
+    run = stage.mesh(WithCurrency).start(WithCurrency.sold, Sale())
+
+    async with async_mesh(stage, other) as mesh:
+        assert 1 == await mesh.drain()
+        assert "deferred_continuation" == (await mesh.explain(run)).reason
+
+
+@pytest.mark.asyncio
+async def test_an_event_loop_knows_its_own_definitions(stage: Stage) -> None:
+    """Those that its mesh was opened with, though another has started the run."""
+    spec = chain(node("book", input={"pence": Constant(value=5)}))
+    run = stage.mesh().start_spec(spec, "placed", {}, actions=does(book=book_plainly))
+
+    async with async_mesh(stage, spec, book=book_meanwhile) as mesh:
+        assert 1 == await mesh.drain()
+        assert "failed" == (await mesh.inspect(run)).status
 
 
 def test_what_does_not_fit_its_own_definition_fails(stage: Stage) -> None:
