@@ -2,13 +2,11 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
-
-#: Seconds after which nobody claims any more.
-PATIENCE: Final = 20.0
+from support.held import PATIENCE
 
 
 class Overlapping(MemoryJournal):

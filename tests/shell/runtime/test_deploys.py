@@ -264,21 +264,25 @@ async def test_nor_on_an_event_loop(stage: Stage, other: type[Workflow]) -> None
         assert "deferred_continuation" == (await mesh.explain(run)).reason
 
 
+#: The function has no such parameter, and the definition was never any other.
+MISTAKEN = chain(node("book", input={"pence": Constant(value=5)}))
+
+
 @pytest.mark.asyncio
 async def test_an_event_loop_knows_its_own_definitions(stage: Stage) -> None:
     """Those that its mesh was opened with, though another has started the run."""
-    spec = chain(node("book", input={"pence": Constant(value=5)}))
-    run = stage.mesh().start_spec(spec, "placed", {}, actions=does(book=book_plainly))
+    run = begin(stage.mesh(), MISTAKEN, book=book_plainly)
 
-    async with async_mesh(stage, spec, book=book_meanwhile) as mesh:
+    async with async_mesh(stage, MISTAKEN, book=book_meanwhile) as mesh:
         assert 1 == await mesh.drain()
         assert "failed" == (await mesh.inspect(run)).status
 
 
-def test_what_does_not_fit_its_own_definition_fails(stage: Stage) -> None:
-    """That is a mistake, and no worker will do better."""
-    mesh = stage.mesh()
-    run = begin(mesh, chain(node("book", input={"pence": Constant(value=5)})), book=book_plainly)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_does_not_fit_its_own_definition_fails(stage: Stage, elsewhere: bool) -> None:
+    """That is a mistake, and no worker will do better, wherever the run was started."""
+    mesh = stage.mesh(MISTAKEN, actions=does(book=book_plainly))
+    run = begin(stage.mesh() if elsewhere else mesh, MISTAKEN, book=book_plainly)
 
     assert 1 == mesh.drain()
     error = mesh.inspect(run).error

@@ -8,13 +8,13 @@ from squidmesh import ConfigError, Mesh, Run, Spec
 from squidmesh.ports import Ports
 from squidmesh.queues.limits import QueueLimits
 from squidmesh_storage.api import Record, Wakeups
+from support.held import PATIENCE, HeldStep
 from support.stage import Stage, claimed, does
 from support.workflows import chain, log, step, wait
 
 ONE = chain(step("a", output="a"))
 TWO = chain(step("a", output="a"), step("b", output="b"))
 ACTIONS = does(a=lambda: 1, b=lambda: 2)
-PATIENCE = 20.0
 
 
 def start(mesh: Mesh, spec: Spec = ONE, *, key: str | None = None, count: int = 1) -> list[Run]:
@@ -245,19 +245,13 @@ def test_under_a_rate_each_step_asks(stage: Stage) -> None:
 
 def test_a_pause_stops_a_run_between_two_steps(stage: Stage) -> None:
     """The step that is performed settles, and its successor stays unclaimed."""
-    inside, leave = threading.Event(), threading.Event()
-
-    def a() -> int:
-        inside.set()
-        leave.wait(PATIENCE)
-        return 1
-
+    held = HeldStep()
     mesh = stage.mesh()
     with mesh.worker(concurrency=1) as worker:
-        run = mesh.start_spec(TWO, "placed", {}, actions=does(a=a, b=lambda: 2))
-        assert inside.wait(PATIENCE)
+        run = mesh.start_spec(TWO, "placed", {}, actions=does(a=held.step, b=lambda: 2))
+        held.until_inside()
         mesh.pause_queue("default")
-        leave.set()
+        held.leave.set()
         while not mesh.inspect(run).context:
             pass  # it is being settled
         worker.stop()

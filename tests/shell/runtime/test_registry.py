@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 from datetime import timedelta
 
 import pytest
@@ -12,11 +11,11 @@ from squidmesh.ports import Ports
 from squidmesh.workers.registry import REFRESH, SILENT_AFTER, SWEPT_AFTER, Presence
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.protocol.codec import CODEC_VERSION
+from support.held import HeldStep
 from support.stage import Stage, begin, does
 from support.workflows import chain, step
 
 ONE = chain(step("a", output="a"))
-PATIENCE = 20.0
 
 
 class Watch:
@@ -110,23 +109,17 @@ def test_a_worker_without_a_sign_is_silent_and_is_swept_away_after_a_day(stage: 
 
 def test_a_draining_worker_takes_no_work(stage: Stage) -> None:
     """It is there until its last step has settled."""
-    inside, leave = threading.Event(), threading.Event()
-
-    def a() -> int:
-        inside.set()
-        leave.wait(PATIENCE)
-        return 1
-
+    held = HeldStep()
     mesh = stage.mesh()
     worker = mesh.worker(concurrency=1).start()
-    run = begin(mesh, ONE, a=a)
-    assert inside.wait(PATIENCE)
+    run = begin(mesh, ONE, a=held.step)
+    held.until_inside()
     worker.drain_soon()
     while not mesh.workers()[0].stopping:
         pass  # it is on its way
     assert not mesh.workers()[0].takes_work
 
-    leave.set()
+    held.leave.set()
     worker.stop()
 
     assert ("completed", ()) == (mesh.wait_for(run, timeout="60s").status, mesh.workers())

@@ -19,11 +19,11 @@ from squidmesh.workers.taking import take
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
+from support.held import PATIENCE
 from support.overlapping import Overlapping
 from support.stage import Stage, does, types
 from support.workflows import chain, diamond, step, workflow
 
-PATIENCE = 20.0
 ONE = chain(step("a", output="a"))
 TWO = chain(step("a", output="a"), step("b", output="b"))
 

@@ -20,12 +20,12 @@ from squidmesh_storage.api import Journal, Wakeups
 from squidmesh_storage.memory import MemoryJournal
 from squidmesh_storage.sqlite import SqliteJournal
 from support import stoppable
+from support.held import PATIENCE, HeldStep
 from support.stage import Stage, begin, claimed, does, types
 from support.stoppable import Slow
 from support.workflows import chain, step
 
 SPEC = chain(step("a", output="a"), step("b", output="b"))
-PATIENCE = 20.0
 _SCRIPT = Path(stoppable.__file__)
 
 
@@ -53,20 +53,14 @@ def test_a_worker_takes_what_others_started(stage: Stage) -> None:
 
 def test_a_draining_worker_settles_what_runs_and_takes_nothing_more(stage: Stage) -> None:
     """The step ends and is recorded; its successor is left to others, unclaimed."""
-    inside, leave = threading.Event(), threading.Event()
-
-    def a() -> int:
-        inside.set()
-        leave.wait(PATIENCE)
-        return 1
-
+    held = HeldStep()
     mesh = stage.mesh()
     worker = mesh.worker(concurrency=1).start()
-    run = begin(mesh, SPEC, a=a, b=lambda: 2)
+    run = begin(mesh, SPEC, a=held.step, b=lambda: 2)
     waiting = begin(mesh, chain(step("b")), b=mesh.actions.resolve("do.b").fn)  # type: ignore[union-attr]  # registered above
-    assert inside.wait(PATIENCE)
+    held.until_inside()
     worker.drain_soon()
-    leave.set()
+    held.leave.set()
     worker.stop()
 
     assert ({"a": 1}, ("b",)) == (mesh.inspect(run).context, mesh.inspect(run).waiting_on)
@@ -77,29 +71,23 @@ def test_closing_a_mesh_waits_for_a_worker_that_drains_already(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its journal is there until the last step is settled."""
-    inside, leave = threading.Event(), threading.Event()
-
-    def a() -> int:
-        inside.set()
-        leave.wait(PATIENCE)
-        return 1
-
+    held = HeldStep()
     mesh = stage.mesh()
     worker = mesh.worker(concurrency=1).start()
-    begin(mesh, SPEC, a=a, b=lambda: 2)
-    assert inside.wait(PATIENCE)
+    begin(mesh, SPEC, a=held.step, b=lambda: 2)
+    held.until_inside()
     worker.drain_soon()
     while mesh.workers()[0].takes_work:
         pass
     stop = worker.stop
 
     def waited_for() -> None:
-        leave.set()
+        held.leave.set()
         stop()
 
     monkeypatch.setattr(worker, "stop", waited_for)
     mesh.close()
-    leave.set()
+    held.leave.set()
     stop()
 
     assert "" == caplog.text
