@@ -6,9 +6,11 @@ from attrs import Factory, frozen
 
 from squidmesh_core.ids import Revision
 from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.state.run import RunState
 
 
+@quick
 @frozen(kw_only=True)
 class Decision:
     """Yes: these entries, and the state once they are appended."""

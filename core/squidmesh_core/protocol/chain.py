@@ -15,9 +15,11 @@ from hashlib import sha256
 from attrs import frozen
 
 from squidmesh_core.ids import AppendId, Revision, RunId
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import Head
 
 
+@quick
 @frozen(kw_only=True)
 class AppendRecord:
     """One stored append: the unit of the journal."""

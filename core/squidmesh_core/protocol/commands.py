@@ -20,6 +20,7 @@ from squidmesh_core.protocol.entries import (
     Reused,
     Schedule,
 )
+from squidmesh_core.protocol.making import quick
 
 #: Commands that people and systems give, and that leave a receipt.
 Verb = Literal[
@@ -35,6 +36,7 @@ Verb = Literal[
 ]
 
 
+@quick
 @frozen(kw_only=True)
 class Offer:
     """A worker with a free slot: whatever it can perform next, it claims at once."""
@@ -129,6 +131,7 @@ class Claim:
     offer: Offer
 
 
+@quick
 @frozen(kw_only=True)
 class Held:
     """Which attempt a holder speaks of, and the proof that it holds it."""
@@ -147,6 +150,7 @@ class Heartbeat:
     progress: Mapping[str, object] | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class Complete:
     """The step succeeded."""

@@ -23,6 +23,7 @@ from squidmesh_core.ids import (
     RunId,
     VisitKey,
 )
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.values import Binding, DeadlinePolicy, RecoveryPolicy, RetryPolicy
 
 AttemptKind = Literal["step", "compensation", "dynamic", "timer"]
@@ -110,6 +111,7 @@ class NextAttempt:
     deadline: Deadline | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class Decided:
     """The route that was taken, and the values that decided it."""
@@ -169,6 +171,7 @@ class Unrecovered:
 # --- entries
 
 
+@quick
 @frozen(kw_only=True)
 class RunSignalReceived:
     """A command arrived: the receipt, in the same append as its effect, before it."""
@@ -190,6 +193,7 @@ class RunSignalReceived:
     occurred_at: datetime | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class RunStarted:
     """The run exists."""
@@ -213,6 +217,7 @@ class RunStarted:
     forked_at: NodeName | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class AttemptScheduled:
     """One try at a step may be claimed from `visible_at`."""
@@ -240,6 +245,7 @@ class AttemptScheduled:
     max_deliveries: int | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class AttemptClaimed:
     """A worker holds the attempt; this entry's revision is its fencing token."""
@@ -267,6 +273,7 @@ class AttemptHeartbeat:
     progress: Mapping[str, object] | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class AttemptCompleted:
     """The attempt succeeded, or was deferred."""
@@ -295,6 +302,7 @@ class AttemptFailed:
     retry: NextAttempt | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class StepApplied:
     """The run took a result in, and where it goes next."""
@@ -390,6 +398,7 @@ class CompensationStarted:
     step: NodeName | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class RunTerminal:
     """The end; it fences everything after it."""

@@ -20,12 +20,11 @@ which nothing but `at` is at hand:
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any, ParamSpec, TypeVar, cast
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import attrs
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Rows of members, in the order of their names → a record of each.
@@ -64,30 +63,55 @@ def maker_of(cls: type, names: tuple[str, ...]) -> Make:
     return cast("Make", given["make"])
 
 
-def quick(cls: Callable[P, T]) -> Callable[P, T]:
+def quick(cls: type[T]) -> type[T]:
     """
-    The constructor of a record class, written so that it takes a third of the time.
+    Give a record class a constructor that takes half the time: for what every step makes.
+
+    It lets the members be set, by an instruction each, and closes the record before
+    anybody sees it.  It is written when the first record is made: an import waits for none.
 
     Raises:
-        TypeError: The constructor does more than set what it is given, or makes a default.
+        TypeError: The constructor has to do more, or takes members by their place.
     """
-    record = cast("type", cls)
-    fields = attrs.fields(record)
-    given: dict[str, object] = {"_cls": cls, "_twin": open_twin(record)}
-    values = {one.name: default(one, given) for one in fields if _has_default(one)}
-    if not only_sets(record) or any(value.endswith("()") for value in values.values()):
-        raise TypeError(f"the constructor of {record.__name__} does more than set what it is given")
-    names = [one.name for one in fields]
-    parameters = [f"{name}={values[name]}" if name in values else name for name in names]
+    record = cast("Any", cls)
+    named = (one.kw_only and one.init and one.alias == one.name for one in attrs.fields(record))
+    if not only_sets(cls) or not all(named):
+        raise TypeError(f"the constructor of {cls.__name__} does more than set what it is given")
+    usual = record.__init__
+
+    @wraps(usual)
+    def first(self: object, **members: object) -> None:
+        record.__init__ = wraps(usual)(_constructor(cls))
+        record.__init__(self, **members)
+
+    record.__init__ = first
+    return cls
+
+
+def _constructor(cls: type) -> Callable[..., None]:
+    given: dict[str, object] = {
+        "_become": object.__dict__["__class__"].__set__,
+        "_cls": cls,
+        "_twin": open_twin(cls),
+        "_nothing": attrs.NOTHING,
+    }
+    parameters, values = list[str](), dict[str, str]()
+    for field in attrs.fields(cls):
+        name, made = field.name, default(field, given) if _has_default(field) else ""
+        if made.endswith("()"):
+            parameters.append(f"{name}=_nothing")
+            values[name] = f"{made} if {name} is _nothing else {name}"
+        else:
+            parameters.append(f"{name}={made}" if made else name)
+            values[name] = name
     lines = (
-        f"def make(*, {', '.join(parameters)}):",
-        "_record = _twin()",
-        *(f"_record.{name} = {name}" for name in names),
+        f"def construct(_record, *, {', '.join(parameters)}):",
+        "_become(_record, _twin)",
+        *(f"_record.{name} = {value}" for name, value in values.items()),
         "_record.__class__ = _cls",
-        "return _record",
     )
     exec("\n    ".join(lines), given)  # noqa: S102  # as above
-    return cast("Callable[P, T]", given["make"])
+    return cast("Callable[..., None]", given["construct"])
 
 
 def open_twin(cls: type) -> type:

@@ -11,6 +11,7 @@ from typing import Literal
 from attrs import frozen
 
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, RunId
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.values.deadline import Thresholds
 
 RunStatus = Literal[
@@ -18,6 +19,7 @@ RunStatus = Literal[
 ]
 
 
+@quick
 @frozen(kw_only=True)
 class AttemptRow:
     """An attempt that some worker may take, now, later, or when its lease is past."""
@@ -49,6 +51,7 @@ class CorrelationRow:
     open: bool = True
 
 
+@quick
 @frozen(kw_only=True)
 class RunRow:
     """The listed facts of a run; written only when one of them changes."""
@@ -87,6 +90,7 @@ class IndexRows:
     correlations: tuple[CorrelationRow, ...] = ()
 
 
+@quick
 @frozen(kw_only=True)
 class RowChanges:
     """What one append changes in the index, in the same transaction."""
@@ -99,6 +103,7 @@ class RowChanges:
     correlations: tuple[CorrelationRow, ...] | None = None
 
 
+@quick
 @frozen(kw_only=True)
 class Head:
     """Where a journal stands: what the next append must follow."""

@@ -90,6 +90,7 @@ MISFITS: Final[Mapping[tuple[AttemptStatus, type], Reason]] = {
 LIVE: Final[frozenset[AttemptStatus]] = frozenset({"available", "retry_scheduled", "claimed"})
 
 
+@quick
 @frozen(kw_only=True)
 class Attempt:
     """One try at a step."""
@@ -138,10 +139,6 @@ class Attempt:
         )
 
 
-#: The constructor in a third of the time: each step makes its attempt anew three times.
-attempt_of: Final = quick(Attempt)
-
-
 def after(attempt: Attempt, entry: AttemptEntry) -> Attempt | Reason:
     """The attempt once the entry is taken in, or why the entry does not fit."""
     misfit = MISFITS.get((attempt.status, type(entry)))
@@ -164,7 +161,7 @@ def _claimed(attempt: Attempt, entry: AttemptClaimed) -> Attempt | Reason:
         return "active_claim"
     if not attempt.visible(entry.at):
         return "attempt_not_visible"
-    return attempt_of(
+    return Attempt(
         intent=attempt.intent,
         input=attempt.input,
         status="claimed",
@@ -197,7 +194,7 @@ def _settled(
         return "stale_claim"
     elif attempt.expired(entry.at):
         return "expired_claim"
-    return attempt_of(
+    return Attempt(
         intent=attempt.intent,
         input=attempt.input,
         status=status,

@@ -40,7 +40,7 @@ from squidmesh_core.protocol.entries import (
     RunTerminal,
     StepApplied,
 )
-from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason, after, attempt_of
+from squidmesh_core.state.attempt import Attempt, AttemptEntry, Reason, after
 from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.inputs import input_of
@@ -264,7 +264,7 @@ def _scheduled(draft: Draft, entry: AttemptScheduled) -> Reason | None:
     resolved = input_of(draft, entry)
     if resolved is None:
         return "malformed_entry"
-    attempt = attempt_of(intent=entry, input=resolved)
+    attempt = Attempt(intent=entry, input=resolved)
     if entry.kind == "timer" and is_timeout(key):
         draft.timers = {**draft.timers, key: attempt}
         return None

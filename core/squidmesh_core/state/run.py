@@ -22,6 +22,7 @@ from squidmesh_core.protocol.entries import (
     RunTerminal,
     StepApplied,
 )
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.gates import Gates
@@ -44,6 +45,7 @@ class Anomaly:
     keys: Mapping[str, str] = Factory(dict)
 
 
+@quick
 @frozen(kw_only=True)
 class RunState:
     """Everything that one journal says, as far as it was read."""

@@ -24,6 +24,7 @@ from squidmesh_core.ids import (
 )
 from squidmesh_core.plan.deadline import Due, evaluate
 from squidmesh_core.protocol.entries import AttemptCompleted, AttemptFailed, Failure
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import Head, RunRow, RunStatus
 from squidmesh_core.state.attempt import Attempt, AttemptStatus
 from squidmesh_core.state.run import Anomaly, RunState
@@ -45,6 +46,7 @@ from squidmesh_core.views.waiting import (
 )
 
 
+@quick
 @frozen(kw_only=True)
 class Run(View):
     """A run as the verbs and lists return it."""
@@ -207,8 +209,8 @@ def run_of(state: RunState, *, duplicate: bool = False) -> Run:
     if row is None or state.at is None:
         raise ValueError(f"the journal of {state.run_id} holds no run_started")
     head = Head(revision=state.revision, hash="", at=state.at)
-    pruned_at = state.pruned.at if state.pruned else None
-    return evolve(run_view(row, head, duplicate=duplicate), pruned_at=pruned_at)
+    run = run_view(row, head, duplicate=duplicate)
+    return run if state.pruned is None else evolve(run, pruned_at=state.pruned.at)
 
 
 def snapshot(

@@ -28,6 +28,7 @@ from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.codec import encode
 from squidmesh_core.protocol.commands import Command
 from squidmesh_core.protocol.entries import Entry
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import Head, RowChanges
 from squidmesh_core.state.run import RunState
@@ -41,6 +42,7 @@ MOST_TRIES: Final = 25
 MOST_RESENDS: Final = 5
 
 
+@quick
 @frozen(kw_only=True)
 class Handled:
     """What became of a command."""

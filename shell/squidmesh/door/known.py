@@ -9,6 +9,7 @@ from attrs import frozen
 
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import Head
 from squidmesh_core.state.run import RunState
 
@@ -19,6 +20,7 @@ MOST_RUNS: Final = 512
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
+@quick
 @frozen(kw_only=True)
 class Known:
     """A run as far as this process has read it."""

@@ -92,11 +92,15 @@ def waiting(
             raise _too_late(state, f"after {timeout_ms} ms; it goes on without us")
         look = look or _first_look(state)
         yield AwaitMove(look if until is None else min(look, max(0.0, until - monotonic())))
-        growth = GROWTH_ELSEWHERE if look < FIRST_LOOK else GROWTH
-        look = min(look * growth, LONGEST_LOOK)
-        late = until is not None and until <= monotonic()
         # What is moved from here is not read meanwhile: at 32 runs at once these reads
         # took a quarter of all CPU time, because each lets go of the interpreter so often.
+        moved = memory.get(run_id)
+        if moved is not None and moved is not seen:
+            look = max(look, FIRST_LOOK_CLAIMED)
+        else:
+            growth = GROWTH_ELSEWHERE if look < FIRST_LOOK else GROWTH
+            look = min(look * growth, LONGEST_LOOK)
+        late = until is not None and until <= monotonic()
         seen = yield from _newest(memory, run_id, None if late else seen)
 
 

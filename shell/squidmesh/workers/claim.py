@@ -24,10 +24,12 @@ from squidmesh_core.protocol.entries import (
     InputFrom,
     InputOf,
 )
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
 
 
+@quick
 @frozen(kw_only=True)
 class Claim:
     """The right to settle one attempt while `now < lease_until`."""

@@ -20,6 +20,7 @@ from squidmesh.workers.claim import Claim
 from squidmesh.workers.perform import Performed
 from squidmesh.workers.taking import Taken
 from squidmesh_core.ids import RunId
+from squidmesh_core.protocol.making import quick
 
 #: Seconds between polls: the first while idle, doubled up to what the storage thinks fit.
 SHORTEST_REST: Final = 1.0
@@ -58,6 +59,7 @@ class Rest:
 WorkerRequest = Take | Begin | Look | Rest
 
 
+@quick
 @frozen(kw_only=True)
 class Perform:
     """Call the claimed step; the reply is what came of it."""
@@ -67,6 +69,7 @@ class Perform:
     go_on: Callable[[], bool] = field(eq=False)
 
 
+@quick
 @frozen(kw_only=True)
 class Settle:
     """Record what came of the step; the reply is the claimed successor, if any."""

@@ -27,6 +27,7 @@ from squidmesh_core.protocol import commands
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import AttemptClaimed, Entry
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import AttemptRow, RowChanges
 from squidmesh_core.state.fold import fold
 from squidmesh_core.views.index import changes
@@ -42,6 +43,7 @@ _SLOTS: Final = frozenset({"concurrency", "per_key"})
 MakeOffer = Callable[[], tuple[Offer, str]]
 
 
+@quick
 @frozen(kw_only=True)
 class Taken:
     """What one claim transaction brought."""

@@ -12,6 +12,7 @@ from attrs import frozen
 from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.notices import NoticeRow
 from squidmesh_core.protocol.rows import RowChanges
 
@@ -46,6 +47,7 @@ class Batch:
             )
 
 
+@quick
 @frozen(kw_only=True)
 class Committed:
     """The batch is durable."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from attrs import frozen
 
 from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.making import quick
 from squidmesh_core.protocol.rows import AttemptRow, Head
 from squidmesh_storage.api.appending import Batch, Outcome
 from squidmesh_storage.api.keeping import Record
@@ -19,6 +20,7 @@ from squidmesh_storage.api.keeping import Record
 LANE_WINDOW: Final = 256
 
 
+@quick
 @frozen(kw_only=True)
 class Candidate:
     """An attempt that may be claimed, its row locked, with its run's head."""

@@ -26,7 +26,7 @@ def replace_rows(tables: Tables, run_id: RunId, revision: Revision, rows: IndexR
     tables.runs.pop(run_id, None)
     if rows.run is not None:
         tables.runs[run_id] = rows.run
-    tables.attempts[run_id] = {}
+    tables.attempts.pop(run_id, None)
     _put(tables, rows.attempts, at=stored[-1].at)
     _correlate(tables, run_id, rows.correlations)
     return True
@@ -60,8 +60,11 @@ def _write_one(tables: Tables, batch: Batch, fallen: Collection[str | None]) -> 
     tables.codecs[run_id] = batch.codec
     if batch.rows.run is not None:
         tables.runs[run_id] = batch.rows.run
+    attempts = tables.attempts.get(run_id, {})
     for key in batch.rows.drop:
-        tables.attempts.get(run_id, {}).pop(key, None)
+        attempts.pop(key, None)
+    if not attempts:
+        tables.attempts.pop(run_id, None)  # or claims would look at all runs there ever were
     _put(tables, batch.rows.put, at=record.at)
     if batch.rows.correlations is not None:
         _correlate(tables, run_id, batch.rows.correlations)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias, cast
 
 from psycopg.rows import TupleRow
 
@@ -17,6 +17,8 @@ from squidmesh_storage.postgres.packing import pack, unpack
 Value: TypeAlias = str | bytes | None
 #: The values of one row, by column.
 Row: TypeAlias = Mapping[str, Value]
+#: Stands between texts until they are escaped: the server keeps no text that has one.
+_BETWEEN: Final = "\0"
 
 # Arrays go as text: written here they cost a tenth of what the driver takes to find
 # out what is in a list, and a statement has the same types whatever is in it.
@@ -42,8 +44,16 @@ def arrays(prefix: str, rows: Sequence[Row]) -> dict[str, str]:
     return {f"{prefix}_{name}": array([row[name] for row in rows]) for name in rows[0]}
 
 
-def array(values: Iterable[Value]) -> str:
+def array(values: Sequence[Value]) -> str:
     """An array of whatever it is: in quotes, numbers and instants are what they are without."""
+    try:
+        # Escaped all at once: one by one they were a twentieth of a step's instructions.
+        joined = _BETWEEN.join(cast("Sequence[str]", values))
+    except TypeError:
+        pass  # bytes, or a null among them
+    else:
+        if joined.count(_BETWEEN) == len(values) - 1:
+            return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
     return "{" + ",".join(map(_any, values)) + "}"
 
 
@@ -59,7 +69,11 @@ def _any(value: Value) -> str:
 def _element(value: str | None) -> str:
     if value is None:
         return "null"
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def short_key(run_id: RunId, key: AttemptKey) -> str:

@@ -7,6 +7,7 @@ from squidmesh.views.waiting import (
     FIRST_LOOK_CLAIMED,
     FIRST_LOOK_ELSEWHERE,
     AwaitMove,
+    ReadRun,
     waiting,
 )
 from squidmesh_core.ids import RunId
@@ -22,6 +23,17 @@ class One(Workflow):
     go = manual()
 
     only = step(nothing)
+
+
+class Two(Workflow):
+    """Two steps."""
+
+    go = manual()
+
+    one = step(nothing)
+    two = step(nothing)
+
+    one.then(two)
 
 
 def first_wait(mesh: Mesh, run_id: str) -> float:
@@ -53,3 +65,38 @@ def test_a_run_that_somebody_holds_is_looked_at_later(mesh: Mesh) -> None:
     assert mesh.claim(owner="somebody") is not None
 
     assert FIRST_LOOK_CLAIMED == first_wait(mesh, run.id)
+
+
+def test_a_run_that_this_process_moves_is_not_read_meanwhile() -> None:
+    """However long it takes, once the process has taken it, it tells of each move itself."""
+    with Mesh.open("memory://", workflows=[Two]) as mesh:
+        run = mesh.start(Two.go)
+        asked = waiting(
+            mesh.door.memory, RunId(run.id), status=None, timeout=None, monotonic=lambda: 0.0
+        )
+        rests = [next(asked)]
+        claim = mesh.claim(owner="here")
+        assert claim is not None
+        rests.append(asked.send(None))
+        mesh.complete(claim, None)
+        rests.append(asked.send(None))
+
+    assert [FIRST_LOOK_ELSEWHERE, FIRST_LOOK_CLAIMED, FIRST_LOOK_CLAIMED] == [
+        rest.seconds if isinstance(rest, AwaitMove) else rest for rest in rests
+    ]
+
+
+def test_a_run_that_nobody_moves_here_is_read_at_each_look() -> None:
+    """The looks grow further apart."""
+    with Mesh.open("memory://", workflows=[One]) as mesh:
+        run = mesh.start(One.go)
+        asked = waiting(
+            mesh.door.memory, RunId(run.id), status=None, timeout=None, monotonic=lambda: 0.0
+        )
+        first, read = next(asked), asked.send(None)
+        second = asked.send(mesh.door.memory.get(RunId(run.id)))
+
+    assert isinstance(read, ReadRun)
+    assert isinstance(first, AwaitMove)
+    assert isinstance(second, AwaitMove)
+    assert first.seconds < second.seconds
