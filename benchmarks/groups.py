@@ -29,20 +29,20 @@ DBOS_SHARE: Final = 10
 
 
 def steps(options: Options, folder: Path) -> Iterator[Row]:
-    """Steps per second at each concurrency, and the ratio to DBOS within each round."""
-    engines = ["squidmesh", *(["dbos"] if find_spec("dbos") else [])]
+    """Steps per second at each concurrency, the ratio to DBOS, and what the journal alone can do."""
+    engines = ["squidmesh", "journal", *(["dbos"] if find_spec("dbos") else [])]
     for concurrency in CONCURRENCIES:
 
         def measure(engine: str, concurrency: int = concurrency) -> Figures:
-            wanted = options.steps if engine == "squidmesh" else options.steps // DBOS_SHARE
+            wanted = options.steps // DBOS_SHARE if engine == "dbos" else options.steps
             return _probe(folder, engine, concurrency, max(wanted // 5, concurrency))
 
         rounds = in_turns(engines, options.rounds, measure)
         for engine, figures in rounds.items():
             yield summary("steps", engine, concurrency, figures)
-        if len(engines) > 1:
-            times = ratios(rounds["squidmesh"], rounds["dbos"], "steps_per_s")
-            yield {"benchmark": "ratio", "concurrency": concurrency, **told("times_dbos", times)}
+        for ours in ("squidmesh", "journal") if "dbos" in rounds else ():
+            times = told("times_dbos", ratios(rounds[ours], rounds["dbos"], "steps_per_s"))
+            yield {"benchmark": "ratio", "engine": ours, "concurrency": concurrency, **times}
 
 
 def against(options: Options, folder: Path) -> Iterator[Row]:

@@ -18,6 +18,10 @@ def _figures(folder: Path, words: list[str]) -> dict[str, float]:
             from benchmarks.throughput import squidmesh
 
             return squidmesh(folder, int(concurrency), int(runs))
+        case ["journal", concurrency, runs]:
+            from benchmarks.journal_alone import by_threads
+
+            return by_threads(f"sqlite:///{folder / 'journal.db'}", int(concurrency), int(runs))
         case ["dbos", concurrency, runs]:
             from benchmarks.throughput_dbos import dbos
 

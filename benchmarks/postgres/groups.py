@@ -33,8 +33,8 @@ STEPS_OF_MEMORY: Final = 100
 
 
 def steps(options: Options, folder: Path) -> Iterator[Row]:
-    """Steps per second at each concurrency, beside DBOS and the limit of the server."""
-    engines = [*_with_peers("dbos"), "limit"]
+    """Steps per second at each concurrency, beside DBOS and what journal and server can do."""
+    engines = [*_with_peers("dbos"), "journal", "limit"]
     with durable_server(options.dsn) as server:
         for mode, concurrency in MODES:
 
@@ -58,9 +58,9 @@ def _steps_rows(rounds: dict[str, list[Figures]], mode: str, concurrency: int) -
         }
         yield {**told_of, "mode": mode, **spent}
     about = {"mode": mode, "concurrency": concurrency}
-    if "dbos" in rounds:
-        times = ratios(ours, rounds["dbos"], "steps_per_s")
-        yield {"benchmark": "pg_steps ratio", **about, **told("times_dbos", times)}
+    for engine in ("squidmesh", "journal") if "dbos" in rounds else ():
+        times = told("times_dbos", ratios(rounds[engine], rounds["dbos"], "steps_per_s"))
+        yield {"benchmark": "pg_steps ratio", "engine": engine, **about, **times}
     shares = [
         100 * one["steps_per_s"] * one["commits_per_step"] / limit["commits_per_s"]
         for one, limit in zip(ours, limits, strict=True)
@@ -153,7 +153,7 @@ def _with_peers(*peers: str) -> list[str]:
 
 
 def _given(engine: str, wanted: int) -> int:
-    return wanted if engine == "squidmesh" else wanted // SHARE
+    return wanted if engine in {"squidmesh", "journal"} else wanted // SHARE
 
 
 def _probe(server: str, *words: object) -> Figures:

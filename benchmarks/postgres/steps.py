@@ -55,6 +55,14 @@ def _carried(url: str, engine: str, mode: str, concurrency: int, runs: int) -> d
             from benchmarks.postgres import on_loop
 
             return asyncio.run(on_loop.whole_runs(url, concurrency, runs))
+        case "journal", "threads":
+            from benchmarks.journal_alone import by_threads
+
+            return by_threads(url, concurrency, runs)
+        case "journal", "asyncio":
+            from benchmarks import journal_alone
+
+            return asyncio.run(journal_alone.on_loop(url, concurrency, runs))
         case "dbos", "threads":
             from benchmarks.throughput_dbos import whole_workflows
 
