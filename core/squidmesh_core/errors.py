@@ -118,6 +118,7 @@ NUMBERS: Final[Mapping[str, int]] = {
     "conflicting_completion": 425,
     "compensating": 426,
     "invalid_resume": 427,
+    "waits_for_itself": 428,
     "unsafe_replay": 430,
     "idempotency_conflict": 431,
     "revision_conflict": 432,

@@ -58,6 +58,9 @@ class SlotKeeper(Protocol):
     def stop(self) -> None:
         """Drain, and wait for it."""
 
+    def waits_for_caller(self) -> bool:
+        """Whether it is a step or a hook of its own that calls."""
+
 
 @define(eq=False)
 class _Here:
@@ -94,8 +97,17 @@ class Engine:
         self.lanes = Lanes(lambda: journal.records(SETTINGS), ports.monotonic)
 
     def close(self) -> None:
-        """Drain the workers, then let go of threads, connections and files."""
+        """
+        Drain the workers, then let go of threads, connections and files.
+
+        Raises:
+            Refused: `waits_for_itself`: a step or a hook of theirs called it.
+        """
         here = self._here
+        if self.is_on_loop() or any(keeper.waits_for_caller() for keeper in here.keepers):
+            from squidmesh.workers.stopping import waits_for_itself
+
+            raise waits_for_itself()
         for keeper in here.keepers:
             keeper.stop()
         for heartbeats in here.heartbeats.values():
@@ -117,6 +129,10 @@ class Engine:
     def run_async(self, coroutine: Coroutine[Any, Any, object], signals: StepSignals) -> object:
         """Run an async step on the mesh's event loop."""
         return self._here.event_loop.run(coroutine, signals)
+
+    def is_on_loop(self) -> bool:
+        """Whether this is the thread of that loop."""
+        return self._here.event_loop.is_here()
 
     # -- starts, and the workers whose slots they fill
 
@@ -150,6 +166,11 @@ class Engine:
         try:
             handled = starting.start(self.door, request, offer)
             claim = claim_in(handled.state, handled.entries, offer, token)
+        except KeyboardInterrupt:  # the host ends, and may have started and claimed
+            from squidmesh.workers.interrupted import give_back_offer
+
+            give_back_offer(self.door, request.command.run_id, offer, request.now)
+            raise
         finally:
             keeper.fill(claim)
         return handled

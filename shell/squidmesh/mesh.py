@@ -159,7 +159,12 @@ class Mesh(
         )
 
     def close(self) -> None:
-        """Drain this mesh's workers, then let go of its threads, connections and files."""
+        """
+        Drain this mesh's workers, then let go of its threads, connections and files.
+
+        Raises:
+            Refused: `waits_for_itself`: a step or a hook of theirs called it.
+        """
         self.engine.close()
 
     def __enter__(self) -> Self:
@@ -342,7 +347,17 @@ class Mesh(
         queues: Sequence[str] = ("default",),
         lease: Duration = "60s",
     ) -> Worker:
-        """A worker of this mesh, to be entered or run; see `Worker`."""
+        """
+        A worker of this mesh, to be entered or run; see `Worker`.
+
+        Args:
+            concurrency: Steps at once.
+            queues: Those that it serves; a queue that a workflow or step names has to be here.
+            lease: How long a claim lives without a heartbeat.
+
+        Raises:
+            ConfigError: An option is wrong.
+        """
         from squidmesh.workers.worker import Worker
 
         return Worker(self, concurrency=concurrency, queues=queues, lease=lease)

@@ -77,7 +77,10 @@ def host_of(connection: object) -> Host:
     if isinstance(connection, Connection):
         return _SqlAlchemy(held=connection)
     if async_host_of(connection) is not None:
-        raise not_joined("a connection of an event loop goes with an AsyncMesh on PostgreSQL")
+        raise not_joined(
+            "a connection of an event loop goes with an AsyncMesh on PostgreSQL; "
+            "hand in one that blocks"
+        )
     if "sqlalchemy.orm" in sys.modules and (session := _session(connection)) is not None:
         return _SqlAlchemySession(session=session)
     return _Driver(held=connection)

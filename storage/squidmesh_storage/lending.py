@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
 
 from attrs import Factory, frozen
 
 from squidmesh_storage.hosts import Host
+
+#: Who has borrowed the transaction that this code is called in, on whatever thread.
+_BORROWER: Final[ContextVar[Host | None]] = ContextVar("squidmesh_borrower", default=None)
 
 
 @frozen(kw_only=True)
@@ -41,11 +46,18 @@ class Lending:
         """Who has a connection that is lent; null: it is none of ours."""
         return self._hosts.get(id(connection))
 
+    def is_inside(self) -> bool:
+        """Whether whoever asks is called by one who has borrowed: a step, mostly."""
+        borrower = _BORROWER.get()
+        return borrower is not None and borrower in self._hosts.values()
+
     @contextmanager
     def of(self, connection: object, host: Host) -> Iterator[None]:
         """A connection is lent for as long as this lasts."""
         self._hosts[id(connection)] = host
+        token = _BORROWER.set(host)
         try:
             yield
         finally:
+            _BORROWER.reset(token)
             del self._hosts[id(connection)]

@@ -95,6 +95,16 @@ def not_joined(why: str) -> StorageError:
     )
 
 
+def writing_beside_loan(url: str) -> StorageError:
+    """Whoever borrowed a transaction wrote beside it, and would wait for its end."""
+    return StorageError(
+        f"the transaction of this very step keeps everybody else from writing to {url}, so this "
+        "would wait for ever; nothing was done: use the verbs of `mesh.using(tx.connection)`",
+        "storage_error",
+        {},
+    )
+
+
 def not_here() -> StorageError:
     """A verb that makes no sense inside a transaction that is shared."""
     return StorageError(

@@ -6,13 +6,13 @@ what its lease does to it, ends with it; a sync step runs on a thread.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
@@ -47,6 +47,33 @@ class Hands:
     threads: Executor
     #: Reads the limits of queues again.
     look: Callable[[], Awaitable[None]]
+    #: The steps that are being performed, by the task that waits for them.
+    calls: dict["asyncio.Task[object] | None", Call] = Factory(dict)
+    #: What ends whatever becomes of who asked; the mesh is not closed before.
+    unheard: set["asyncio.Future[Any]"] = Factory(set)
+
+    def is_performing(self, task: object) -> bool:
+        """Whether a task is that of a step."""
+        return any(call.signals.task is task for call in self.calls.values())
+
+    def ignored(self) -> Mapping["asyncio.Task[object] | None", Call]:
+        """The steps that were interrupted and go on, by the task that waits for them."""
+        return {task: call for task, call in self.calls.items() if call.signals.ignored}
+
+    async def in_any_case(self, giving_back: Coroutine[object, object, None]) -> None:
+        """
+        Give claims back for one who is cancelled, and wait for it if that can be.
+
+        A task of its own: anyio's scopes cancel whoever waits in them again and again.
+        """
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(self.keep(asyncio.create_task(_in_time(giving_back))))
+
+    def keep(self, ending: "asyncio.Future[T]") -> "asyncio.Future[T]":
+        """Have this end before the mesh is closed, whoever hears of it."""
+        self.unheard.add(ending)
+        ending.add_done_callback(self.unheard.discard)
+        return ending
 
 
 async def carry(
@@ -108,9 +135,10 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
             a sync one ends on its thread and is settled there.
     """
     on_thread: Future[Performed] | None = None
+    mine = asyncio.current_task()
     try:
         known = await hands.door.known(claim.run_id)
-        call = call_of(hands.crew, claim, known, go_on)
+        call = hands.calls[mine] = call_of(hands.crew, claim, known, go_on)
         # The connection of a transaction blocks, whoever uses it.
         if call.transactional or not call.action.signature.is_async:
             on_thread = hands.threads.submit(perform_call, call)
@@ -119,11 +147,15 @@ async def perform_claim(hands: Hands, claim: Claim, go_on: Callable[[], bool]) -
             outcome = await _perform(call)
     except asyncio.CancelledError:
         if on_thread is None or on_thread.cancelled():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(hand_back(hands, claim), GIVING_BACK)
+            await hands.in_any_case(hand_back(hands, claim))
         else:
-            on_thread.add_done_callback(partial(_settle_there, hands.crew, claim))
+            loop = asyncio.get_running_loop()
+            settled = hands.keep(loop.create_future())
+            tell = partial(loop.call_soon_threadsafe, settled.set_result, None)
+            on_thread.add_done_callback(partial(_settle_there, hands.crew, claim, tell))
         raise
+    finally:
+        hands.calls.pop(mine, None)
     return call.judged(outcome)
 
 
@@ -174,10 +206,12 @@ async def to_its_end(
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        with suppress(Exception):  # then these leases run out
-            async with asyncio.timeout(GIVING_BACK):
-                for claim in claims(await task):
-                    await hand_back(hands, claim)
+
+        async def give_back() -> None:
+            for claim in claims(await task):
+                await hand_back(hands, claim)
+
+        await hands.in_any_case(give_back())
         raise
 
 
@@ -187,13 +221,24 @@ async def hand_back(hands: Hands, claim: Claim) -> None:
     await settle(hands, Settle(claim=claim, outcome=later, go_on=False))
 
 
-def _settle_there(crew: Crew, claim: Claim, performed: "Future[Performed]") -> None:
+async def _in_time(giving_back: Coroutine[object, object, None]) -> None:
+    with suppress(Exception):  # then these leases run out
+        await asyncio.wait_for(giving_back, GIVING_BACK)
+
+
+def _settle_there(
+    crew: Crew, claim: Claim, tell: Callable[[], object], performed: "Future[Performed]"
+) -> None:
     """Settle a step that nobody waits for any more, on its own thread; nothing follows it."""
-    if performed.exception() is None:
-        done = Settle(claim=claim, outcome=performed.result(), go_on=False)
-        (claimed,) = on_threads.settle_all(crew, [done])
-        if claimed is not None:
-            on_threads.hand_back(crew, claimed)
+    try:
+        if performed.exception() is None:
+            done = Settle(claim=claim, outcome=performed.result(), go_on=False)
+            (claimed,) = on_threads.settle_all(crew, [done])
+            if claimed is not None:
+                on_threads.hand_back(crew, claimed)
+    finally:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits on it any more
+            tell()
 
 
 async def _perform(call: Call) -> Outcome:

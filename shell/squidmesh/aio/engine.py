@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from attrs import evolve
 
@@ -16,6 +16,7 @@ from squidmesh.starting import Request
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.crew import Crew
 from squidmesh.workers.eventloop import run_on
+from squidmesh.workers.stopping import waits_for_itself
 from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.aio import AsyncJournal
@@ -48,6 +49,9 @@ class AsyncSlotKeeper(Protocol):
     async def stop(self) -> None:
         """Drain, and wait for it."""
 
+    def waits_for_caller(self) -> bool:
+        """Whether it is a step or a hook of its own that calls."""
+
 
 class AsyncEngine:
     """
@@ -72,20 +76,34 @@ class AsyncEngine:
         self._loop = asyncio.get_running_loop()
         self._keepers: tuple[AsyncSlotKeeper, ...] = ()
         self._looking: asyncio.Task[None] | None = None
-        #: Starts that fill a slot: they end, whatever becomes of who asked.
-        self._starts: set[asyncio.Task[Handled]] = set()
+        #: What ends whatever becomes of who asked: starts that fill a slot, claims given back.
+        self._unheard: set[asyncio.Future[Any]] = set()
 
     async def close(self) -> None:
-        """Drain the workers, then let go of threads, connections and files."""
+        """
+        Drain the workers, then let go of threads, connections and files.
+
+        Raises:
+            Refused: `waits_for_itself`: a step or a hook of theirs called it.
+        """
+        if any(keeper.waits_for_caller() for keeper in self._keepers):
+            raise waits_for_itself()
         for keeper in self._keepers:
             await keeper.stop()
-        if self._starts:
-            await asyncio.wait(self._starts)
+        if self._unheard:
+            await asyncio.wait(self._unheard)
         await self.aside(self.engine.close)
         await self.journal.close()
         self.door.close()
         # A verb that was cancelled may still be at work, and must not hold up the loop.
         await asyncio.to_thread(self._executor.shutdown)
+
+    def is_elsewhere(self) -> bool:
+        """Whether another loop than its own runs here."""
+        try:
+            return asyncio.get_running_loop() is not self._loop
+        except RuntimeError:
+            return False  # nothing can be awaited
 
     async def aside(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
         """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
@@ -116,8 +134,8 @@ class AsyncEngine:
             if slot is not None:
                 # Not cancelled with its caller: nobody else would perform what it claims.
                 start = self._loop.create_task(self._start_in(keeper, request, *slot))
-                self._starts.add(start)
-                start.add_done_callback(self._starts.discard)
+                self._unheard.add(start)
+                start.add_done_callback(self._unheard.discard)
                 return await asyncio.shield(start)
         return await self._start(request, None)
 
@@ -142,7 +160,13 @@ class AsyncEngine:
     def hands(self, crew: Crew, threads: Executor | None = None) -> Hands:
         """What it takes to carry claims of this crew; `threads` perform its sync steps."""
         here = evolve(crew, run_async=partial(run_on, self._loop))
-        return Hands(crew=here, door=self.door, threads=threads or self._executor, look=self.look)
+        return Hands(
+            crew=here,
+            door=self.door,
+            threads=threads or self._executor,
+            look=self.look,
+            unheard=self._unheard,
+        )
 
     async def look(self) -> None:
         """Read the limits of queues again; all who ask meanwhile share one reading."""

@@ -162,6 +162,9 @@ class AsyncMesh(
         Drain this mesh's workers, then let go of its threads, connections and files.
 
         Cancelled meanwhile, it can be called again.
+
+        Raises:
+            Refused: `waits_for_itself`: a step or a hook of theirs called it.
         """
         engine = self._engine
         if engine is not None:
@@ -175,11 +178,18 @@ class AsyncMesh(
         What this mesh runs on while it is entered.
 
         Raises:
-            StorageError: It is not.
+            StorageError: It is not, or on another event loop.
         """
         if self._engine is None:
             raise StorageError(
                 "this mesh is not open, use it within `async with mesh:`; nothing was done",
+                "storage_error",
+                {},
+            )
+        if self._engine.is_elsewhere():
+            raise StorageError(
+                "this mesh was entered on another event loop; nothing was done: use it there, "
+                "or make one for this loop",
                 "storage_error",
                 {},
             )
@@ -282,5 +292,15 @@ class AsyncMesh(
         queues: Sequence[str] = ("default",),
         lease: Duration = "60s",
     ) -> AsyncWorker:
-        """A worker of this mesh, to be entered or run on the same loop; see `AsyncWorker`."""
+        """
+        A worker of this mesh, to be entered or run on the same loop; see `AsyncWorker`.
+
+        Args:
+            concurrency: Steps at once.
+            queues: Those that it serves; a queue that a workflow or step names has to be here.
+            lease: How long a claim lives without a heartbeat.
+
+        Raises:
+            ConfigError: An option is wrong.
+        """
         return AsyncWorker(self, concurrency=concurrency, queues=queues, lease=lease)

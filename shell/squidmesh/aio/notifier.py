@@ -49,6 +49,10 @@ class AsyncNotifier:
         if self._task is not None:
             await self._task
 
+    def is_here(self) -> bool:
+        """Whether this is the task that hooks are called in."""
+        return self._task is not None and self._task is asyncio.current_task()
+
     async def _work(self) -> None:
         with self._handlers.bell.including(self._listener):
             try:

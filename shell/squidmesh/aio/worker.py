@@ -7,7 +7,7 @@ threads of the worker, as many at once as it has slots.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Protocol, Self, assert_never
@@ -20,10 +20,12 @@ from squidmesh.checks import queues as queue_names
 from squidmesh.duration import Duration
 from squidmesh.engine import lease_of
 from squidmesh.workers import worker as on_threads
+from squidmesh.workers.calling import Call
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
 from squidmesh.workers.places import Place, Places
 from squidmesh.workers.registry import Presence
+from squidmesh.workers.stopping import GRACE, waits_for_itself
 from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.aio import AsyncWakeups
@@ -74,6 +76,7 @@ class AsyncWorker:
         self._enlisted = asyncio.Event()
         self._wakeups: AsyncWakeups | None = None
         self._hands: Hands | None = None
+        self._hooks: AsyncNotifier | None = None
         self._work: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         #: The claims that are being carried.
@@ -116,11 +119,25 @@ class AsyncWorker:
         return self
 
     async def stop(self) -> None:
-        """Drain: take nothing more, let running steps end, and wait for them."""
+        """
+        Drain: take nothing more, let running steps end, and wait for them.
+
+        Raises:
+            Refused: `waits_for_itself`: one of them called it, or a hook; nothing was done.
+        """
+        if self.waits_for_caller():
+            raise waits_for_itself()
         self.drain_soon()
         if self._work is not None:
             # Cancelled here, the drain goes on: the steps have a right to end.
             await asyncio.shield(self._work)
+
+    def waits_for_caller(self) -> bool:
+        """Whether it is a step or a hook of its own that calls."""
+        hands, hooks = self._hands, self._hooks
+        return (hands is not None and hands.is_performing(asyncio.current_task())) or (
+            hooks is not None and hooks.is_here()
+        )
 
     def drain_soon(self) -> None:
         """Ask for the drain without waiting for it."""
@@ -195,7 +212,7 @@ class AsyncWorker:
             actions=engine.engine.actions.performable,
         )
         await engine.aside(presence.begin)
-        hooks = AsyncNotifier(engine)
+        hooks = self._hooks = AsyncNotifier(engine)
         await hooks.start()
         self._places.open(self._concurrency)
         engine.enlist(self)
@@ -205,8 +222,7 @@ class AsyncWorker:
         finally:
             self._stopping = self._closed = True
             await engine.aside(presence.stop)
-            while self._strands:
-                await asyncio.wait(self._strands)
+            await self._let_end(hands)
             await hooks.stop()
             await engine.aside(presence.end)
             engine.dismiss(self)  # until now whoever closes the mesh waits for it
@@ -283,11 +299,23 @@ class AsyncWorker:
         finally:
             place.end()
 
+    async def _let_end(self, hands: Hands) -> None:
+        """Wait for what runs, but for no step that does not stop when it is told to."""
+        ignored: Mapping[asyncio.Task[object] | None, Call] = {}
+        while self._strands:
+            await asyncio.wait(self._strands, timeout=GRACE)
+            before, ignored = ignored, hands.ignored()
+            for strand in self._strands & before.keys() & ignored.keys():
+                claim = ignored[strand].claim
+                message = "'%s' of run %s was told to stop and goes on; it is left behind"
+                LOG.warning(message, claim.node, claim.run_id)
+                self._strands.discard(strand)
+
     def _is_stopping(self) -> bool:
         return self._stopping
 
     def _monotonic(self) -> float:
-        return self._mesh.engine.engine.door.ports.monotonic()
+        return self._hands.crew.door.ports.monotonic() if self._hands is not None else 0.0
 
     def _ring(self) -> None:
         if self._wakeups is not None:

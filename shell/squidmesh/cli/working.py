@@ -1,16 +1,30 @@
 """What `work` and `step` need of an application."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from squidmesh.cli.session import Session
 from squidmesh.mesh import Mesh
 from squidmesh_core.errors import ConfigError
 
 
-def require_workflows(mesh: Mesh) -> None:
+@contextmanager
+def performing(session: Session) -> Iterator[Mesh]:
     """
-    A worker without workflows would idle for ever.
+    The application's mesh, which has something to perform; closed afterwards.
 
     Raises:
-        ConfigError: The mesh has none.
+        ConfigError: It has no workflows, so a worker would idle for ever; where no
+            application is named, nothing was opened.
     """
-    if not mesh.workflows:
-        reason = "no workflows are registered, so there is nothing to perform; give --app"
-        raise ConfigError(f"app: {reason}", "invalid_option", {"option": "app", "reason": reason})
+    if session.config.app is None:
+        raise _nothing_to_perform()
+    with session.mesh() as mesh:
+        if not mesh.workflows:
+            raise _nothing_to_perform()
+        yield mesh
+
+
+def _nothing_to_perform() -> ConfigError:
+    reason = "no workflows are registered, so there is nothing to perform; give --app"
+    return ConfigError(f"app: {reason}", "invalid_option", {"option": "app", "reason": reason})

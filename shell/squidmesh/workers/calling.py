@@ -29,6 +29,7 @@ from squidmesh.workers.transactional import perform_in_transaction
 from squidmesh_core.canonical import restore
 from squidmesh_core.definition.spec import StepNode
 from squidmesh_core.plan.deadline import evaluate
+from squidmesh_core.protocol.making import quick
 
 #: Where a lease is not kept or a step has no limit.
 _NOTHING: Final = nullcontext()
@@ -50,6 +51,7 @@ def perform_claim(crew: Crew, claim: Claim, go_on: Callable[[], bool] = lambda: 
     return perform_call(call_of(crew, claim, known, go_on))
 
 
+@quick
 @frozen(kw_only=True)
 class Call:
     """A claimed step that is about to be called."""
@@ -100,15 +102,13 @@ class Call:
         """
         if self.limit_ms is not None and self.signals.timed_out:
             return timed_out(self.limit_ms)
-        if isinstance(outcome, Failed) and self._is_for_other_code():
-            return for_other_code(self.claim, self.action.signature)
+        if isinstance(outcome, Failed) and outcome.uncalled and self._is_for_other_code():
+            return for_other_code(self.claim, self.action.signature, outcome.error)
         return outcome
 
     def _is_for_other_code(self) -> bool:
-        claim, signature = self.claim, self.action.signature
-        if claim.kind != "step" or signature.takes(claim.input, whole=claim.whole_context):
-            return False
-        return not self.crew.has_code_of(self.known.spec)
+        """A callback is not left: those after it would wait, and a person is told of it."""
+        return self.claim.kind == "step" and not self.crew.has_code_of(self.known.spec)
 
 
 def call_of(crew: Crew, claim: Claim, known: Known, go_on: Callable[[], bool]) -> Call:

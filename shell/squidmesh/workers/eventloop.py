@@ -6,17 +6,25 @@ database pools) can be shared between steps.  It starts with the first async
 step; a mesh with sync steps only never loads asyncio.
 """
 
+from __future__ import annotations
+
+import logging
 import threading
-from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from squidmesh.workers.line import StepSignals
+from squidmesh.workers.stopping import GRACE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine
+    from concurrent.futures import Future
+
+    from squidmesh.workers.line import StepSignals
+
+LOG: Final = logging.getLogger("squidmesh.worker")
 
 
 @frozen
@@ -47,10 +55,14 @@ class EventLoop:
             RuntimeError: It was called on the loop's own thread.
         """
         loop = self._started()
-        if threading.current_thread() is self._thread:
+        if self.is_here():
             coroutine.close()
             raise RuntimeError("an async step cannot wait for another on the same event loop")
         return run_on(loop, coroutine, signals)
+
+    def is_here(self) -> bool:
+        """Whether this is the thread of the loop: to wait on it is to hold up what runs there."""
+        return threading.current_thread() is self._thread
 
     def close(self) -> None:
         """Stop the loop; steps must have ended, what they left running is cancelled."""
@@ -65,7 +77,7 @@ class EventLoop:
             thread.join()
             loop.close()
 
-    def _started(self) -> "asyncio.AbstractEventLoop":
+    def _started(self) -> asyncio.AbstractEventLoop:
         import asyncio
 
         with self._lock:
@@ -79,7 +91,7 @@ class EventLoop:
 
 
 def run_on(
-    loop: "asyncio.AbstractEventLoop", coroutine: Coroutine[Any, Any, object], signals: StepSignals
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, object], signals: StepSignals
 ) -> object:
     """
     The coroutine's result, for a thread that waits; whatever it raises is raised here.
@@ -93,8 +105,8 @@ def run_on(
 
     running = asyncio.run_coroutine_threadsafe(caught(coroutine, signals), loop)
     try:
-        ending = running.result()
-    except BaseException:  # the waiting thread itself was interrupted
+        ending = _ending(running, coroutine, signals)
+    except BaseException:  # it goes on for ever, or the waiting thread itself was interrupted
         running.cancel()
         raise
     if ending.error is not None:
@@ -108,11 +120,35 @@ async def caught(coroutine: Coroutine[Any, Any, object], signals: StepSignals) -
 
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task is not None:
+        signals.task = task
         signals.interruptible(partial(loop.call_soon_threadsafe, task.cancel))
     try:
         return Ending(value=await coroutine)
     except BaseException as error:  # SystemExit would leave the loop's thread dead
         return Ending(error=error)
+
+
+def _ending(running: Future[Ending], coroutine: object, signals: StepSignals) -> Ending:
+    """
+    How a coroutine ended; one that was told to stop, and goes on, is left behind.
+
+    Raises:
+        TimeoutError: It was left behind.
+    """
+    ignored = False
+    while True:
+        try:
+            return running.result(GRACE)
+        except TimeoutError:
+            if ignored and signals.ignored:
+                _leave(coroutine)
+                raise
+            ignored = signals.ignored
+
+
+def _leave(coroutine: object) -> None:
+    name = getattr(coroutine, "__qualname__", type(coroutine).__qualname__)
+    LOG.warning("%s() was told to stop and goes on; it is left behind", name)
 
 
 async def _wind_up() -> None:
@@ -122,6 +158,9 @@ async def _wind_up() -> None:
     left = [task for task in asyncio.all_tasks() if task is not mine]
     for task in left:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    if left:
+        _, ignoring = await asyncio.wait(left, timeout=GRACE)
+        for task in ignoring:
+            _leave(task.get_coro())
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()

@@ -44,27 +44,30 @@ class Heartbeats:
         self._lease_ms = lease_ms
         self._every = lease_ms / 1000 / BEATS
         self._beats: dict[ClaimId, _Beat] = {}
-        self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
+        # Entered as a lock, never as a condition: that is Python code, and Ctrl-C in it
+        # would leave the lock taken for good.
+        self._lock = threading.RLock()
+        self._change = threading.Condition(self._lock)
 
     @contextmanager
     def keeping(self, claim: Claim, signals: StepSignals) -> Iterator[None]:
         """Keep this lease while the block runs."""
         due = self._door.ports.monotonic() + self._every
-        with self._change:
-            self._beats[claim.claim_id] = _Beat(claim, signals, due)
-            if self._thread is None:
-                self._start()
         try:
+            with self._lock:
+                self._beats[claim.claim_id] = _Beat(claim, signals, due)
+                if self._thread is None:
+                    self._start()
             yield
         finally:
-            with self._change:
+            with self._lock:
                 self._beats.pop(claim.claim_id, None)
 
     def stop(self) -> None:
         """Beat no more; leases that are still held run out."""
-        with self._change:
+        with self._lock:
             self._stopped = True
             self._change.notify_all()
             thread, self._thread = self._thread, None
@@ -74,7 +77,7 @@ class Heartbeats:
     def beat_due(self) -> float:
         """Beat what is due, and say how many seconds until something is."""
         now = self._door.ports.monotonic()
-        with self._change:
+        with self._lock:
             due = [beat for beat in self._beats.values() if beat.due <= now]
         for beat in due:
             try:
@@ -82,18 +85,19 @@ class Heartbeats:
             except Exception:  # the other leases must not end with this one
                 LOG.exception("%s has no heartbeat", beat.claim.attempt_key)
             beat.due = now + self._every
-        with self._change:
+        with self._lock:
             soonest = min((beat.due for beat in self._beats.values()), default=now + self._every)
         return max(0.0, soonest - self._door.ports.monotonic())
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+        thread.start()
+        self._thread = thread
 
     def _run(self) -> None:
         wait = self._every
         while True:
-            with self._change:
+            with self._lock:
                 if self._change.wait_for(lambda: self._stopped, wait):
                     return
                 if not self._beats:

@@ -1,8 +1,14 @@
 """The line between a running step and whoever performs it."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from squidmesh_core.canonical import storable
+
+if TYPE_CHECKING:  # a mesh with sync steps only never loads asyncio
+    import asyncio
+    from collections.abc import Callable, Mapping
 
 
 class StepSignals:
@@ -20,6 +26,8 @@ class StepSignals:
         self.cancelled = False
         #: It took longer than it may: whatever it returns, the attempt has failed.
         self.timed_out = False
+        #: What an async step runs in, once it does.
+        self.task: asyncio.Task[object] | None = None
         self._progress: Mapping[str, object] | None = None
         self._interrupt: Callable[[], object] | None = None
 
@@ -45,6 +53,14 @@ class StepSignals:
         self._interrupt = interrupt
         if self.lost or self.timed_out:
             interrupt()
+
+    @property
+    def ignored(self) -> bool:
+        """Whether an async step was interrupted, by us or by its host, and goes on."""
+        task = self.task
+        if task is None or task.done():
+            return False
+        return self.lost or self.timed_out or task.cancelling() > 0
 
     def progress(self, done: float, of: float | None, note: str | None) -> None:
         """

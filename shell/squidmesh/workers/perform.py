@@ -56,6 +56,8 @@ class Failed:
     error: Failure
     #: False when no retry can help.
     retryable: bool = True
+    #: Whether the function was not called, because the input does not fit it.
+    uncalled: bool = False
     #: Names of the exception's class and its bases.
     kinds: tuple[str, ...] = ()
     retry_after_ms: int | None = None
@@ -144,9 +146,9 @@ def performing(
     try:
         arguments = _arguments(signature, claim, undoes)
     except ContractMismatch as mismatch:
-        return _mismatch("invalid_input", mismatch)
+        return evolve(_mismatch("invalid_input", mismatch), uncalled=True)
     except Exception as exc:  # a contract of the host's may check itself, and raise anything
-        return evolve(_raised(exc, kind="invalid_input"), retryable=False)
+        return evolve(_raised(exc, kind="invalid_input"), retryable=False, uncalled=True)
     leading = () if signature.context is None else (context(),)
     try:
         # What it sets there, such as the precision of decimals, ends with it: the next step
@@ -216,10 +218,9 @@ def timed_out(limit_ms: int) -> Failed:
     )
 
 
-def for_other_code(claim: Claim, signature: Signature) -> Deferred:
+def for_other_code(claim: Claim, signature: Signature, error: Failure) -> Deferred:
     """The deferral of an attempt whose input was meant for another version of its function."""
-    handed, taken = (", ".join(names) or "nothing" for names in (claim.input, signature.inputs))
-    message = f"meant for other code: {signature.name}() takes {taken} here, and is handed {handed}"
+    message = f"meant for other code: {signature.name}(): {error.message}"
     LOG.warning("'%s' of run %s: %s", claim.node, claim.run_id, message)
     delay = other_code_delay(deferrals(claim.attempt_key))
     return Deferred(reason={"message": _text(message)}, delay_ms=delay)

@@ -44,8 +44,10 @@ class Places:
     ) -> None:
         self._ring = ring
         self._monotonic = monotonic
-        #: Guards all below; told when the loop gives back what it took.
-        self._lock = threading.Condition(threading.Lock())
+        #: Guards all below.  Entered as a lock, never as a condition: see `Heartbeats`.
+        self._lock = threading.Lock()
+        #: Told when the loop gives back what it took.
+        self._given_back = threading.Condition(self._lock)
         self._count = self._free = 0
         #: Whether the loop has taken slots and looks for work to fill them with.
         self._looking = False
@@ -84,7 +86,7 @@ class Places:
         """
         with self._lock:
             if patience and self._free <= 0 and self._looking:
-                self._lock.wait_for(lambda: self._free > 0 or not self._looking, patience)
+                self._given_back.wait_for(lambda: self._free > 0 or not self._looking, patience)
             if self._free <= 0:
                 return False
             self._free -= 1
@@ -109,7 +111,7 @@ class Places:
             self._backlog = count == 0
             self._filled_at = self._monotonic()
             self._took = self._filled_at - self._seized_at
-            self._lock.notify_all()
+            self._given_back.notify_all()
 
     def let_go(self) -> None:
         """Free a slot whose work is done; the loop hears of it only if it waits for one."""

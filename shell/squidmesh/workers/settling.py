@@ -13,6 +13,7 @@ from squidmesh.door.handle import Handled
 from squidmesh.door.requests import Appending
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.crew import Crew
+from squidmesh.workers.interrupted import settle_again
 from squidmesh.workers.loop import Settle
 from squidmesh.workers.perform import (
     Deferred,
@@ -103,9 +104,14 @@ def _settled(
         for place in of_run[batch.record.run_id][claims_in(batch) :]:
             leaving(place)
 
-    crew.door.ports.site("settle.before")
-    handled = _insist(crew, commands, appending)
-    crew.door.ports.site("settle.after")
+    try:
+        crew.door.ports.site("settle.before")
+        handled = _insist(crew, commands, appending)
+        crew.door.ports.site("settle.after")
+    except KeyboardInterrupt:  # the host ends, and may have settled and claimed
+        for run_id, command in commands:
+            settle_again(crew.door, run_id, command, crew.now)
+        raise
     for (place, request), offer, one in zip(requests, offers, handled, strict=True):
         yield place, following(request, one, offer)
 

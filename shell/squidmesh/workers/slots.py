@@ -71,8 +71,9 @@ class Slots:
         self._stopping = stopping
         self._places = places
         self._monotonic = crew.door.ports.monotonic
-        #: Guards everything below.
-        self._change = threading.Condition()
+        #: Guards everything below.  Entered as a lock, never as a condition: see `Heartbeats`.
+        self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
         self._ready: deque[_Strand] = deque()
         self._performed: list[_Strand] = []
         #: When the first of these was handed in.
@@ -95,7 +96,7 @@ class Slots:
         """Work on a claim and what follows it in its run; false: the slots are closed."""
         loop = slot_loop(claim, self._stopping, self._monotonic, self._crew.door.has_outgrown)
         strand = _Strand(loop, next(loop), Place(self._places))
-        with self._change:
+        with self._lock:
             if self._closed:
                 return False
             self._ready.append(strand)
@@ -104,20 +105,25 @@ class Slots:
 
     def close(self) -> None:
         """Take no more claims, let those that are here end, and wait for them."""
-        with self._change:
+        with self._lock:
             self._closed = True
             self._quick = 0
             self._change.notify_all()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
         self._held_back.set()
         if self._watcher is not None:
             self._watcher.join()
 
+    def are_here(self) -> bool:
+        """Whether this is one of their threads."""
+        return threading.current_thread() in self._threads
+
     # -- one thread
 
     def _work(self) -> None:
-        with self._change:
+        with self._lock:
             self._coming = False
         while self._wait_for_work():
             strand = self._next()
@@ -129,7 +135,7 @@ class Slots:
 
     def _wait_for_work(self) -> bool:
         """Wait until there is something to do; false once the slots are closed and empty."""
-        with self._change:
+        with self._lock:
             while not self._ready and (self._leading or not self._performed):
                 if self._closed:
                     return False
@@ -140,7 +146,7 @@ class Slots:
             return True
 
     def _next(self) -> _Strand | None:
-        with self._change:
+        with self._lock:
             if not self._ready:
                 return None
             strand = self._ready.popleft()
@@ -169,7 +175,7 @@ class Slots:
         return True
 
     def _hand_in(self, strand: _Strand) -> None:
-        with self._change:
+        with self._lock:
             if not self._performed:
                 self._performed_at = self._monotonic()
             self._performed.append(strand)
@@ -178,7 +184,7 @@ class Slots:
 
     def _may_lead(self) -> bool:
         """Whether this thread settles what was performed, or first performs more of it."""
-        with self._change:
+        with self._lock:
             if self._leading or not self._performed:
                 return False
             early = self._monotonic() - self._performed_at < BATCH
@@ -187,7 +193,7 @@ class Slots:
 
     def _take_performed(self) -> list[_Strand]:
         """What is to be settled now; with nothing there, nobody leads any more."""
-        with self._change:
+        with self._lock:
             batch, self._performed = self._performed, []
             self._leading = bool(batch)
             return batch
@@ -211,7 +217,7 @@ class Slots:
             except StopIteration:
                 strand.place.end()
         if going_on:
-            with self._change:
+            with self._lock:
                 self._ready.extend(going_on)
                 if len(self._ready) > 1 or self._performed:  # one strand is for this thread
                     self._call_another()
@@ -231,11 +237,11 @@ class Slots:
             self._coming = True
             self._change.notify()
         elif len(self._threads) < self._size:
-            self._coming = True
             name = f"{_NAME}-{len(self._threads) + 1}"
             thread = threading.Thread(target=self._work, name=name)
             self._threads.append(thread)
-            thread.start()
+            thread.start()  # where Ctrl-C may strike: whoever closes the slots finds it
+            self._coming = True
 
     def _hold_back(self) -> None:
         """Call nobody, but have somebody look whether that stays right."""
@@ -251,7 +257,7 @@ class Slots:
         pause, seen = threading.Event(), -1
         while self._held_back.wait():
             pause.wait(WATCH)
-            with self._change:
+            with self._lock:
                 if self._closed:
                     return
                 waiting = bool(self._ready or (self._performed and not self._leading))

@@ -1,4 +1,8 @@
-"""How a process is told to stop: the first SIGTERM or SIGINT asks to drain, the next ends it."""
+"""
+How a process is told to stop: the first SIGTERM or SIGINT asks to drain, the next ends it.
+
+Whoever waits for a drain is none of those that the drain waits for.
+"""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,8 +10,24 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from squidmesh_core.errors import Refused
+
 #: The signals that ask.
 ASKING: Final = (signal.SIGTERM, signal.SIGINT)
+#: Seconds between two looks at whether an async step that was interrupted goes on: one that
+#: does at both is left behind.
+GRACE: Final = 5.0
+
+
+def waits_for_itself() -> Refused:
+    """What a step or a hook is told that would wait for the drain which waits for it."""
+    return Refused(
+        "a step or a hook cannot wait for its own worker to end, nor close its own mesh; nothing "
+        "was done: `drain_soon()` asks the worker to stop and waits for nothing, and the mesh is "
+        "closed where it was opened",
+        "waits_for_itself",
+        {},
+    )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from squidmesh.door.handle import batch_of
 from squidmesh.door.known import Known
 from squidmesh.door.reindex import reindex_run
 from squidmesh.workers.claim import Claim, claim_in
+from squidmesh.workers.interrupted import give_back
 from squidmesh.workers.lanes import STATE, Lanes, lane_of
 from squidmesh_core.decide import Decision, claim_row, decide
 from squidmesh_core.errors import SquidmeshError, StorageUnavailable
@@ -99,8 +100,12 @@ def _transact(
 ) -> Taken:
     door = round_.door
     door.ports.site("claim.before")
-    claimed = door.journal.claimable(queues, actions, limit, round_.decide, at=now)
-    door.ports.site("claim.after")
+    try:
+        claimed = door.journal.claimable(queues, actions, limit, round_.decide, at=now)
+        door.ports.site("claim.after")
+    except KeyboardInterrupt:  # the host ends, and may have claimed something
+        round_.give_back(now)
+        raise
     made = [
         plan
         for plan, outcome in zip(round_.plans, claimed.outcomes, strict=True)
@@ -201,6 +206,13 @@ class _Round:
             self.door.stop(run_id, bug)
         return bool(self._unread or self._broken or self._misleading)
 
+    def give_back(self, now: datetime | None) -> None:
+        """Give back what was to be claimed, whether or not it was."""
+        for plan in self.plans:
+            for entry in plan.entries:
+                if isinstance(entry, AttemptClaimed):
+                    give_back(self.door, plan.run_id, entry, now)
+
     def claims_of(self, plans: Sequence[_Plan]) -> Iterator[Claim]:
         """The claims that committed batches made; their runs are known from here on."""
         states = {plan.run_id: self._remembered(plan) for plan in plans}
@@ -245,13 +257,14 @@ class _Round:
         entries: list[AttemptClaimed] = []
         offers: list[tuple[Offer, str]] = []
         for candidate in candidates:
+            if entries:
+                head = evolve(head, revision=entries[-1].revision)
             offer, token = self._make_offer()
             entry = claim_row(candidate.row, head, offer, now)
             if entry is None:
                 return None
             entries.append(entry)
             offers.append((offer, token))
-            head = evolve(head, revision=entry.revision)
         rows = RowChanges(
             put=tuple(
                 evolve(candidate.row, held_until=entry.lease_until)

@@ -38,9 +38,11 @@ class TimeLimits:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._limits: list[_Limit] = []
-        self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
+        # Entered as a lock, never as a condition: see `Heartbeats`.
+        self._lock = threading.RLock()
+        self._change = threading.Condition(self._lock)
 
     @contextmanager
     def limiting(
@@ -55,22 +57,21 @@ class TimeLimits:
             strike: Called, on another thread, if it takes longer: fails the attempt.
         """
         limit = _Limit(self._monotonic() + limit_ms / 1000, signals, strike)
-        with self._change:
-            self._limits.append(limit)
-            if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
-                self._thread.start()
-            self._change.notify_all()
         try:
+            with self._lock:
+                self._limits.append(limit)
+                if self._thread is None and not self._stopped:
+                    self._start()
+                self._change.notify_all()
             yield
         finally:
-            with self._change:
+            with self._lock:
                 if limit in self._limits:
                     self._limits.remove(limit)
 
     def stop(self) -> None:
         """Limit nothing more."""
-        with self._change:
+        with self._lock:
             self._stopped = True
             self._change.notify_all()
             thread, self._thread = self._thread, None
@@ -80,7 +81,7 @@ class TimeLimits:
     def strike_due(self) -> None:
         """End what has taken too long."""
         now = self._monotonic()
-        with self._change:
+        with self._lock:
             due = [limit for limit in self._limits if limit.due <= now]
             self._limits = [limit for limit in self._limits if limit.due > now]
         for limit in due:
@@ -91,9 +92,14 @@ class TimeLimits:
             except Exception:  # the other limits must not end with this one
                 LOG.exception("an attempt that took too long could not be failed")
 
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=_NAME, daemon=True)
+        thread.start()
+        self._thread = thread
+
     def _run(self) -> None:
         while True:
-            with self._change:
+            with self._lock:
                 # Whoever adds a limit wakes us: it may be the next one to strike.
                 while not self._stopped and (left := self._seconds_left()) != 0:
                     self._change.wait(left)

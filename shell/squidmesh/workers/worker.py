@@ -7,6 +7,7 @@ steps end and are settled, nothing more is claimed.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -18,12 +19,13 @@ from squidmesh.duration import Duration
 from squidmesh.engine import Engine
 from squidmesh.workers.claim import Claim
 from squidmesh.workers.hooks.notifier import Notifier
+from squidmesh.workers.leaving import drained_at_exit
 from squidmesh.workers.loop import Begin, Look, Rest, Take, worker_loop
 from squidmesh.workers.places import Places
 from squidmesh.workers.registry import Presence
 from squidmesh.workers.settling import hand_back
 from squidmesh.workers.slots import Slots
-from squidmesh.workers.stopping import asked_by_signals
+from squidmesh.workers.stopping import asked_by_signals, waits_for_itself
 from squidmesh.workers.taking import Taken
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_storage.api import Wakeups
@@ -72,7 +74,10 @@ class Worker:
         self._engine = mesh.engine
         self._concurrency = integer("concurrency", concurrency, least=1)
         self._queues = queue_names("queues", queues)
+        self._lease = lease
         self._crew = mesh.engine.crew(self._queues, lease)
+        #: The process that it belongs to: a fork takes none of its threads along.
+        self._pid = os.getpid()
         self._places = Places(self._ring, mesh.engine.door.ports.monotonic)
         self._enlisted = threading.Event()
         self._stopping = threading.Event()
@@ -84,6 +89,7 @@ class Worker:
         self._begun = threading.Lock()
         self._failure: Exception | None = None
         self._slots: Slots | None = None
+        self._hooks: Notifier | None = None
 
     @property
     def owner(self) -> str:
@@ -125,7 +131,7 @@ class Worker:
             RuntimeError: It has worked before; a worker works once.
         """
         self._begin()
-        # Not a daemon: a process that ends by itself lets running steps end first.
+        # Not a daemon: a process that ends drains it, and lets running steps end first.
         threading.Thread(target=self._work, name="squidmesh-worker").start()
         self._enlisted.wait()
         if self._failure is not None:
@@ -133,10 +139,28 @@ class Worker:
         return self
 
     def stop(self) -> None:
-        """Drain: take nothing more, let running steps end, and wait for them."""
+        """
+        Drain: take nothing more, let running steps end, and wait for them.
+
+        Raises:
+            Refused: `waits_for_itself`: one of them called it, or a hook; nothing was done.
+        """
+        if self._pid != os.getpid():
+            return  # it works in the process that forked this one
+        if self.waits_for_caller():
+            raise waits_for_itself()
         self.drain_soon()
         if self._begun.locked():
             self._ended.wait()
+
+    def waits_for_caller(self) -> bool:
+        """Whether it is a step or a hook of its own that calls."""
+        slots, hooks = self._slots, self._hooks
+        return (
+            self._engine.is_on_loop()
+            or (slots is not None and slots.are_here())
+            or (hooks is not None and hooks.is_here())
+        )
 
     def drain_soon(self) -> None:
         """Ask for the drain without waiting for it."""
@@ -181,10 +205,15 @@ class Worker:
     def _begin(self) -> None:
         if not self._begun.acquire(blocking=False):
             raise RuntimeError("a worker works once; make another one")
+        if self._pid != os.getpid():
+            # Its name, and the threads that keep leases, are those of the parent.
+            self._crew = self._engine.crew(self._queues, self._lease)
+            self._pid = os.getpid()
 
     def _work(self) -> None:
         try:
-            self._work_until_stopped()
+            with drained_at_exit(self.drain_soon):
+                self._work_until_stopped()
         except Exception as error:
             self._failure = error
             if self._enlisted.is_set():  # else whoever began it hears of it
@@ -207,7 +236,8 @@ class Worker:
                 actions=self._engine.actions.performable,
             )
             presence.begin()
-            hooks = Notifier(self._engine.door, self._engine.hooks, self._engine.run_async)
+            engine = self._engine
+            hooks = self._hooks = Notifier(engine.door, engine.hooks, engine.run_async)
             hooks.start()
             self._engine.enlist(self)
             self._enlisted.set()

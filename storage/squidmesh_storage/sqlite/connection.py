@@ -84,8 +84,8 @@ def translated(error: sqlite3.Error, path: Path | None) -> StorageError:
     match primary_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StorageUnavailable(
-                f"{where} was locked by another process for {BUSY_SECONDS:g} s; "
-                "nothing was written, try again",
+                f"{where} is locked by the transaction of another connection, in this process or "
+                "in another one; nothing was written, try again when it has ended",
                 "storage_unavailable",
                 details,
             )

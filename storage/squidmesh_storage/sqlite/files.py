@@ -36,6 +36,14 @@ def check_file(path: Path, file_system_of: FileSystemOf) -> None:
             f"it lies on a network file system ({kind}), where SQLite cannot keep its promises; "
             "use a local disk, or PostgreSQL for several hosts",
         )
+    try:
+        _check_place(path)
+    except PermissionError:
+        why = "this user may not look into its directory; change its owner or mode"
+        raise _refused(path, why) from None
+
+
+def _check_place(path: Path) -> None:
     if path.is_dir():
         raise _refused(path, "it is a directory; name a file in it")
     if not path.parent.is_dir():
@@ -43,6 +51,14 @@ def check_file(path: Path, file_system_of: FileSystemOf) -> None:
     if not path.exists():
         if not os.access(path.parent, os.W_OK):
             raise _refused(path, "its directory may not be written to by this user")
+        if Path(f"{path}-wal").exists():
+            # SQLite would take a new file for an empty one, and throw its log away.
+            raise _refused(
+                path,
+                "the file is gone, but its -wal lies there, which may hold what was written last; "
+                "nothing was changed: stop every process that uses it, then put the file back, "
+                "or take the -wal and -shm away as well",
+            )
         return
     if not path.is_file():
         raise _refused(path, "it is a device or a pipe; name an ordinary file")

@@ -197,7 +197,7 @@ def lend(journal: SqliteJournal, path: Path | None) -> Iterator[JoinedSqliteJour
     Raises:
         StorageError: As `Journal.lend` says.
     """
-    path = _file(path)
+    path, lent = _file(path), journal._writable.lent
     with closing(connect(path)) as connection:  # closing it rolls back what is open
         try:
             # What the borrower's tables declare is to hold; ours declare nothing.
@@ -208,7 +208,7 @@ def lend(journal: SqliteJournal, path: Path | None) -> Iterator[JoinedSqliteJour
         connection.set_authorizer(_may_not_end)
         borrower = _Borrower(held=connection)
         joined = JoinedSqliteJournal(journal, borrower, path)
-        with journal._process.lent.of(connection, borrower):
+        with lent.of(connection, borrower):
             yield joined
         _commit(joined.connection, path)
     joined.close()

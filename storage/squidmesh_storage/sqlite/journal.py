@@ -38,7 +38,7 @@ from squidmesh_storage.api import (
 from squidmesh_storage.committer import Committer, Write
 from squidmesh_storage.lanes import earliest
 from squidmesh_storage.lending import Lending
-from squidmesh_storage.problems import check_runs_differ, closed
+from squidmesh_storage.problems import check_runs_differ, closed, writing_beside_loan
 from squidmesh_storage.sqlite import (
     appends,
     claims,
@@ -137,7 +137,7 @@ class SqliteJournal:
     def append(self, batches: Sequence[Batch]) -> tuple[Outcome, ...]:
         """See `Journal.append`."""
         check_runs_differ(batches)
-        return self._process.committer.append(batches)
+        return self._writable.committer.append(batches)
 
     def claimable(
         self,
@@ -252,7 +252,7 @@ class SqliteJournal:
 
     def remove(self, run_id: RunId, revision: Revision, tombstone: AppendRecord | None) -> bool:
         """See `Journal.remove`."""
-        with self._process.writer.transaction() as connection:
+        with self._writing() as connection:
             return appends.remove(connection, run_id, revision, tombstone, self._clock())
 
     def survey(self) -> Survey:
@@ -302,7 +302,7 @@ class SqliteJournal:
     def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
         """See `Journal.put_record`."""
         process = self._process
-        with process.writer.transaction() as connection:
+        with self._writing() as connection:
             stored = facts.put(connection, kind, key, body, expected)
         process.bell.ring_for_record(kind, key)
         return stored
@@ -310,7 +310,7 @@ class SqliteJournal:
     def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
         """See `Journal.drop_record`."""
         process = self._process
-        with process.writer.transaction() as connection:
+        with self._writing() as connection:
             dropped = facts.drop(connection, kind, key, expected)
         process.bell.ring_for_record(kind, key)
         return dropped
@@ -363,11 +363,19 @@ class SqliteJournal:
             self._present = _Process(self._path, self._write)
         return self._present
 
+    @property
+    def _writable(self) -> _Process:
+        """The same, for those who write: nobody whose own transaction is in the way."""
+        process = self._process
+        if process.lent.is_inside():
+            raise writing_beside_loan(self.url)
+        return process
+
     def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
         return self._process.readers.snapshot()
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return self._process.writer.transaction()
+        return self._writable.writer.transaction()
 
     def _check_open(self) -> None:
         if self._closed:

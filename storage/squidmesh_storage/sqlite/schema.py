@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from squidmesh_core.errors import StorageError
-from squidmesh_storage.migrations import Migration, Plan, behind
+from squidmesh_storage.migrations import Migration, Plan, behind, only_row
 from squidmesh_storage.migrations import planned as migrations_lacking
 from squidmesh_storage.sqlite import files
 from squidmesh_storage.sqlite.connection import connect, translated
@@ -146,7 +146,8 @@ def _found(connection: sqlite3.Connection) -> int:
     ours = "select 1 from sqlite_schema where type = 'table' and name = 'squidmesh_schema'"
     if connection.execute(ours).fetchone() is None:
         return 0
-    (version,) = connection.execute("select version from squidmesh_schema").fetchone()
+    rows = connection.execute("select version from squidmesh_schema").fetchall()
+    (version,) = only_row(rows, "squidmesh_schema")
     return int(version)
 
 

@@ -29,6 +29,7 @@ VERBS: Final[dict[str, Verb]] = {
     "retryable": lambda mesh, claim: mesh.fail(claim, "no", retryable="no"),
     "history": lambda mesh, claim: mesh.inspect(claim.run_id, history="no"),
     "history of graph": lambda mesh, claim: mesh.graph(claim.run_id, history="no"),
+    "plan": lambda mesh, _: mesh.prune("1h", plan=None),
     "checker": lambda mesh, _: mesh.verify(checker="no"),
     "definition": lambda mesh, claim: mesh.replay(claim.run_id, definition=["source"]),
 }

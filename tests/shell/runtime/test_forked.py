@@ -42,6 +42,82 @@ with Mesh.open(sys.argv[1], workflows=[Packing]) as mesh:
 print("parent", *said)
 """
 
+#: A host that makes a worker, or has one at work, and then forks.
+WORKERS: Final = """
+import os, sys
+from squidmesh import Mesh, Workflow, manual, step
+
+class Packing(Workflow, name="tests.Forked"):
+    placed = manual()
+    packed = step(lambda: "packed", action="pack")
+
+with Mesh.open(sys.argv[1], workflows=[Packing]) as mesh:
+    made, begun = mesh.worker(), mesh.worker().start()
+    owner = made.owner
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    begun.stop()
+    made.start()
+    print("parent" if child else "child", made.owner == owner)
+    sys.stdout.flush()
+    made.stop()
+    if child == 0:
+        mesh.close()
+        os._exit(0)
+"""
+#: A host that forks while a thread reads a long run.
+READER: Final = """
+import gc, os, sys, threading
+from squidmesh.door.collector import LONG, resting
+
+inside, leave = threading.Event(), threading.Event()
+
+def read():
+    with resting(LONG):
+        inside.set()
+        leave.wait()
+
+reader = threading.Thread(target=read)
+reader.start()
+inside.wait()
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+print("parent" if child else "child", gc.isenabled())
+sys.stdout.flush()
+if child == 0:
+    os._exit(0)
+leave.set()
+reader.join()
+"""
+
+
+def told_by(folder: Path, source: str, *arguments: str) -> list[str]:
+    """What a program says, line by line, sorted."""
+    program = folder / "host.py"
+    program.write_text(source, encoding="utf-8")
+    told = subprocess.run(
+        [sys.executable, str(program), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return sorted(told.stdout.splitlines()) or told.stderr.splitlines()
+
+
+def test_a_worker_made_before_a_fork_has_a_name_of_its_own_in_the_child(tmp_path: Path) -> None:
+    """And one that works in the parent is nobody to wait for there."""
+    told = told_by(tmp_path, WORKERS, f"sqlite:///{tmp_path}/j")
+
+    assert ["child False", "parent True"] == told
+
+
+def test_the_collector_goes_on_in_a_child_that_does_not_read(tmp_path: Path) -> None:
+    """The thread that it rested for has stayed behind."""
+    assert ["child True", "parent False"] == told_by(tmp_path, READER)
+
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_forked_process_works_with_threads_of_its_own(
@@ -50,16 +126,5 @@ def test_a_forked_process_works_with_threads_of_its_own(
     """Those of the parent stay there; steps that waited for them would wait for ever."""
     on_postgres = kind == "postgres"
     url = str(request.getfixturevalue("postgres_dsn")) if on_postgres else f"sqlite:///{tmp_path}/j"
-    program = tmp_path / "host.py"
-    program.write_text(HOST, encoding="utf-8")
-
-    told = subprocess.run(
-        [sys.executable, str(program), url],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
     expected = ["child completed completed", "parent completed completed"]
-    assert expected == told.stdout.splitlines(), told.stderr
+    assert expected == told_by(tmp_path, HOST, url)

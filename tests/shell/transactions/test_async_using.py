@@ -160,6 +160,20 @@ async def test_the_loop_goes_on_while_a_verb_waits_for_a_lock(
         assert await other in {run.id, "conflict"}
 
 
+async def test_a_core_connection_of_a_loop_without_a_transaction_is_refused(
+    postgres_dsn: str,
+) -> None:
+    """SQLAlchemy would roll it back without a word."""
+    async with (
+        AsyncMesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        disposed(engine_for(postgres_dsn)) as engine,
+        engine.connect() as connection,
+    ):
+        with pytest.raises(StorageError, match=r"use engine\.begin"):
+            await mesh.using(connection).start(Packing.placed, Order("A-1"))
+        assert () == (await mesh.runs()).items
+
+
 async def test_a_connection_of_a_loop_is_not_for_a_mesh_that_blocks(postgres_dsn: str) -> None:
     """Its verbs would hold up the loop that they wait for."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn) as connection:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from squidmesh import Mesh, Workflow, manual, step
 from squidmesh_core.errors import StorageError
-from support.hosts import SqliteShop, engine_for, file_of
+from support.hosts import DjangoShop, SqliteShop, engine_for, file_of
 
 
 @frozen
@@ -127,11 +127,24 @@ def test_a_core_connection_without_a_transaction_is_refused(sqlite_url: str) -> 
     engine.dispose()
 
 
+def test_a_database_of_django_without_a_transaction_is_refused(sqlite_url: str) -> None:
+    """Each statement would be committed by itself."""
+    shop = DjangoShop(sqlite_url)
+    with Mesh.open(sqlite_url, workflows=[Packing]) as mesh:
+        with pytest.raises(StorageError, match=r"'shop' is in no transaction; use atomic\(\)"):
+            mesh.using(shop.alias).start(Packing.placed, Order("A-1"))
+        assert () == mesh.runs().items
+    shop.close()
+
+
 def test_a_connection_for_an_event_loop_belongs_to_another_mesh(sqlite_url: str) -> None:
     """It cannot be used from here."""
     connection = create_async_engine("postgresql+psycopg://nobody@nowhere/x").connect()
 
-    with Mesh.open(sqlite_url) as mesh, pytest.raises(StorageError, match="AsyncMesh"):
+    with (
+        Mesh.open(sqlite_url) as mesh,
+        pytest.raises(StorageError, match="hand in one that blocks"),
+    ):
         mesh.using(connection)
 
 

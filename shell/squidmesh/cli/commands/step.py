@@ -6,7 +6,7 @@ from squidmesh.cli.documents import mask_of, run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
-from squidmesh.cli.working import require_workflows
+from squidmesh.cli.working import performing
 
 
 @click.command("step")
@@ -16,8 +16,7 @@ from squidmesh.cli.working import require_workflows
 def command(session: Session, /, *, queue: str | None, lease: str) -> int:
     """Claim one visible attempt, perform it, and record what came of it."""
     screen = session.screen
-    with session.mesh() as mesh:
-        require_workflows(mesh)
+    with performing(session) as mesh:
         run = mesh.execute_next(queue=queue or session.config.queues[0], lease=lease)
         mask = None if run is None else mask_of(mesh.inspect(run))
     if screen.form == "json":

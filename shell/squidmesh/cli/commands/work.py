@@ -12,7 +12,7 @@ from squidmesh.cli.exits import DONE, RUN_FAILED
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.session import Session
-from squidmesh.cli.working import require_workflows
+from squidmesh.cli.working import performing
 from squidmesh.workers.processes import Supervisor, drain_with_supervisor
 from squidmesh.workers.worker import Worker
 from squidmesh_core.views.words import printable
@@ -20,7 +20,13 @@ from squidmesh_core.views.words import printable
 
 @click.command("work")
 @click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.")
-@click.option("--queue", "-q", "queues", multiple=True, help="A queue to serve; may be repeated.")
+@click.option(
+    "--queue",
+    "-q",
+    "queues",
+    multiple=True,
+    help="A queue to serve; may be repeated. Without it: those of the configuration, or default.",
+)
 @click.option("--processes", "-p", type=click.IntRange(min=1), default=1, help="Worker processes.")
 @click.option("--supervised", is_flag=True, hidden=True, help="Drain at the end of standard input.")
 @click.option("--lease", default="60s", show_default=True, help="How long a claim lives.")
@@ -45,8 +51,7 @@ def command(
     """
     screen = session.screen
     config = session.config
-    with session.mesh() as mesh:
-        require_workflows(mesh)
+    with performing(session) as mesh:
         served = queues or config.queues
         slots = concurrency or config.concurrency
         worker = Worker(mesh, concurrency=slots, queues=served, lease=lease)

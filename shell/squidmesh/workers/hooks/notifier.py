@@ -60,6 +60,10 @@ class Notifier:
         if self._thread is not None:
             self._thread.join()
 
+    def is_here(self) -> bool:
+        """Whether this is the thread that hooks are called on."""
+        return threading.current_thread() is self._thread
+
     def _work(self) -> None:
         events = sorted(self._handlers.events)
         with self._handlers.bell.listen(events) as self._wakeups:
