@@ -6,11 +6,13 @@ all is here.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from attrs import frozen
 
 from squidmesh_core.errors import StorageError
+
+Row = TypeVar("Row")
 
 
 @frozen(kw_only=True)
@@ -32,6 +34,23 @@ class Plan:
     found: int
     wanted: int
     steps: tuple[Migration, ...]
+
+
+def only_row(rows: Sequence[Row], table: str) -> Row:
+    """
+    The row that says which tables are there.
+
+    Raises:
+        StorageError: There is none, or there are several.
+    """
+    if len(rows) != 1:
+        raise StorageError(
+            f"{table} has {len(rows)} rows and not one, so nobody knows which tables these are; "
+            "nothing was changed, restore it with all others",
+            "storage_error",
+            {"table": table, "rows": len(rows)},
+        )
+    return rows[0]
 
 
 def planned(migrations: Sequence[Migration], found: int, *, oldest: int | None = None) -> Plan:

@@ -1,8 +1,12 @@
 """Appends of many threads share transactions, and never each other's failures."""
 
-from collections.abc import Sequence
+import ctypes
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
+from threading import Event, Thread, get_ident, main_thread
+from types import FrameType
 
 import pytest
 from attrs import define, field
@@ -26,16 +30,31 @@ class Writes:
 
     def __call__(self, batches: Sequence[Batch]) -> Sequence[Outcome]:
         runs = [batch.record.run_id for batch in batches]
+        go_on = self.go_on
         self.rounds.append(runs)
         self.started.set()
-        assert self.go_on.wait(30)
+        assert go_on.wait(30)
         if not self.poison.isdisjoint(runs):
             raise self.error
         return [_done(batch) for batch in batches]
 
+    def let_one_go_on(self) -> None:
+        """Hold up the next round in the place of this one; returns when it is there."""
+        held, self.go_on = self.go_on, Event()
+        self.started.clear()
+        held.set()
+        assert self.started.wait(30)
+
 
 def _done(batch: Batch) -> Committed:
     return Committed(run_id=batch.record.run_id, revision=batch.record.last)
+
+
+def _waits(ident: int) -> bool:
+    """Whether a thread is at the place where it waits for its turn."""
+    frame = sys._current_frames()[ident]
+    code = frame.f_code
+    return code is Committer._is_promoted.__code__ and frame.f_lineno != code.co_firstlineno
 
 
 class Stage:
@@ -54,6 +73,21 @@ class Stage:
         answer = self.pool.submit(self.committer.append, batches)
         while len(self.committer._waiting) == waiting:
             pass
+        return answer
+
+    def queue_doomed(self, *batches: Batch) -> "Future[tuple[Outcome, ...]]":
+        """The same by a thread that is interrupted as soon as its wait is over."""
+        idents: list[int] = []
+
+        def append() -> tuple[Outcome, ...]:
+            idents.append(get_ident())
+            return self.committer.append(batches)
+
+        answer = self.pool.submit(append)
+        while not idents or not _waits(*idents):
+            pass
+        interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        assert 1 == interrupt(ctypes.c_ulong(*idents), ctypes.py_object(KeyboardInterrupt))
         return answer
 
     def play(self) -> list[list[RunId]]:
@@ -158,3 +192,96 @@ def test_an_interrupted_leader_leaves_nobody_waiting() -> None:
     assert isinstance(leader.exception(30), KeyboardInterrupt)
     assert [Unknown] == [type(one) for one in follower.result(30)]
     assert (_done(first(run_id(2))),) == next_one.result(30)
+
+
+def test_a_thread_that_is_interrupted_as_it_is_to_lead_hands_over() -> None:
+    """Nothing of its own is written, and whoever waits behind it leads."""
+    stage = Stage(Writes())
+    doomed = stage.queue_doomed(first(run_id(1)))
+    next_one = stage.queue(first(run_id(1)))
+
+    assert [[run_id(1)]] == stage.play()
+
+    assert isinstance(doomed.exception(30), KeyboardInterrupt)
+    assert (_done(first(run_id(1))),) == next_one.result(30)
+
+
+def test_a_thread_that_is_interrupted_as_it_is_woken_wakes_the_next() -> None:
+    """All of its round was written."""
+    stage = Stage(Writes())
+    leader, doomed, last = (
+        stage.queue(first(run_id(1))),
+        stage.queue_doomed(first(run_id(2))),
+        stage.queue(first(run_id(3))),
+    )
+
+    assert [[run_id(1), run_id(2), run_id(3)]] == stage.play()
+
+    assert isinstance(doomed.exception(30), KeyboardInterrupt)
+    assert [(_done(first(run_id(n))),) for n in (1, 3)] == [leader.result(30), last.result(30)]
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """What interrupts the main thread once it waits."""
+    ident = main_thread().ident
+    assert ident is not None
+
+    struck = Event()
+
+    def strike(signum: int, frame: FrameType | None) -> None:
+        if not struck.is_set():
+            struck.set()
+            raise KeyboardInterrupt
+
+    def interrupt() -> None:
+        while not _waits(ident):
+            pass
+        while not struck.wait(0.01):  # what comes just before it waits would be heard of later
+            signal.pthread_kill(ident, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, strike)
+    yield interrupt
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_thread_that_is_interrupted_in_line_leaves_it(interrupt: Callable[[], None]) -> None:
+    """Its append is never made, and those behind it are."""
+    stage = Stage(Writes())
+    striking = Thread(target=interrupt)
+    striking.start()
+    with pytest.raises(KeyboardInterrupt):
+        stage.committer.append([first(run_id(1))])
+    striking.join()
+    behind = stage.queue(first(run_id(2)))
+
+    assert [[run_id(2)]] == stage.play()
+    assert (_done(first(run_id(2))),) == behind.result(30)
+
+
+def test_a_thread_that_is_interrupted_during_its_commit_keeps_nobody_from_waking(
+    interrupt: Callable[[], None],
+) -> None:
+    """What it brought is written with the others."""
+    stage = Stage(Writes())
+    leader = stage.queue(first(run_id(1)))
+    behind: list[Future[tuple[Outcome, ...]]] = []
+
+    def strike() -> None:
+        while len(stage.committer._waiting) < 2:
+            pass
+        behind.append(stage.queue(first(run_id(3))))
+        stage.writes.let_one_go_on()
+        interrupt()
+
+    striking = Thread(target=strike)
+    striking.start()
+    with pytest.raises(KeyboardInterrupt):
+        stage.committer.append([first(run_id(2))])
+    striking.join()
+
+    assert [[run_id(1), run_id(2), run_id(3)]] == stage.play()
+    assert [(_done(first(run_id(n))),) for n in (1, 3)] == [
+        leader.result(30),
+        behind[0].result(30),
+    ]

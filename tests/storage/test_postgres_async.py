@@ -112,8 +112,8 @@ class TestAsyncPostgres(JournalConformance):
     url: str
 
     @pytest.fixture(autouse=True)
-    def _in_a_new_database(self, postgres_dsn: str) -> Iterator[None]:
-        self.url = postgres_dsn
+    def _in_an_empty_database(self, emptied_dsn: str) -> Iterator[None]:
+        self.url = emptied_dsn
         self.opened: list[Blocking] = []
         yield
         for one in self.opened:
@@ -159,6 +159,22 @@ async def test_work_of_another_process_is_heard_of(postgres_dsn: str) -> None:
         waiting = asyncio.ensure_future(hints.wait(20))
 
         await asyncio.to_thread(commit, other, first(run_id(1), rows=puts(attempt(run_id(1)))))
+
+        assert await asyncio.wait_for(waiting, 10)
+    other.close()
+    await journal.close()
+
+
+@pytest.mark.asyncio
+async def test_what_is_stored_on_a_loop_is_heard_of_in_another_process(postgres_dsn: str) -> None:
+    """Who listens there knows of no loop."""
+    journal = AsyncPostgresJournal(PostgresJournal(postgres_dsn))
+    other = PostgresJournal(postgres_dsn)
+    with other.listen(("default",)) as hints:
+        assert await asyncio.to_thread(hints.wait, 20)  # others have come to know
+        waiting = asyncio.ensure_future(asyncio.to_thread(hints.wait, 20))
+
+        await journal.append((first(run_id(1), rows=puts(attempt(run_id(1)))),))
 
         assert await asyncio.wait_for(waiting, 10)
     other.close()

@@ -3,10 +3,11 @@
 import multiprocessing
 import os
 import re
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import cast
+from typing import NoReturn, cast
 
 import psycopg
 import pytest
@@ -24,17 +25,19 @@ from squidmesh_storage.conformance.kit import (
     first,
     hold,
     key,
+    on,
     puts,
     records_of,
     run_id,
     then,
 )
-from squidmesh_storage.postgres import PostgresJournal, clock, trips
+from squidmesh_storage.postgres import PostgresJournal, clock, listening, trips
 from squidmesh_storage.postgres.adapting import ADAPTERS
 from squidmesh_storage.postgres.clock import CarriedClock
 from squidmesh_storage.postgres.connecting import Session, Target, greet
 from squidmesh_storage.postgres.driving import drive
 from squidmesh_storage.postgres.errors import not_connected, translated
+from squidmesh_storage.postgres.listening import Ear
 from squidmesh_storage.postgres.pool import Pool, SyncSession
 from squidmesh_storage.postgres.scripts import Call, Rows, ask
 from support.postgres import PASSWORD, STRICT_ROLE, execute
@@ -211,15 +214,6 @@ def _name(opened: PostgresJournal) -> str:
     return opened.url.partition("?")[0].rpartition("/")[2]
 
 
-def test_a_pool_that_is_exhausted_says_so(postgres_dsn: str) -> None:
-    """Instead of waiting for ever."""
-    pool = Pool(Target.of(postgres_dsn), 1, patience=0.01)
-
-    with pool.session(), pytest.raises(StorageUnavailable, match="the pool is exhausted: all 1"):
-        pool.run(lambda: ask(Call("select 1")))
-    pool.close()
-
-
 def test_a_claim_that_decides_needs_no_second_connection(
     opened: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,14 +264,20 @@ def test_a_forked_process_opens_connections_of_its_own(opened: PostgresJournal) 
         f"postgresql://ana:{SECRET}@127.0.0.1:one/shop",
         f"postgresql://ana:{SECRET}@[::1/shop",
         f"postgresql://ana:{SECRET}@127.0.0.1:1/shop?nonsense=1",
+        f"postgresql://ana:%{SECRET}@127.0.0.1:1/shop",
+        f"postgresql://ana:a@{SECRET}@127.0.0.1:1/shop",
+        f"postgresql://ana:a/{SECRET}@127.0.0.1:1/shop",
+        f"postgresql://ana:{SECRET}/a@127.0.0.1:1/shop",
+        f"postgresql://ana:a?{SECRET}@127.0.0.1:1/shop",
     ],
 )
 def test_a_password_is_never_shown(url: str) -> None:
-    """Neither where it cannot be reached nor where the URL cannot be read."""
+    """Neither where it cannot be reached nor where the URL cannot be read, traceback and all."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 (whatever is raised)
         PostgresJournal(url)
 
-    shown = f"{caught.value} {caught.value!r} {getattr(caught.value, 'details', None)}"
+    told = "".join(traceback.format_exception(caught.value))
+    shown = f"{told} {caught.value!r} {getattr(caught.value, 'details', None)}"
     assert SECRET not in shown
 
 
@@ -427,6 +427,24 @@ def test_what_a_database_is_set_to_changes_nothing_of_ours(
     again.close()
 
 
+def test_what_only_lets_itself_be_read_is_not_claimed_from(
+    opened: PostgresJournal, postgres_dsn: str
+) -> None:
+    """Or a step would be performed again and again whose outcome cannot be stored."""
+    begun = first(run_id(1), rows=puts(attempt(run_id(1))))
+    commit(opened, begun)
+    execute(
+        postgres_dsn, f'alter database "{_name(opened)}" set default_transaction_read_only = on'
+    )
+    again = PostgresJournal(postgres_dsn)
+
+    with pytest.raises(StorageError, match="only lets itself be read; nothing was written"):
+        again.claimable(("default",), ("act",), 1, _claim)
+
+    assert records_of(begun) == again.load(run_id(1)).records
+    again.close()
+
+
 def test_an_instant_that_none_of_ours_can_be_stops_no_list(
     opened: PostgresJournal, postgres_dsn: str
 ) -> None:
@@ -442,8 +460,49 @@ def test_an_instant_that_none_of_ours_can_be_stops_no_list(
 # --- hints
 
 
-def test_work_of_another_process_is_heard_of(opened: PostgresJournal, postgres_dsn: str) -> None:
-    """Long before the next look: the other one has no bell of this one's."""
+def _alone(other: PostgresJournal, url: str) -> None:
+    del url
+    commit(other, first(run_id(1), rows=puts(attempt(run_id(1)))))
+
+
+def _in_a_group(other: PostgresJournal, url: str) -> None:
+    del url
+    commit(other, first(run_id(1), rows=puts(attempt(run_id(1))), group="g"))
+
+
+def _beside_a_group(other: PostgresJournal, url: str) -> None:
+    del url
+    commit(other, first(run_id(1), rows=puts(attempt(run_id(1)))), first(run_id(2), group="g"))
+
+
+def _in_a_hosts_transaction(other: PostgresJournal, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("select 1")
+        joined = other.transaction(connection)
+        commit(joined, first(run_id(1), rows=puts(attempt(run_id(1)))))
+        commit(joined, first(run_id(2)))
+    joined.close()
+
+
+def _by_a_claim(other: PostgresJournal, url: str) -> None:
+    """It gives the attempt back to another queue."""
+    del url
+    commit(other, first(run_id(1), rows=puts(attempt(run_id(1), queue="mail"))))
+
+    def decide(offered: Offered) -> Choice:
+        (one,) = offered.candidates
+        return Choice(batches=[on(run_id(1), one.head, rows=puts(attempt(run_id(1))))])
+
+    other.claimable(("mail",), ("act",), 1, decide)
+
+
+@pytest.mark.parametrize(
+    "store", [_alone, _in_a_group, _beside_a_group, _in_a_hosts_transaction, _by_a_claim]
+)
+def test_work_of_another_process_is_heard_of(
+    opened: PostgresJournal, postgres_dsn: str, store: Callable[[PostgresJournal, str], None]
+) -> None:
+    """Long before the next look, however it was stored: the other one has no bell of this one's."""
     other = PostgresJournal(postgres_dsn)
     with opened.listen(("default",)) as wakeups:
         assert wakeups.longest == 30
@@ -452,10 +511,64 @@ def test_work_of_another_process_is_heard_of(opened: PostgresJournal, postgres_d
         waiting = Thread(target=lambda: rung.append(wakeups.wait(20)))
         waiting.start()
 
-        commit(other, first(run_id(1), rows=puts(attempt(run_id(1)))))
+        store(other, postgres_dsn)
         waiting.join()
 
     assert [True] == rung
+    other.close()
+
+
+def test_hints_that_do_not_come_are_not_relied_on(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often they are tried, it is said once; work is found by looking."""
+    tries = [Event() for _ in range(3)]
+    left = iter(tries)
+    monkeypatch.setattr(listening, "_TRY_FOR", 0.01)
+    monkeypatch.setattr(listening, "PAUSES", (0.01,))
+    monkeypatch.setattr(Ear, "notify", lambda *_: next(left, tries[-1]).set())
+    journal = PostgresJournal(postgres_dsn)
+
+    with journal.listen(("default",)) as wakeups:
+        assert tries[-1].wait(20)
+        assert wakeups.longest == 6.5
+        assert "polling" == journal.survey().facts["hints"]
+    journal.close()
+
+    (said,) = (one.getMessage() for one in caplog.records if one.name == "squidmesh.storage")
+    assert "a hint that was sent has not come" in said
+
+
+def test_who_cannot_say_that_it_waits_looks_by_itself(
+    opened: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor take it back; neither is worth an error."""
+    ear = opened._process.ear
+    with opened.listen(("default",)) as wakeups:
+        assert wakeups.wait(20)  # others have come to know
+        monkeypatch.setattr(ear._pool, "run", _unavailable)
+
+        ear.busy(("default",))
+
+        assert not wakeups.wait(0.3)
+        monkeypatch.undo()
+        assert wakeups.wait(20)
+
+
+def _unavailable(*_: object, **__: object) -> NoReturn:
+    raise StorageUnavailable("away", "storage_unavailable", {})
+
+
+def test_what_is_stored_is_stored_though_nobody_can_be_told(
+    opened: PostgresJournal, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits looks by itself."""
+    other = PostgresJournal(postgres_dsn)
+    with other.listen(("default",)) as wakeups:
+        assert wakeups.wait(20)
+        monkeypatch.setattr(opened._process.ear, "notify", _unavailable)
+
+        commit(opened, first(run_id(1), rows=puts(attempt(run_id(1)))))
     other.close()
 
 

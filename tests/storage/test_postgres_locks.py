@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier, Thread
+from typing import Final
 
+import psycopg
 import pytest
 from attrs import evolve
 
@@ -30,6 +32,13 @@ from support.postgres import execute
 
 HOUR = timedelta(hours=1)
 ROUNDS = 60
+#: Another row in the place of each.
+_REBUILD: Final = (
+    "create temporary table kept as select * from squidmesh.held",
+    "delete from squidmesh.held",
+    "insert into squidmesh.held select * from kept",
+)
+_WAITS: Final = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
 
 
 @pytest.fixture
@@ -199,6 +208,41 @@ def test_a_slot_that_goes_on_finds_the_row_that_a_rebuild_left(
         assert [True] == [_won(outcome) for outcome in outcomes]
         assert (following,) == one.rows_of(run_id(1)).attempts
         batch, row = grown, following
+
+
+def _append_as_a_guest(
+    journal: PostgresJournal, url: str, batch: Batch, answers: list[Outcome]
+) -> None:
+    with psycopg.connect(url) as host:
+        host.execute("select 1")
+        answers.extend(journal.transaction(host).append((batch,)))
+
+
+@pytest.mark.parametrize("group", [None, "g"], ids=["alone", "in a group"])
+def test_a_slot_that_goes_on_in_a_hosts_transaction_finds_that_row_too(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_dsn: str, group: str | None
+) -> None:
+    """It waits for the rebuild before it looks, and not only while it writes."""
+    journal, _ = journals
+    until = journal.now() + HOUR
+    begun = first(run_id(1), rows=puts(attempt(run_id(1), held_until=until)))
+    commit(journal, begun)
+    following = attempt(run_id(1), step="next", held_until=until)
+    grown = then(begun, rows=RowChanges(put=(following,), drop=(key(run_id(1)),)), group=group)
+    outcomes: list[Outcome] = []
+
+    with psycopg.connect(postgres_dsn) as rebuild:
+        for statement in _REBUILD:
+            rebuild.execute(statement)
+        appending = Thread(target=_append_as_a_guest, args=(journal, postgres_dsn, grown, outcomes))
+        appending.start()
+        while execute(postgres_dsn, _WAITS) == [(0,)]:
+            assert appending.is_alive()
+        rebuild.commit()
+        appending.join()
+
+    assert [Committed(run_id=run_id(1), revision=Revision(2))] == outcomes
+    assert (following,) == journal.rows_of(run_id(1)).attempts
 
 
 def test_nothing_is_appended_to_a_run_that_is_being_removed(

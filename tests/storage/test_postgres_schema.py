@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 
 import psycopg
 import pytest
+from attrs import evolve
 
 from squidmesh_core.errors import ConfigError, SquidmeshError, StorageError
 from squidmesh_core.protocol.rows import RowChanges
@@ -22,6 +23,7 @@ from squidmesh_storage.conformance.kit import (
     records_of,
     run_id,
     run_row,
+    then,
 )
 from squidmesh_storage.migrations import Migration, Plan
 from squidmesh_storage.postgres import MIGRATIONS, PostgresJournal, migrate, plan, schema, script
@@ -222,6 +224,52 @@ def test_a_migration_that_fails_changes_nothing(postgres_dsn: str) -> None:
 
     assert before == _tables(postgres_dsn)
     PostgresJournal(postgres_dsn).close()
+
+
+def test_a_migration_takes_as_long_as_it_needs(postgres_dsn: str) -> None:
+    """An index of millions of rows is not made in the time that a statement of a worker has."""
+    PostgresJournal(postgres_dsn).close()
+    sql = "create table squidmesh.said as select current_setting('statement_timeout') as limit_;\n"
+    slow = Migration(number=NEWEST + 1, kind="expand", title="how long", sql=sql)
+
+    migrate(postgres_dsn, (*MIGRATIONS, slow))
+
+    assert [("0",)] == execute(postgres_dsn, "select limit_ from squidmesh.said")
+
+
+def test_who_may_create_no_schema_gets_a_script_without_it(postgres_dsn: str) -> None:
+    """Somebody else has made it for them."""
+    assert script(postgres_dsn).startswith('begin;\ncreate schema if not exists "squidmesh";\n')
+    execute(postgres_dsn, "create schema squidmesh")
+
+    assert script(postgres_dsn).startswith("begin;\ncreate table")
+
+
+@pytest.mark.parametrize("what", ["for all tables", "for tables in schema squidmesh"])
+def test_tables_that_are_published_can_be_written_to(postgres_dsn: str, what: str) -> None:
+    """A publication refuses changes of rows that nothing tells apart, and so all settling."""
+    opened = PostgresJournal(postgres_dsn)
+    execute(postgres_dsn, f"create publication everything {what}")
+    held = attempt(run_id(1), held_until=EPOCH)
+    begun = first(run_id(1), rows=puts(held))
+    commit(opened, begun)
+    going = then(begun, rows=puts(evolve(held, visible_at=EPOCH)))
+    commit(opened, going)
+    commit(opened, then(going, rows=RowChanges(drop=(held.attempt_key,))))
+
+    assert () == opened.rows_of(run_id(1)).attempts
+    opened.close()
+    execute(postgres_dsn, "update squidmesh.schema set oldest = oldest")
+
+
+@pytest.mark.parametrize("left", ["delete from", "insert into {} select * from"])
+def test_tables_that_do_not_say_which_they_are_are_refused(postgres_dsn: str, left: str) -> None:
+    """As after half of a restore: no row, or that of two."""
+    PostgresJournal(postgres_dsn).close()
+    execute(postgres_dsn, left.format("squidmesh.schema") + " squidmesh.schema")
+
+    with pytest.raises(StorageError, match=r'"squidmesh"\."schema" has [02] rows .* restore it'):
+        PostgresJournal(postgres_dsn)
 
 
 def test_of_many_migrators_one_migrates(postgres_dsn: str) -> None:

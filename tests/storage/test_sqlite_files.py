@@ -47,6 +47,20 @@ def test_a_missing_directory_is_refused_and_not_created(tmp_path: Path) -> None:
     assert not file.parent.exists()
 
 
+def test_a_log_whose_file_is_gone_is_refused_and_kept(tmp_path: Path) -> None:
+    """A new file in its place would make SQLite throw away what the log holds."""
+    path = tmp_path / "journal.db"
+    log = tmp_path / "journal.db-wal"
+    journal = SqliteJournal(path)
+    commit(journal, first(run_id(1)))
+    written = log.read_bytes()
+    path.unlink()
+
+    assert "its -wal lies there" in str(_refusal(lambda: SqliteJournal(path)))
+    assert (False, written) == (path.exists(), log.read_bytes())
+    journal.close()
+
+
 def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     """Not a byte of it changes."""
     file = tmp_path / "notes.txt"
@@ -103,6 +117,20 @@ def test_a_database_with_tables_of_its_host_is_shared(tmp_path: Path) -> None:
 
     assert [("mine",)] == host.execute("select note from journal").fetchall()
     host.close()
+
+
+def test_a_directory_that_may_not_be_entered_is_refused(tmp_path: Path) -> None:
+    """As nobody's own, and not as a traceback."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:  # see above
+        _, told = start("open-as-nobody", folder / "journal.db").communicate(timeout=60)
+    else:
+        folder.chmod(0o600)
+        told = str(_refusal(lambda: SqliteJournal(folder / "journal.db")))
+        folder.chmod(0o700)
+
+    assert "may not look into its directory" in told
 
 
 @pytest.mark.parametrize("kind", sorted(NETWORK))

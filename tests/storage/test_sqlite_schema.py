@@ -206,6 +206,18 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     assert before == _tables(file)
 
 
+def test_a_file_that_does_not_say_which_tables_it_has_is_refused(tmp_path: Path) -> None:
+    """As after half of a restore."""
+    path = tmp_path / "orders.db"
+    SqliteJournal(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("delete from squidmesh_schema")
+    connection.close()
+
+    with pytest.raises(StorageError, match=r"squidmesh_schema has 0 rows .* restore it"):
+        SqliteJournal(path)
+
+
 def test_there_is_nothing_to_migrate_without_a_file(tmp_path: Path) -> None:
     """And none is begun."""
     with pytest.raises(StorageError, match="no file"):

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from squidmesh_core.ids import RunId
+from squidmesh_core.views.words import typed
 
 if TYPE_CHECKING:
     from squidmesh.mesh import Mesh
@@ -55,7 +56,9 @@ class Named(_Text):
         with _mesh(ctx) as mesh:
             found = self._offer(mesh, incomplete)
             items = [CompletionItem(name, help=says) for name, says in found]
-        return [item for item in items if item.value.startswith(incomplete)][:MOST]
+        fitting = (item for item in items if item.value.startswith(incomplete))
+        # A bundle may bring any name, and bash would carry out what `$(…)` says.
+        return [item for item in fitting if typed(item.value) == item.value][:MOST]
 
 
 class Code(_Text):

@@ -50,7 +50,7 @@ PAGE: Final = 500
 #:     rules_broken   it can be read, and says what no run should say
 #:     index_differs  it is right, and listed or claimed wrongly; `reindex` mends that
 Verdict = Literal["damaged", "newer", "rules_broken", "index_differs", "ok"]
-#: Unusable ones are gone by now.  Those of another release are not judged.
+#: Unusable ones are gone by now, where one may write.  Those of another release are not judged.
 CheckpointVerdict = Literal["none", "usable", "unusable", "of_another_release"]
 
 
@@ -295,7 +295,8 @@ def _judge_checkpoint(door: Door, reader: _Reader) -> CheckpointVerdict:
     held = thawed(reader.run_id, stored)
     if held is not None and held == reader.state_there:
         return "usable"
-    door.journal.delete_checkpoint(reader.run_id)
+    with suppress(StorageError):  # as for a mark: whoever may only read is told all the same
+        door.journal.delete_checkpoint(reader.run_id)
     return "unusable"
 
 
@@ -303,5 +304,8 @@ def _lift_mark(door: Door, reader: _Reader) -> bool:
     door.memory.left_alone.discard(reader.run_id)
     if door.journal.load(reader.run_id, reader.revision).quarantined is None:
         return False
-    door.journal.quarantine(reader.run_id, None)
+    try:
+        door.journal.quarantine(reader.run_id, None)
+    except StorageError:
+        return False
     return True

@@ -15,9 +15,9 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{module}"
         for module in (
-            "appending", "chain", "claiming", "concurrency", "deadlines", "finding", "foremost",
-            "indexing", "joining", "keeping", "kit", "lanes", "limits", "listing", "loading",
-            "noticing", "recording", "removing", "surveying", "waking",
+            "appending", "chain", "claiming", "closing", "concurrency", "deadlines", "finding",
+            "foremost", "indexing", "joining", "keeping", "kit", "lanes", "limits", "listing",
+            "loading", "noticing", "recording", "removing", "surveying", "waking",
         )
     )
 )  # fmt: skip
@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
 from squidmesh_storage.conformance.appending import AppendPromises  # noqa: E402 (after the hook)
 from squidmesh_storage.conformance.chain import ChainPromises  # noqa: E402
 from squidmesh_storage.conformance.claiming import ClaimPromises  # noqa: E402
+from squidmesh_storage.conformance.closing import ClosePromises  # noqa: E402
 from squidmesh_storage.conformance.concurrency import ConcurrencyPromises  # noqa: E402
 from squidmesh_storage.conformance.deadlines import DeadlinePromises  # noqa: E402
 from squidmesh_storage.conformance.finding import FindingPromises  # noqa: E402
@@ -62,6 +63,7 @@ class JournalConformance(
     RemovePromises,
     SurveyPromises,
     WakePromises,
+    ClosePromises,
     JoiningPromises,
     ConcurrencyPromises,
 ):

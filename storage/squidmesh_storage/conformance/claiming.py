@@ -94,6 +94,30 @@ class ClaimPromises(Promises):
 
         assert expected == keys_of(look(journal, "default", "b"))
         assert expected[:2] == keys_of(look(journal, "b", "default", "b", limit=2))
+        assert expected[:1] == keys_of(look(journal, "default", "b", limit=1))
+
+    def test_a_limit_leaves_the_most_urgent_of_what_was_lost(self, journal: Journal) -> None:
+        """Neither what was lost first nor the run that began first."""
+        now = journal.now()
+        urgencies = {1: 3, 2: 1, 3: 2}
+        commit(
+            journal,
+            *(
+                first(
+                    run_id(number),
+                    at=now,
+                    rows=puts(
+                        attempt(
+                            run_id(number), priority=priority, held_until=now - priority * SECOND
+                        )
+                    ),
+                )
+                for number, priority in urgencies.items()
+            ),
+        )
+
+        assert (key(run_id(2)),) == keys_of(look(journal, limit=1))
+        assert (key(run_id(2)), key(run_id(3))) == keys_of(look(journal, limit=2))
 
     def test_other_queues_have_no_candidates_here(self, journal: Journal) -> None:
         """Only the queues asked for."""

@@ -44,6 +44,19 @@ class ForemostPromises(Promises):
         assert journal.foremost((), ("act",)) == {}
         assert journal.foremost(QUEUES, ("act",)) == {"mail": 0}
 
+    def test_an_attempt_whose_lease_is_past_does_not_count(self, journal: Journal) -> None:
+        """Though a claim would offer it."""
+        now = journal.now()
+        lost = attempt(run_id(1), priority=-9, held_until=now - SECOND)
+        commit(
+            journal,
+            first(run_id(1), at=now, rows=puts(lost)),
+            first(run_id(2), at=now, rows=puts(attempt(run_id(2), priority=4))),
+        )
+
+        assert journal.foremost(QUEUES, ("act",)) == {"default": 4}
+        assert len(look(journal)) == 2
+
     def test_only_actions_that_can_be_performed_count_and_work_without_one(
         self, journal: Journal
     ) -> None:

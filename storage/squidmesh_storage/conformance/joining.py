@@ -159,6 +159,23 @@ class JoiningPromises(Promises):
         with pytest.raises(RunNotFound):
             journal.load(run_id(2))
 
+    def test_a_group_stands_together(self, journal: Journal, host: Host, joined: Joined) -> None:
+        """And one that falls beside it takes nothing of it along."""
+        group = (first(run_id(2), group="g"), first(run_id(3), group="g"))
+        commit(joined, first(RUN))
+        fallen = first(RUN, group="h")
+
+        outcomes = joined.append((*group, fallen))
+
+        assert outcomes == (
+            Committed(run_id=run_id(2), revision=Revision(1)),
+            Committed(run_id=run_id(3), revision=Revision(1)),
+            Conflict(run_id=RUN, expected=Revision(0), actual=Revision(1)),
+        )
+        host.commit()
+        for batch in group:
+            assert records_of(batch) == journal.load(batch.record.run_id).records
+
     def test_notices_are_kept_or_undone_with_the_transaction(
         self, journal: Journal, host: Host, joined: Joined
     ) -> None:

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision, RunId
-from squidmesh_storage.api import Checkpoint, Choice, Journal, Loaded, Quarantine
+from squidmesh_storage.api import Checkpoint, Journal, Loaded, Quarantine
 from squidmesh_storage.conformance.kit import (
     Promises,
     commit,
@@ -168,20 +168,6 @@ class LoadPromises(Promises):
         for length in range(3, 36):
             assert ids[2:] == journal.run_ids(RunId(ids[2][:length]), 5)
         assert journal.run_ids(RunId("01a1ffc8"), 5) == ()
-
-    def test_a_closed_journal_refuses_every_verb(self, journal: Journal) -> None:
-        """And closing twice is fine."""
-        journal.close()
-        journal.close()
-
-        for use in (
-            lambda: journal.load(run_id(1)),
-            lambda: journal.append((first(run_id(1)),)),
-            lambda: journal.claimable(("default",), (), 1, lambda _: Choice()),
-            journal.now,
-        ):
-            with pytest.raises(StorageError, match="closed"):
-                use()
 
     def test_the_url_says_where_the_journal_is(self, journal: Journal) -> None:
         """As one would open it."""

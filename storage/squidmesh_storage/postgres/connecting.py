@@ -1,5 +1,6 @@
 """One connection: where to, with which settings, and whether the server will do."""
 
+import re
 import select
 from collections.abc import Mapping
 from typing import Final, Generic, TypeVar
@@ -69,6 +70,9 @@ _HELLO: Final = Call(
     "current_setting('server_version_num')::integer / 10000, current_setting('server_encoding')"
 )
 
+#: A URL whose password has an @ or a slash as it is: libpq takes what follows for a host or a
+#: database, and so it would be shown.
+_SPLIT_PASSWORD: Final = re.compile(r"\w+://[^@/?]*[@/][^?]*@")
 #: Parameters of a URL that are not for libpq.
 _OURS: Final = frozenset({"schema", "prefix"})
 
@@ -94,16 +98,13 @@ class Target:
             ConfigError: It is neither.
         """
         dsn, ours = _without_ours(dsn)
+        if _SPLIT_PASSWORD.match(dsn):
+            raise _unreadable("an @ that is not written as %40")
         try:
             given = conninfo_to_dict(dsn)
-        except psycopg.ProgrammingError as error:
-            # What libpq says of it would show all of it.
-            raise ConfigError(
-                "the PostgreSQL URL cannot be read; expected "
-                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX",
-                "unknown_url",
-                {"option": "url", "reason": "libpq cannot read it"},
-            ) from error
+        except psycopg.ProgrammingError:
+            # What libpq says of it would show all of it, in a traceback as well.
+            raise _unreadable("libpq cannot read it") from None
         names = Names(
             schema if schema is not None else ours.get("schema", DEFAULT_SCHEMA),
             prefix if prefix is not None else ours.get("prefix", ""),
@@ -189,6 +190,15 @@ def greet(session: Session[AnyConnection]) -> Script[None]:
         session.connection.prepare_threshold = None
     else:
         yield (_FOR_SESSION,)
+
+
+def _unreadable(reason: str) -> ConfigError:
+    return ConfigError(
+        "the PostgreSQL URL cannot be read; expected "
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX",
+        "unknown_url",
+        {"option": "url", "reason": reason},
+    )
 
 
 def _without_ours(dsn: str) -> tuple[str, dict[str, str]]:

@@ -20,7 +20,8 @@ _WHY: Final = {
     "25006": "the database only lets itself be read; nothing was written, connect to the primary "
     "and look at default_transaction_read_only",
     "57014": "a statement took too long and was cancelled; nothing was written, try again",
-    "42P01": "a table is missing; nothing was written, run `squidmesh migrate`",
+    "42P01": "a table is missing; nothing was written, restore it with all others "
+    "(`squidmesh migrate` makes them only where there are none)",
     "3F000": "the schema is missing; nothing was written, run `squidmesh migrate`",
     "28P01": "the password is wrong; look at the URL, PGPASSWORD or ~/.pgpass",
     "28000": "the server does not let this user in; look at the user in the URL and at pg_hba.conf",

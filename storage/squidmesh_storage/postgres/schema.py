@@ -10,13 +10,14 @@ migrations were added: the tables say which number one has to know.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from hashlib import sha256
 from typing import Final
 
 from attrs import evolve
 
 from squidmesh_core.errors import StorageUnavailable
-from squidmesh_storage.migrations import Migration, Plan, behind, planned
+from squidmesh_storage.migrations import Migration, Plan, behind, only_row, planned
 from squidmesh_storage.postgres.connecting import Target
 from squidmesh_storage.postgres.pool import Pool
 from squidmesh_storage.postgres.scripts import BEGIN, COMMIT, ROLLBACK, Call, Script, ask
@@ -42,6 +43,12 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         title="the bodies of appends are packed",
         sql=read_sql("migrations", "0003_packed_bodies.sql"),
     ),
+    Migration(
+        number=4,
+        kind="expand",
+        title="tables that have no key can be published",
+        sql=read_sql("migrations", "0004_published_tables.sql"),
+    ),
 )
 
 _TABLE: Final = (
@@ -49,6 +56,8 @@ _TABLE: Final = (
     "where n.nspname = %(schema)s and c.relname = %(table)s"
 )
 _VERSION: Final = "select version, oldest from squidmesh.schema"
+#: An index of a large table is not made in the time that a statement has otherwise.
+_UNHURRIED: Final = Call("select set_config('statement_timeout', '0', true)")
 _MARK: Final = "update squidmesh.schema set version = {number}, oldest = {oldest}"
 
 
@@ -60,11 +69,8 @@ def plan(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
         StorageError: It cannot be reached, or holds a newer schema.
     """
     target = Target.of(dsn)
-    pool = Pool(target, 1)
-    try:
+    with closing(Pool(target, 1)) as pool:
         return pool.run(lambda: planned_there(target.names, migrations))
-    finally:
-        pool.close()
 
 
 def migrate(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
@@ -76,11 +82,8 @@ def migrate(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> Plan:
             migrates it all the time; what is done is done whole.
     """
     target = Target.of(dsn)
-    pool = Pool(target, 1)
-    try:
+    with closing(Pool(target, 1)) as pool:
         return bring_up(pool, target, migrations)
-    finally:
-        pool.close()
 
 
 def script(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> str:
@@ -90,12 +93,15 @@ def script(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> str:
     Raises:
         StorageError: It cannot be reached, or holds a newer schema.
     """
-    names = Target.of(dsn).names
-    blocks = [
-        ";\n".join(("begin", *statements(names, step, first=step.number == 1), "commit")) + ";"
-        for step in plan(dsn, migrations).steps
-    ]
-    return "\n\n".join(blocks)
+    target = Target.of(dsn)
+    with closing(Pool(target, 1)) as pool:
+        lacking = pool.run(lambda: planned_there(target.names, migrations))
+        bare = not pool.run(lambda: _has_schema(target.names))
+    blocks = (
+        ("begin", *statements(target.names, step, first=bare and step.number == 1), "commit")
+        for step in lacking.steps
+    )
+    return "\n\n".join(";\n".join(block) + ";" for block in blocks)
 
 
 def ensure(
@@ -150,7 +156,7 @@ def _next_migration(target: Target, migrations: Sequence[Migration]) -> Script[M
     """The first of what is lacking now, under the lock that only one process has; null: nothing."""
     names = target.names
     lock = Call("select pg_try_advisory_xact_lock(%(lock)s::bigint)", {"lock": str(_lock(names))})
-    _, ((locked,),) = yield (BEGIN, lock)
+    _, _, ((locked,),) = yield (BEGIN, _UNHURRIED, lock)
     if not locked:
         # Said like a lock that was not had in time, so that it is tried again.
         raise StorageUnavailable(
@@ -163,13 +169,13 @@ def _next_migration(target: Target, migrations: Sequence[Migration]) -> Script[M
         yield (ROLLBACK,)
         return None
     step = lacking.steps[0]
-    # Creating a schema needs a right that using it does not.
     first = step.number == 1 and not (yield from _has_schema(names))
     yield (*(Call(text, writes=True) for text in statements(names, step, first=first)), COMMIT)
     return step
 
 
 def _has_schema(names: Names) -> Script[bool]:
+    """Whether it is there: creating it needs a right that using it does not."""
     asked = Call(
         "select 1 from pg_catalog.pg_namespace where nspname = %(name)s", {"name": names.schema}
     )
@@ -182,7 +188,8 @@ def _found(names: Names) -> Script[tuple[int, int | None]]:
     asked = Call(_TABLE, {"schema": names.schema, "table": f"{names.prefix}schema"})
     if not (yield from ask(asked)):
         return 0, None
-    ((version, oldest),) = yield from ask(Call(names.placed(_VERSION)))
+    rows = yield from ask(Call(names.placed(_VERSION)))
+    version, oldest = only_row(rows, names.table("schema"))
     return version, oldest
 
 
