@@ -13,12 +13,11 @@ from squidmesh.door.handle import Handled
 from squidmesh.door.mint import Mint
 from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
-from squidmesh_core.definition.payload import resolve_payload
+from squidmesh_core.definition.payload import resolve_payload, told
 from squidmesh_core.definition.spec import Spec, Trigger
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.ids import Fingerprint, RunId, derived_run_id, is_run_id
 from squidmesh_core.protocol.commands import Offer, Receipted, Start
-from squidmesh_core.values.condition import same
 
 
 class StartOptions(TypedDict, total=False):
@@ -186,24 +185,12 @@ def _digest(spec: Spec, trigger: Trigger, payload: Mapping[str, object]) -> str:
     """
     What makes two starts the same: the command as given, before defaults.
 
-    A contract's object always says its defaults, and JSON hardly ever; so what equals
-    its default counts as left out.  Then both are the same start, and a field that a
-    deploy adds with a default changes no start that was made before.
+    So a field that a deploy adds with a default changes no start that was made before.
     """
-    defaults = {
-        field.name: field.default.value
-        for field in trigger.payload
-        if field.default is not None and field.default.clock is None
-    }
-    told = {
-        name: value
-        for name, value in payload.items()
-        if name not in defaults or not same(value, defaults[name])
-    }
     given = {
         "workflow": spec.workflow,
         "trigger": trigger.name,
-        "payload": canonical.storable(told, where="the payload"),
+        "payload": canonical.storable(told(trigger.payload, payload), where="the payload"),
         "parent": None,
     }
     return sha256(canonical.encode(given).encode()).hexdigest()

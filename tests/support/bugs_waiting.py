@@ -330,9 +330,9 @@ def other_payload_under_the_key_passes(patch: pytest.MonkeyPatch) -> None:
     """Only the key is compared."""
     honest = receipts.not_now
 
-    def not_now(state: RunState, command: Operating) -> Already | Refusal | None:
+    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
         before = state.receipt(receipts.verb_of(command), command.said.key or "")
-        return honest(state, evolve(command, digest=before.digest) if before else command)
+        return honest(state, spec, evolve(command, digest=before.digest) if before else command)
 
     for module in (gates_module, messages_module, cancel_module):
         patch.setattr(module, "not_now", not_now)
@@ -342,8 +342,8 @@ def repetition_done_again(patch: pytest.MonkeyPatch) -> None:
     """A repeated message is one more message."""
     honest = receipts.not_now
 
-    def not_now(state: RunState, command: Operating) -> Already | Refusal | None:
-        return honest(state, evolve(command, said=evolve(command.said, key=None)))
+    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
+        return honest(state, spec, evolve(command, said=evolve(command.said, key=None)))
 
     patch.setattr(messages_module, "not_now", not_now)
 
@@ -363,9 +363,9 @@ def over_means_over_first(patch: pytest.MonkeyPatch) -> None:
     """Whether the run is over is asked before whether the command was given before."""
     honest = receipts.not_now
 
-    def not_now(state: RunState, command: Operating) -> Already | Refusal | None:
+    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
         keyless = evolve(command, said=evolve(command.said, key=None))
-        return honest(state, keyless) or honest(state, command)
+        return honest(state, spec, keyless) or honest(state, spec, command)
 
     for module in (gates_module, messages_module, cancel_module):
         patch.setattr(module, "not_now", not_now)

@@ -20,7 +20,7 @@ def cancel(state: RunState, spec: Spec, command: Cancel, now: datetime) -> Answe
     A run that is undoing its steps is not cancelled, lest half of it pass for
     an end; `abandon` ends it and lists the rest (specs/protocol.md §5).
     """
-    answer = not_now(state, command)
+    answer = not_now(state, spec, command)
     if answer is not None:
         return answer
     if command.abandon and command.compensate:

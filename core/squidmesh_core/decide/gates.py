@@ -15,6 +15,7 @@ from squidmesh_core.decide.answer import Answer, Refusal
 from squidmesh_core.decide.apply import apply_answer
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.receipts import (
+    digest_of,
     misfit,
     not_now,
     refused,
@@ -41,7 +42,7 @@ _KINDS: Final[Mapping[type, str]] = {PauseNode: "pause", ApprovalNode: "approval
 
 def pause(state: RunState, spec: Spec, command: Pause, now: datetime) -> Answer:
     """Hold the run: claimed attempts settle, gates and messages are taken, no claim is made."""
-    answer = not_now(state, command) or undoing(state)
+    answer = not_now(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     hold = state.gates.hold
@@ -60,7 +61,7 @@ def pause(state: RunState, spec: Spec, command: Pause, now: datetime) -> Answer:
 
 def resume(state: RunState, spec: Spec, command: Resume, now: datetime) -> Answer:
     """Lift the hold first; without one, answer a pause node."""
-    answer = not_now(state, command) or undoing(state)
+    answer = not_now(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     desk = Desk(state, spec, now, None)
@@ -86,7 +87,7 @@ def resume(state: RunState, spec: Spec, command: Resume, now: datetime) -> Answe
 
 def review(state: RunState, spec: Spec, command: Review, now: datetime) -> Answer:
     """Answer an approval, with its form."""
-    answer = not_now(state, command) or undoing(state)
+    answer = not_now(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     gate = _gate(state, spec, command.node, "approval")
@@ -182,16 +183,15 @@ def _form(
 ) -> Mapping[str, object] | Refusal | None:
     node = spec.nodes.get(gate.step) if gate.step else None
     fields = node.form if isinstance(node, ApprovalNode) else None
+    filled: object = {} if command.form is None else command.form
     if fields is None:
-        if command.form is None:
+        if isinstance(filled, Mapping) and filled.keys() <= command.assumed:
             return None
-        return refused(
-            state, "invalid_form", f"{gate.step!r} has no form to fill in", node=gate.step
-        )
+        why = f"{gate.step!r} has no form to fill in; it keeps the definition it started with"
+        return refused(state, "invalid_form", why, node=gate.step)
     if command.form is None and command.decision == "rejected":
         return None
     try:
-        filled = {} if command.form is None else command.form
         return resolve_payload(fields, filled, now=now, what="form", assumed=command.assumed)
     except PayloadError as error:
         return misfit(state, gate.step, error)
@@ -206,7 +206,8 @@ def _answer(
     form: Mapping[str, object] | None,
 ) -> None:
     said = command.said
-    write_receipt(desk, verb_of(command), said, command.digest, {"node": gate.step})
+    digest = digest_of(desk.spec, desk.run_id, command, gate.step)
+    write_receipt(desk, verb_of(command), said, digest, {"node": gate.step})
     desk.write(
         ManualStepResolved(
             at=desk.now,

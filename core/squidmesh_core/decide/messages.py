@@ -11,7 +11,14 @@ from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Answer
 from squidmesh_core.decide.apply import apply_success
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.receipts import misfit, not_now, refused, undoing, write_receipt
+from squidmesh_core.decide.receipts import (
+    digest_of,
+    misfit,
+    not_now,
+    refused,
+    undoing,
+    write_receipt,
+)
 from squidmesh_core.definition.payload import resolve_payload
 from squidmesh_core.definition.spec import ReceiveNode, Spec
 from squidmesh_core.errors import PayloadError
@@ -24,7 +31,7 @@ from squidmesh_core.state.run import RunState
 
 def send(state: RunState, spec: Spec, command: Send, now: datetime) -> Answer:
     """Take a message in: for the visit that has waited longest, else for one to come."""
-    answer = not_now(state, command) or undoing(state)
+    answer = not_now(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     node = spec.nodes.get(NodeName(command.node))
@@ -46,7 +53,8 @@ def send(state: RunState, spec: Spec, command: Send, now: datetime) -> Answer:
     except PayloadError as error:
         return misfit(state, node.name, error)
     desk = Desk(state, spec, now, None)
-    write_receipt(desk, "send", command.said, command.digest, {"node": node.name})
+    digest = digest_of(spec, state.run_id, command, node.name)
+    write_receipt(desk, "send", command.said, digest, {"node": node.name})
     desk.write(
         MessageReceived(at=now, revision=desk.next_revision, step=node.name, payload=payload)
     )

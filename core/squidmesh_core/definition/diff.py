@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from squidmesh_core.definition.graph import dependency_id, edge_id
+from squidmesh_core.definition.graph import dependency_id, with_ids
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.definition.writing import Json, node_to_dict, transition_to_dict
 
@@ -66,7 +66,7 @@ def _nodes(spec: Spec) -> dict[str, Json]:
 
 
 def _edges(spec: Spec) -> dict[str, Json]:
-    edges = {edge_id(route): transition_to_dict(route) for route in spec.transitions}
+    edges = {own: transition_to_dict(route) for own, route in with_ids(spec.transitions)}
     for node in spec.steps:
         for earlier in node.after:
             edges[dependency_id(earlier, node.name)] = {"from": earlier, "to": node.name}

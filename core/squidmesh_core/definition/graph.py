@@ -5,23 +5,38 @@ Every walk is iterative and linear in nodes and edges, because definitions come
 from outside too.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
+from typing import assert_never
 
 from squidmesh_core.canonical import encode, storable
-from squidmesh_core.definition.spec import COMPLETE, Node, Spec, Transition
+from squidmesh_core.definition.spec import COMPLETE, Node, Outcome, Spec, Transition
 from squidmesh_core.ids import NodeName
-from squidmesh_core.values import condition_to_json
+from squidmesh_core.values import AllOf, AnyOf, Compare, Condition, Not, condition_to_json
 
 
-def edge_id(transition: Transition) -> str:
-    """`<from>:<on>:<to>`, and a digest of the condition, stable under reordering."""
-    stem = f"{transition.source}:{transition.on}:{transition.target}"
-    if transition.condition is None:
-        return stem
-    return f"{stem}:condition:{condition_digest(transition)}"
+def with_ids(transitions: Iterable[Transition]) -> Iterator[tuple[str, Transition]]:
+    """
+    Routes with their ids: `<from>:<on>:<to>`, and twelve hex digits of the condition.
+
+    The digits are of what is compared how, not of what with: who sees a graph may not see
+    that, and could confirm a guess.  Routes that differ in nothing else are counted.
+    """
+    alike: Counter[str] = Counter()
+    for transition in transitions:
+        own = route_id(transition.source, transition.on, transition.target)
+        if transition.condition is not None:
+            shape = encode(_shape(transition.condition))
+            alike[own + shape] += 1
+            own = f"{own}:condition:{_digits(f'{shape}{alike[own + shape]}')}"
+        yield own, transition
+
+
+def route_id(source: NodeName, on: Outcome, target: NodeName) -> str:
+    """The id of a route without a condition."""
+    return f"{source}:{on}:{target}"
 
 
 def dependency_id(earlier: NodeName, later: NodeName) -> str:
@@ -33,7 +48,25 @@ def condition_digest(transition: Transition) -> str:
     """Twelve hex digits that tell conditions apart."""
     condition = transition.condition
     data = None if condition is None else condition_to_json(condition)
-    return sha256(encode(storable(data)).encode()).hexdigest()[:12]
+    return _digits(encode(storable(data)))
+
+
+def _shape(condition: Condition) -> list[object]:
+    """A condition without what is compared with."""
+    match condition:
+        case AllOf(conditions=parts):
+            return ["all", *map(_shape, parts)]
+        case AnyOf(conditions=parts):
+            return ["any", *map(_shape, parts)]
+        case Not(condition=inner):
+            return ["not", _shape(inner)]
+        case Compare(path=path, operator=operator):
+            return [operator, *path]
+    assert_never(condition)
+
+
+def _digits(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def derived_entry_steps(

@@ -92,6 +92,28 @@ def default_value(default: Default, now: datetime) -> object:
     assert_never(default.clock)
 
 
+def told(
+    fields: Iterable[Field], given: Mapping[str, object], *, assumed: Collection[str] = ()
+) -> dict[str, object]:
+    """
+    What is handed in beyond what goes without saying (specs/protocol.md §6).
+
+    A contract's object always says its defaults, and JSON hardly ever; so what equals its
+    constant default counts as left out.
+
+    Args:
+        fields: The contract.
+        given: What was handed in.
+        assumed: See `resolve_payload`; of these, the fields that this contract lacks.
+    """
+    declared = {field.name: field for field in fields}
+    return {
+        name: value
+        for name, value in given.items()
+        if not (_at_default(declared[name], value) if name in declared else name in assumed)
+    }
+
+
 def type_fits(field: Field, value: object) -> bool:
     """
     Whether a value has the type of a field; choices are not looked at.
@@ -171,6 +193,11 @@ def _check(field: Field, value: object, findings: _Findings) -> None:
         findings.add([field.name], f"{expected(field)}, not {type(value).__name__}")
     elif value is not None and not _among(field.choices, value):
         findings.add([field.name], expected(field))
+
+
+def _at_default(field: Field, value: object) -> bool:
+    default = field.default
+    return default is not None and default.clock is None and same(value, default.value)
 
 
 def _among(choices: tuple[object, ...] | None, value: object) -> bool:

@@ -11,6 +11,8 @@ from squidmesh_core.state.run import RunState
 from squidmesh_core.values import RecoveryPolicy
 from squidmesh_core.views.plain import View
 
+#: `waiting`: nobody is at it.  Once the run is over or undone that stays so: it was never
+#: reached, or, where it was visited, withdrawn.
 StepStatus = Literal[
     "waiting", "pending", "running", "retrying", "deferred", "paused", "completed", "failed"
 ]

@@ -66,6 +66,16 @@ def fields_of(contract: object, names: Names | None = None) -> tuple[Field, ...]
         raise InvalidContract(f"{name_of(contract)} cannot be read: {exc}") from exc
 
 
+def without_instants(written: dict[str, object], contract: object) -> dict[str, object]:
+    """The JSON form of a contract's object, without what the instant of the command fills in."""
+    for member in record_members(contract).values():
+        if member.clock is None or member.name not in written:
+            continue
+        if written[member.name] == encode(member.default, member.hint):
+            del written[member.name]
+    return written
+
+
 def wire_type(hint: object, names: Names | None = None) -> FieldType:
     """
     The JSON type of a hint's values.

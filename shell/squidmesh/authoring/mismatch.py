@@ -45,13 +45,12 @@ class ContractMismatch(ValueError):  # named after what it reports
     @property
     def details(self) -> Mapping[str, object]:
         """The same, JSON-safe and sorted as `PayloadError` shows it."""
-        by_kind = {
-            kind: [text_of(p.path) for p in self.problems if p.kind == kind]
-            for kind in ("missing", "unknown", "type")
-        }
+        by_kind: dict[str, dict[str, str]] = {"missing": {}, "unknown": {}, "type": {}}
+        for problem in self.problems:
+            by_kind[problem.kind][text_of(problem.path)] = problem.expected
         return {
-            "missing_fields": by_kind["missing"],
-            "unknown_fields": by_kind["unknown"],
+            "missing_fields": list(by_kind["missing"]),
+            "unknown_fields": list(by_kind["unknown"]),
             "invalid_types": by_kind["type"],
             "problems": [{"path": list(p.path), "expected": p.expected} for p in self.problems],
         }

@@ -77,4 +77,5 @@ def needed_duration(source: Source, option: str, duration: object, *, code: str)
 
 
 def _wrong(source: Source, code: str, option: str, reason: str) -> None:
-    note(source, code, f"{option}: {reason}", tail=(option,), location=source._location)
+    typed = option.removesuffix("_ms")  # a spec counts milliseconds, nobody types them
+    note(source, code, f"{typed}: {reason}", tail=(option,), location=source._location)

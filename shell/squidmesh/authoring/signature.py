@@ -124,17 +124,6 @@ class Signature:
             raise ContractMismatch(misfits)
         return arguments
 
-    def takes(self, input: Mapping[str, object], *, whole: bool = False) -> bool:
-        """
-        Whether the function has the parameters for this, whatever their types.
-
-        Args:
-            input: See `bind`.
-            whole: See `bind`.
-        """
-        needed = {name for name, declared in self.inputs.items() if declared.required}
-        return needed <= input.keys() and (whole or self.open or input.keys() <= self.inputs.keys())
-
     def result(self, value: object) -> object:
         """
         The JSON form of what the function returned, checked against its return type.

@@ -4,14 +4,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeVar, cast, is_typeddict, overload
 
-from squidmesh.authoring.contracts import InvalidContract, fields_of, sensitive_paths
+from squidmesh.authoring.contracts import (
+    InvalidContract,
+    fields_of,
+    sensitive_paths,
+    without_instants,
+)
 from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.hints import name_of
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.notes import Source, note
 from squidmesh.authoring.paths import path_to
-from squidmesh.authoring.records import record_class, record_members
+from squidmesh.authoring.records import record_class
 from squidmesh.authoring.schema import schema_of
 from squidmesh_core.definition.spec import CronTrigger as SpecCron
 from squidmesh_core.definition.spec import Field, ManualTrigger
@@ -129,18 +134,15 @@ def payload_of(trigger: Trigger[P], payload: P) -> dict[str, object]:
         if payload is not None:
             raise _payload_error(trigger, f"expected no payload, not {type(payload).__name__}")
         return {}
+    if payload is None:
+        raise _payload_error(trigger, "it is missing")
     try:
         written = cast("dict[str, object]", encode(payload, contract))
     except ContractMismatch as exc:
         is_data = isinstance(payload, Mapping) and not is_typeddict(contract)
         hint = f"; a {type(payload).__name__} goes through .parse(...) first" if is_data else ""
         raise _payload_error(trigger, f"{exc}{hint}", exc.details) from None
-    for member in record_members(contract).values():
-        if member.clock is None or member.name not in written:
-            continue
-        if written[member.name] == encode(member.default, member.hint):
-            del written[member.name]
-    return written
+    return without_instants(written, contract)
 
 
 @overload

@@ -96,7 +96,7 @@ def open_mesh(
             _check_no_url(config)
             return app
         if not isinstance(app, ModuleType) and not is_workflow(app):
-            kinds = "a Mesh, a function that returns one, a module, or a workflow"
+            kinds = "a Mesh (no AsyncMesh), a function that returns one, a module, or a workflow"
             raise wrong("app", f"{config.app!r} is {type(app).__name__}; expected {kinds}")
         registrable = [app, *(one for one in registrable if one is not app)]
     url = require_url(config, fallback)

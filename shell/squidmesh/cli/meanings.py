@@ -113,6 +113,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "conflicting_completion": "The attempt was settled already, with another result. The first one counts.",
     "compensating": "The run is undoing its steps and takes no other command. `squidmesh cancel --abandon` ends that and lists the rest.",
     "invalid_resume": "What is said along with a resume cannot be kept. Correct who, why or the metadata.",
+    "waits_for_itself": "A step or a hook would wait for its own end; nothing was done. Close the mesh where it was opened; `drain_soon` asks a worker to stop, and waits for nothing.",
     "unsafe_replay": "A replay would repeat steps that cannot be undone. `--dry-run` names them, `--allow-irreversible` does it all the same.",
     "idempotency_conflict": "The key, or the run id, belongs to something else that was asked before. Use another key for another request.",
     "revision_conflict": "Others wrote to the run again and again; nothing was written. Try again.",

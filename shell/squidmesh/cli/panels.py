@@ -188,7 +188,7 @@ def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
         note = _note(step, newest.get(step.name), mask)
         table.add_row(
             Text(f"  {_SIGNS.get(status, '·')}", style=style),
-            Text(step.name, style="dim" if status in {"waiting", "not taken"} else ""),
+            Text(step.name, style="dim" if step.status == "waiting" else ""),
             Text(status, style=style or "dim"),
             Text(note, style="dim"),
         )
@@ -196,9 +196,10 @@ def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
 
 
 def _shown_status(step: StepView, snapshot: Snapshot) -> str:
-    """A step that will never be reached is not waiting for anything."""
-    forward = not snapshot.terminal and snapshot.compensation is None
-    return "not taken" if step.status == "waiting" and not forward else step.status
+    """A step that nothing leads to any more is not waiting; pictures call it so too."""
+    if step.status != "waiting" or (not snapshot.terminal and snapshot.compensation is None):
+        return step.status
+    return "withdrawn" if step.visits else "not reached"
 
 
 def _note(step: StepView, attempt: AttemptView | None, mask: Mask) -> str:

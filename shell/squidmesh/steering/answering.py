@@ -1,14 +1,16 @@
 """What people and systems hand in at a node: forms and messages in their JSON form."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from squidmesh.authoring.contracts import without_instants
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.gates import Approval, Receive
 from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh.authoring.records import record_class
 from squidmesh_core.canonical import storable
+from squidmesh_core.definition.payload import told
 from squidmesh_core.errors import PayloadError, StorageError
-from squidmesh_core.values.condition import same
 
 F = TypeVar("F")
 M = TypeVar("M")
@@ -41,21 +43,19 @@ def assumed(node: Approval[F] | Receive[M] | str | None, said: object) -> frozen
     """The fields of a form or message that say no more than the default of the node's contract."""
     if not isinstance(node, Approval | Receive) or not isinstance(said, Mapping):
         return frozenset()
-    return frozenset(
-        field.name
-        for field in node._fields
-        if field.name in said
-        and field.default is not None
-        and field.default.clock is None
-        and same(said[field.name], field.default.value)
-    )
+    return frozenset(said.keys() - told(node._fields, said).keys())
 
 
 def _written(value: object, contract: object, what: str) -> object:
     # Plain data is judged by the run's own definition, field by field.
-    hint = Any if contract is None or type(value) is dict else contract
+    hint = type(value) if contract is None else contract
+    if type(value) is dict or record_class(hint) is None:
+        hint = Any
     try:
-        return storable(encode(value, hint), where=f"the {what}")
+        written = encode(value, hint)
+        if hint is not Any:
+            written = without_instants(cast("dict[str, object]", written), hint)
+        return storable(written, where=f"the {what}")
     except (ContractMismatch, StorageError) as misfit:
         raise PayloadError(
             f"the {what} does not fit: {misfit}; nothing was written",

@@ -38,6 +38,9 @@ def replayed(
     instant = now or door.journal.now()
     run_id = _keyed(ask) or door.mint.run_id(instant)
     start = replay.replay(source, ask, run_id=run_id, spec=spec, instant=instant)
+    if ask.definition == "current":
+        # The source's own is stored, and to replay by it is not to have its code.
+        door.define(spec)
     return _begin(door, start, spec, now)
 
 
@@ -140,7 +143,6 @@ def _keyed(ask: ReplayRequest) -> RunId | None:
 def _begin(door: Door, start: Start | Refusal, spec: Spec, now: datetime | None) -> Handled:
     if isinstance(start, Refusal):
         raise refusal(start)
-    door.define(spec)
     return door.handle(start.run_id, start, begin=door.beginning(start.run_id, spec), now=now)
 
 

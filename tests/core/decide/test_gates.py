@@ -1,5 +1,7 @@
 """Gates and holds: people go on, say yes or no, and stop a whole run."""
 
+from collections.abc import Mapping
+
 import pytest
 from attrs import evolve
 
@@ -369,13 +371,28 @@ def test_form_of_a_gate_without_one_is_refused() -> None:
     refusal = run.expects_refusal(a_review("approved", form={"x": 1}))
 
     assert ("invalid_form", "ask") == (refusal.code, refusal.details["node"])
+    assert "keeps the definition it started with" in refusal.message
     run.approve()
 
 
+def test_form_of_a_newer_definition_reaches_a_gate_without_one_by_its_defaults() -> None:
+    """It says nothing then that could be dropped."""
+    run = Scenario(chain(approval("ask"), step("ship")))
+    run.start()
+    filled = a_review("approved", form={"x": 1})
+
+    decision = run.decides(evolve(filled, assumed=frozenset({"x"})))
+
+    (answer,) = (one for one in decision.entries if isinstance(one, ManualStepResolved))
+    assert isinstance(answer.result, Mapping)
+    assert answer.result["form"] is None
+
+
+@pytest.mark.parametrize("fields", [FORM[1:], None], ids=["optional fields", "no form"])
 @pytest.mark.parametrize("form", [[], "", 0, [1], "sure"])
-def test_form_that_is_no_object_is_refused(form: object) -> None:
+def test_form_that_is_no_object_is_refused(form: object, fields: tuple[Field, ...] | None) -> None:
     """Also one that is empty, and also where no field is compulsory."""
-    run = Scenario(chain(approval("ask", form=FORM[1:]), step("ship")))
+    run = Scenario(chain(approval("ask", form=fields), step("ship")))
     run.start()
     command = a_review("approved", form=form)  # type: ignore[arg-type]  # the very mistake
 

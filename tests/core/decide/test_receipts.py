@@ -1,9 +1,13 @@
 """Receipts: who wanted what, before its effect, in the same append, and once."""
 
+from collections.abc import Mapping
+
 import pytest
 from attrs import evolve
 
-from squidmesh_core.definition.spec import Field
+from squidmesh_core.decide import Already, decide
+from squidmesh_core.definition.spec import Default, Field
+from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.commands import Operating, Receipted
 from squidmesh_core.protocol.entries import Entry, RunSignalReceived
 from support.scenario import (
@@ -130,6 +134,58 @@ def test_without_a_key_nothing_is_a_repetition(verb: str) -> None:
     again = run.expects_refusal(COMMANDS[verb])
 
     assert again.code in {"invalid_transition", "already_received"}
+
+
+#: What each sender's code says with the number 5 alone, and what of it it takes for granted.
+SENDERS: dict[str, tuple[Mapping[str, object], frozenset[str]]] = {
+    "json": ({"n": 5}, frozenset()),
+    "the run's code": ({"n": 5, "unit": "kg"}, frozenset({"unit"})),
+    "newer code": ({"n": 5, "unit": "kg", "fragile": False}, frozenset({"unit", "fragile"})),
+}
+WITH_UNIT = (
+    Field(name="n", type="integer"),
+    Field(name="unit", type="string", required=False, default=Default(value="kg")),
+)
+WEIGHED = workflow(approval("ask", form=WITH_UNIT), receive("parcel", message=WITH_UNIT))
+
+
+def says(
+    verb: str, given: Mapping[str, object], assumed: frozenset[str] = frozenset()
+) -> Operating:
+    """The command that a sender makes of what it says."""
+    who = Receipted(actor="ida", key="k")
+    if verb == "send":
+        return requests.send(RUN, who, node="parcel", payload=given, assumed=assumed).command
+    node = "ask" if verb == "approve" else None
+    return requests.review(RUN, who, "approved", node=node, form=given, assumed=assumed).command
+
+
+@pytest.mark.parametrize("again", SENDERS)
+@pytest.mark.parametrize("first", SENDERS)
+@pytest.mark.parametrize("verb", ["approve", "approve the only one", "send"])
+def test_what_goes_without_saying_makes_no_other_command(verb: str, first: str, again: str) -> None:
+    """Whoever repeats a form or a message need not have the code of who handed it in."""
+    run = Scenario(WEIGHED)
+    run.start()
+
+    run.decides(says(verb, *SENDERS[first]))
+    run.expects_already(says(verb, *SENDERS[again]))
+    for other in ({"n": 6}, {"n": 5, "unit": "lb"}, {"n": 5, "fragile": True}):
+        assert "idempotency_conflict" == run.expects_refusal(says(verb, other)).code
+
+
+@pytest.mark.parametrize("verb", ["approve", "send"])
+def test_receipt_of_an_earlier_release_is_known_again(verb: str) -> None:
+    """It holds the digest of all that was handed in, defaults too."""
+    run = Scenario(WEIGHED)
+    run.start()
+    asked = says(verb, *SENDERS["the run's code"])
+    entries = run.decides(asked).entries
+    before = evolve(receipt_of(entries), digest=asked.digest)
+    state = evolve(run.state, receipts=(*run.state.receipts[:-1], before))
+
+    assert receipt_of(entries).digest != asked.digest
+    assert isinstance(decide(state, WEIGHED, asked, run.now), Already)
 
 
 def test_first_receipt_under_a_key_is_the_answer() -> None:

@@ -1,14 +1,16 @@
 """What changed between two specs, and how a spec is drawn."""
 
+import re
+
 import pytest
 from attrs import evolve
 from hypothesis import given
 
 from squidmesh_core.definition.diff import Changed, Changes, SpecDiff
-from squidmesh_core.definition.graph import edge_id
+from squidmesh_core.definition.graph import with_ids
 from squidmesh_core.definition.spec import ApprovalNode, Spec
 from squidmesh_core.ids import NodeName
-from squidmesh_core.values import AllOf, AnyOf, Compare, Not
+from squidmesh_core.values import AllOf, AnyOf, Compare, Condition, Not
 from support.specs import diamond, linear, route, specs, step, workflow
 
 
@@ -74,15 +76,42 @@ def test_a_marker_changes_an_edge_and_a_dependency_is_one() -> None:
     assert "top:dependency:left" in plain.diff(diamond()).edges.added
 
 
-def test_the_id_of_a_conditional_edge_names_its_condition() -> None:
-    """Twelve hex digits of the condition, the same wherever the route stands."""
-    small = Compare(path=("total",), operator="less_than", operand=10)
+def ids(*conditions: Condition) -> list[str]:
+    """The ids of routes from one node to another with these conditions."""
+    return [own for own, _ in with_ids([route("a", "b", condition=one) for one in conditions])]
 
-    assert "a:ok:b:condition:5f45" == edge_id(route("a", "b", condition=small))[:21]
-    assert len("a:ok:b:condition:") + 12 == len(edge_id(route("a", "b", condition=small)))
-    assert edge_id(route("a", "b", condition=small)) != edge_id(
-        route("a", "b", condition=AllOf(conditions=(small,)))
+
+def below(limit: int, *path: str) -> Compare:
+    """Whether something is less than a limit."""
+    return Compare(path=path or ("total",), operator="less_than", operand=limit)
+
+
+def test_the_id_of_a_conditional_edge_tells_what_is_compared_how() -> None:
+    """Twelve hex digits of it, the same wherever the route stands."""
+    kinds = (
+        below(10),
+        below(10, "risk"),
+        Compare(path=("total",), operator="at_least", operand=10),
+        Not(condition=below(10)),
+        AllOf(conditions=(below(10),)),
+        AnyOf(conditions=(below(10),)),
     )
+    found = ids(*kinds)
+
+    assert len(kinds) == len(set(found))
+    assert list(reversed(found)) == ids(*reversed(kinds))
+    assert [True] * len(kinds) == [
+        re.fullmatch("a:ok:b:condition:[0-9a-f]{12}", one) is not None for one in found
+    ]
+    assert ["a:ok:b", "a:ok:complete"] == [
+        one for one, _ in with_ids([route("a", "b"), route("a")])
+    ]
+
+
+def test_the_id_of_a_conditional_edge_tells_nothing_of_what_is_compared_with() -> None:
+    """Whoever sees it could confirm a guess; routes that differ in that alone are counted."""
+    assert ids(below(10), below(20)) == ids(below(30), below(40))
+    assert len(set(ids(below(10), below(20)))) == 2
 
 
 @given(specs())

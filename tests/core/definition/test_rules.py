@@ -438,6 +438,17 @@ def test_problems_of_members_and_of_the_graph_come_together() -> None:
     }
 
 
+def test_who_wrote_no_route_at_all_is_told_of_both_ways_to_write_one() -> None:
+    """Nodes side by side without `after` look like nodes that routes have missed."""
+    document = json.loads(SPECS["orders"]) | {"transitions": []}
+
+    _, problems = read_spec(document)
+
+    assert {
+        "Write .then(charge) on the node before it, or after=[…] on the nodes that need others."
+    } == {problem.hint for problem in problems if problem.message == "no route leads to 'charge'"}
+
+
 def test_a_resembling_name_is_offered() -> None:
     """The hint says what was probably meant."""
     document = json.loads(SPECS["orders"])

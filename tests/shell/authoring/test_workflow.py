@@ -519,6 +519,28 @@ def test_a_wrong_node_is_reported(make: Any, code: str) -> None:
     assert [code] == [p.code for p in problems(caught)]
 
 
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [
+        (lambda: pause("ready?", timeout="soon"), "timeout"),
+        (lambda: step(pack, timeout="soon"), "timeout"),
+        (lambda: wait("soon"), "duration"),
+    ],
+    ids=["gate", "step", "wait"],
+)
+def test_a_wrong_duration_goes_by_the_name_that_was_typed(make: Any, option: str) -> None:
+    """Not by that of the spec, which is in milliseconds."""
+    builder = WorkflowBuilder("test.Node")
+    builder.trigger("placed", manual(Order))
+    builder.add("node", make())
+
+    with pytest.raises(DefinitionError) as caught:
+        builder.build()
+
+    (problem,) = problems(caught)
+    assert problem.message.startswith(f"{option}: expected a timedelta")
+
+
 def test_a_duration_beyond_all_reason_is_told_the_longest() -> None:
     """In days: nobody counts a year in milliseconds."""
     with pytest.raises(DefinitionError, match=r"milliseconds \(366 days\), not 34560000000"):
@@ -572,6 +594,12 @@ def test_a_map_in_the_place_of_a_payload_is_told_how_to_become_one() -> None:
         payload_of(manual(Asked), cast("Asked", {"name": "a"}))
 
 
+def test_a_payload_that_was_forgotten_is_said_to_be_missing() -> None:
+    """It is not of another contract: it is not there."""
+    with pytest.raises(PayloadError, match=r"\(Asked\) does not fit: it is missing; nothing"):
+        payload_of(manual(Asked), cast("Asked", None))
+
+
 def test_a_trigger_without_payload_takes_none() -> None:
     """`Trigger[None]` has an empty payload, and refuses any other."""
     trigger = manual()
@@ -588,7 +616,7 @@ def test_parse_lists_everything_that_is_wrong() -> None:
         manual(Order).parse({"skuu": "a", "card": 5})
 
     details = caught.value.details
-    assert (["sku"], ["skuu"], ["card"]) == (
+    assert (["sku"], ["skuu"], {"card": "str"}) == (
         details["missing_fields"],
         details["unknown_fields"],
         details["invalid_types"],

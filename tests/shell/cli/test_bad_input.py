@@ -85,6 +85,17 @@ def test_bad_input_is_named_and_writes_nothing(
     assert ["running"] == [record[2] for record in squidmesh("runs").records]
 
 
+@pytest.mark.parametrize("verb", ["work", "step"])
+def test_whoever_has_nothing_to_perform_begins_no_journal(
+    squidmesh: Typed, folder: Path, verb: str
+) -> None:
+    """It complains before anything is opened."""
+    said = squidmesh(verb)
+
+    assert (2, False) == (said.code, (folder / "greetings.db").exists())
+    assert "--app" in said.err
+
+
 def test_programs_get_an_error_document(squidmesh: Typed, started: Start) -> None:
     """On standard error, with code, number, message, hint and facts; the output stays empty."""
     started("Ana")

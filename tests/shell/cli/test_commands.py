@@ -173,6 +173,20 @@ def test_the_application_may_be_a_function_that_makes_a_mesh(
     assert not (folder / "greetings.db").exists()
 
 
+def test_an_async_mesh_is_no_application(
+    squidmesh: Typed, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no loop here; the refusal says what to name instead."""
+    made = "from squidmesh import AsyncMesh\nmesh = AsyncMesh.open('sqlite:///own.db')\n"
+    (folder / "on_a_loop.py").write_text(made, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "on_a_loop", raising=False)
+
+    said = squidmesh("work", "--app", "on_a_loop:mesh")
+
+    assert 2 == said.code
+    assert "AsyncMesh; expected a Mesh (no AsyncMesh), a function that returns one" in said.err
+
+
 def test_the_application_is_found_in_the_project_file(squidmesh: Typed, folder: Path) -> None:
     """What a project says once need not be typed."""
     (folder / "pyproject.toml").write_text(
@@ -242,7 +256,7 @@ def test_show_says_why_a_run_is_where_it_is(on_terminal: Typed, worked: Start) -
         f"run {run_id}  Greeting  failed",
         "it is over",
         "✖  checked   failed",
-        "·  greeting  not taken",
+        "·  greeting  not reached",
         r"error in checked: Fail: \x1b[31mnobody is here\x1b[0m, said ••• (nobody)",
         '"name": "nobody"',
     ):

@@ -107,6 +107,17 @@ def test_an_application_that_prints_prints_into_no_command_line(
     assert ("", "") == capsys.readouterr()
 
 
+def test_no_name_is_completed_that_a_shell_would_carry_out(
+    folder: Path, worked: Callable[..., str]
+) -> None:
+    """A bundle may bring one, and bash would put it on the command line as it is."""
+    worked("Ana")
+    evil = "class Evil(Workflow, name='$(id)'):\n    asked = manual()\n    sure = pause('?')\n"
+    (folder / "evil.py").write_text(f"from squidmesh import *\nfrom greetings import *\n{evil}")
+
+    assert ["Greeting"] == completed("runs", "--app", "evil", "--workflow", "")
+
+
 def test_a_shell_is_answered_by_the_program_itself(squidmesh: Typed, shop: Shop) -> None:
     """Through the variable that the script sets."""
     run_id = shop.order("asked")

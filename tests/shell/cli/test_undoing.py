@@ -44,7 +44,7 @@ def test_a_run_that_is_being_undone_is_listed_and_shown(
         "undoing what was done, because it was cancelled",
         "○  undo charged  pending",
         "○  undo reserved  pending",
-        "·  shipped   not taken",
+        "·  shipped   not reached",
     ):
         assert line in shown
     compensation = squidmesh("show", run_id, "--json").document["compensation"]

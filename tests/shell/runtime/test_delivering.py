@@ -70,6 +70,36 @@ def test_what_an_unreadable_run_may_have_is_given_to_nobody(stage: Stage) -> Non
     assert (first.id, True) == (again.id, again.duplicate)
 
 
+@pytest.mark.parametrize("others", [1, 2])
+def test_only_one_other_run_that_waits_is_offered(stage: Stage, others: int) -> None:
+    """The unreadable one may wait as well; of two others nobody knows which is meant."""
+    mesh = stage.mesh(Order)
+    unreadable, *sound = (waiting(mesh) for _ in range(1 + others))
+    mark(mesh, unreadable)
+
+    with pytest.raises(StorageError) as caught:
+        mesh.deliver(Order.settled, "A-1", PAID, key="bank-1")
+
+    assert (others == 1) == (f"or send it to run {sound[0].id}" in caught.value.message)
+    assert ("send it" in caught.value.message) == (others == 1)
+
+
+@pytest.mark.parametrize("key", ["bank-1", None])
+def test_a_message_for_two_runs_is_given_to_neither(stage: Stage, key: str | None) -> None:
+    """Both are named; sent to one of them it is taken, and the other one still waits."""
+    mesh = stage.mesh(Order)
+    runs = [waiting(mesh), waiting(mesh)]
+
+    with pytest.raises(Refused) as caught:
+        mesh.deliver(Order.settled, "A-1", PAID, key=key)
+
+    assert "ambiguous_correlation" == caught.value.code
+    assert sorted(run.id for run in runs) == caught.value.details["run_ids"]
+    assert ["waiting_for_message"] * 2 == [mesh.inspect(run).reason for run in runs]
+    mesh.send(runs[0], Order.settled, PAID)
+    assert runs[1].id == mesh.deliver(Order.settled, "A-1", PAID).id
+
+
 def test_a_message_that_a_sound_run_has_is_known_beside_an_unreadable_one(stage: Stage) -> None:
     """Whatever stands in the other one: it is a repetition."""
     mesh = stage.mesh(Order)

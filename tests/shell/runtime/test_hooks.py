@@ -541,6 +541,9 @@ def test_markers_go_once_their_deadline_is_over(stage: Stage) -> None:
     teller.look()
     assert 2 == len(mesh.door.journal.records("told"))
     mesh.resume(runs[0])
+    stage.clock.advance(HOUR - timedelta(seconds=60))
+    teller.look()
+    assert 2 == len(mesh.door.journal.records("told"))
 
     for _ in range(3):
         stage.clock.advance(HOUR)
@@ -549,6 +552,61 @@ def test_markers_go_once_their_deadline_is_over(stage: Stage) -> None:
     (left,) = mesh.door.journal.records("told")
     assert runs[1].id in left.key
     assert 2 == len(told.notices)
+
+
+def test_a_late_run_is_read_when_it_has_moved_or_its_next_threshold_has_come(stage: Stage) -> None:
+    """However often somebody looks; deadlines are listed every 15 s, and markers swept hourly."""
+    asked: list[str] = []
+
+    def saw(request: Asked, reply: Reply) -> None:
+        kind = f" {request.kind}" if isinstance(request, Read) else ""
+        asked.append(type(request).__name__ + kind)
+
+    def asks(teller: Teller, *, after: float) -> set[str]:
+        stage.clock.advance(after)
+        asked.clear()
+        teller.look()
+        return set(asked) & {"ListLate", "ReadRun", "Read told"}
+
+    mesh, told = stage.mesh(), Listening()
+    events = ["deadline_due_soon", "deadline_overdue", "deadline_escalated"]
+    hooks = {event: (event, told) for event in events}
+    teller = Teller(stage.journal(), hooks, done=saw)  # type: ignore[arg-type]  # events by name
+    teller.look()
+    run = begin(mesh, GATE)
+
+    assert {"ListLate", "ReadRun"} < asks(teller, after=40)
+    assert set() == asks(teller, after=14)
+    assert {"ListLate"} == asks(teller, after=1)
+    assert {"ListLate", "ReadRun"} < asks(teller, after=15)
+    assert {"ListLate"} == asks(teller, after=15)
+    assert {"ListLate", "ReadRun"} < asks(teller, after=35)
+    assert events == told.events
+    mesh.pause(run)
+    assert {"ListLate", "ReadRun"} == asks(teller, after=15)
+    assert {"ListLate"} == asks(teller, after=15)
+    assert {"ListLate", "ReadRun", "Read told"} == asks(teller, after=3600)
+    assert events == told.events
+
+
+def test_a_threshold_is_not_taken_for_another_whose_name_begins_alike(stage: Stage) -> None:
+    """That 7:10 was told says nothing of 7:1."""
+    first, second, journal = Listening(), Listening(), stage.journal()
+    tellers = [
+        Teller(journal, {name: ("deadline_overdue", told)})
+        for name, told in (("a", first), ("b", second))
+    ]
+    for teller in tellers:
+        teller.look()
+    begin(stage.mesh(), GATE)
+    stage.clock.advance(60)
+    tellers[0].look()
+    (marker,) = journal.records("told")
+    journal.put_record("told", marker.key.replace(" a ", " b ") + "0", marker.body)
+
+    tellers[1].look()
+
+    assert [1, 1] == [len(told.notices) for told in (first, second)]
 
 
 def test_a_run_that_cannot_be_read_holds_up_no_other(stage: Stage) -> None:

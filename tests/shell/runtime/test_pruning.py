@@ -81,17 +81,19 @@ def test_what_ended_long_ago_goes(stage: Stage) -> None:
     """Counted by workflow and status; what ended later stays, and so does what is active."""
     mesh = stage.mesh(actions=ACTIONS)
     old, keyed = finished(mesh), finished(mesh, key="A-1")
+    stage.clock.advance(DAY)
     cancelled = mesh.cancel(started(mesh))
     active = mesh.start_spec(chain(receive("word")), "placed", {}, actions=ACTIONS)
-    stage.clock.advance(10 * DAY)
+    lengths = [len(entries(mesh.door.journal, run.id)) for run in (old, keyed, cancelled)]
+    stage.clock.advance(9 * DAY)
     young = finished(mesh)
     stage.clock.advance(85 * DAY)
     said = mesh.prune("90d")
 
-    assert (3, 1, {}) == (said.runs, said.tombstones, said.kept)
-    assert {"completed": 2, "cancelled": 1} == said.statuses
+    assert (3, sum(lengths), 1, {}) == (said.runs, said.entries, said.tombstones, said.kept)
+    assert [("cancelled", 1), ("completed", 2)] == list(said.statuses.items())
     assert {"orders": 3} == said.workflows
-    assert (EPOCH, EPOCH, EPOCH + 5 * DAY) == (said.oldest, said.newest, said.before)
+    assert (EPOCH, EPOCH + DAY, EPOCH + 5 * DAY) == (said.oldest, said.newest, said.before)
     assert {young.id, active.id} == {run.id for run in mesh.runs().items}
     assert ["not_found", "not_found"] == [
         refused(partial(mesh.inspect, run))[0] for run in (old, cancelled)

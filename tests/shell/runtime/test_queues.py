@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from squidmesh import ConfigError, Mesh, Run, Spec
+from squidmesh import ConfigError, Mesh, Run, Spec, StorageUnavailable
 from squidmesh.ports import Ports
 from squidmesh.queues.limits import QueueLimits
+from squidmesh_core.plan.admission.records import MOST_STARTS
 from squidmesh_storage.api import Record, Wakeups
 from support.held import PATIENCE, HeldStep
 from support.stage import Stage, claimed, does
@@ -145,6 +146,22 @@ def test_a_rate_counts_starts_whatever_becomes_of_them(stage: Stage) -> None:
     stage.clock.advance(0.499)
     assert mesh.claim(owner="ana") is None
     stage.clock.advance(0.001)
+    claimed(mesh)
+    assert mesh.claim(owner="ana") is None
+
+
+def test_a_rate_that_is_taken_away_takes_along_what_it_counted(stage: Stage) -> None:
+    """Set again it begins anew, and until then nothing of it is kept."""
+    mesh = stage.mesh()
+    mesh.set_queue("default", rate="1/h")
+    start(mesh, count=3)
+    claimed(mesh)
+    assert mesh.claim(owner="ana") is None
+
+    mesh.set_queue("default", rate=None)
+
+    assert () == mesh.door.journal.records("lane")
+    mesh.set_queue("default", rate="1/h")
     claimed(mesh)
     assert mesh.claim(owner="ana") is None
 
@@ -404,6 +421,48 @@ def test_the_history_of_a_queue_outlives_its_settings(stage: Stage) -> None:
     assert () == mesh.door.journal.records("queue")
 
 
+def test_each_queue_has_settings_and_a_history_of_its_own(stage: Stage) -> None:
+    """A change of one neither reads nor moves what was said of another."""
+    mesh = stage.mesh()
+    for turn in (1, 2):
+        for place, name in enumerate(("bakery", "shop")):
+            mesh.set_queue(name, concurrency=10 * place + turn, by=name)
+
+    assert {"bakery": (2, [1, 2]), "shop": (12, [11, 12])} == {
+        queue.name: (queue.concurrency, [one.limits["concurrency"] for one in queue.history])
+        for queue in mesh.queues()
+    }
+    assert [{"bakery"}, {"shop"}] == [{one.by for one in q.history} for q in mesh.queues()]
+
+
+@pytest.mark.parametrize(
+    "body", ["no json", "7", '{"at":1}', '[7,{"what":"set"},{"at":"never","what":"set"}]']
+)
+def test_a_history_that_cannot_be_read_is_left_out(stage: Stage, body: str) -> None:
+    """People see the rest, and what is done from now on is kept."""
+    mesh = stage.mesh()
+    mesh.door.journal.put_record("queue_history", "shop", body)
+    before = mesh.queues()
+
+    mesh.set_queue("shop", concurrency=2, by="ana")
+
+    assert [()] == [queue.history for queue in before]
+    assert [["ana"]] == [[one.by for one in queue.history] for queue in mesh.queues()]
+
+
+def test_whoever_finds_a_queue_always_changed_by_others_is_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of trying for ever."""
+    mesh = stage.mesh()
+    monkeypatch.setattr(mesh.door.journal, "put_record", lambda *_, **__: False)
+
+    with pytest.raises(StorageUnavailable, match="kept being changed by others; nothing was"):
+        mesh.set_queue("shop", concurrency=2)
+
+    assert () == mesh.queues()
+
+
 def test_two_who_change_a_queue_at_once_both_do(stage: Stage) -> None:
     """Neither limit is lost, in whatever order they come."""
     meshes = [stage.mesh() for _ in range(2)]
@@ -454,32 +513,42 @@ def test_what_a_newer_squidmesh_has_set_stays(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "limits",
+    ("option", "limits"),
     [
-        {"concurrency": 0},
-        {"concurrency": True},
-        {"concurrency": "5"},
-        {"per_key": -1},
-        {"rate": "fast"},
-        {"rate": 5},
-        {"rate": "5/s", "burst": 0},
-        {"rate": "5/s", "burst": 10_000_000},
-        {"burst": 5},
-        {"by": 7, "concurrency": 1},
-        {"note": "", "concurrency": 1},
-        {"metadata": "no", "concurrency": 1},
-        {"concurency": 1},
+        ("concurrency", {"concurrency": 0}),
+        ("concurrency", {"concurrency": True}),
+        ("concurrency", {"concurrency": "5"}),
+        ("per_key", {"per_key": -1}),
+        ("rate", {"rate": "fast"}),
+        ("rate", {"rate": 5}),
+        ("burst", {"rate": "5/s", "burst": 0}),
+        ("burst", {"rate": "5/s", "burst": MOST_STARTS + 1}),
+        ("burst", {"burst": 5}),
+        ("by", {"by": 7, "concurrency": 1}),
+        ("note", {"note": "", "concurrency": 1}),
+        ("metadata", {"metadata": "no", "concurrency": 1}),
+        ("concurency", {"concurency": 1, "per_kee": 1}),
     ],
     ids=str,
 )
-def test_a_wrong_limit_is_refused_and_nothing_is_written(stage: Stage, limits: QueueLimits) -> None:
-    """The option is named, its value is not repeated."""
+def test_a_wrong_limit_is_refused_and_nothing_is_written(
+    stage: Stage, option: str, limits: QueueLimits
+) -> None:
+    """The option is named, the first of several."""
     mesh = stage.mesh()
 
-    with pytest.raises(ConfigError, match="nothing was done"):
+    with pytest.raises(ConfigError, match="nothing was done") as refused:
         mesh.set_queue("shop", **limits)
 
+    assert option == refused.value.details["option"]
     assert () == mesh.queues()
+
+
+def test_the_largest_burst_is_taken(stage: Stage) -> None:
+    """Of one more the option is named, see above."""
+    told = stage.mesh().set_queue("shop", rate="5/s", burst=MOST_STARTS)
+
+    assert MOST_STARTS == told.burst
 
 
 @pytest.mark.parametrize("name", ["", "two words", "x" * 65, 5])

@@ -14,7 +14,15 @@ from squidmesh.upkeep import verifying
 from squidmesh_core.ids import AttemptKey, Revision, RunId
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RunRow
 from squidmesh_storage.api import Checkpoint, Journal, Quarantine
-from support.damage import DAMAGES, NEWER, Records, forged, rewrite, rewrite_definition
+from support.damage import (
+    DAMAGES,
+    NEWER,
+    Records,
+    add_newer_append,
+    forged,
+    rewrite,
+    rewrite_definition,
+)
 from support.stage import EPOCH, Stage, claimed, does
 from support.workflows import chain, step
 
@@ -104,6 +112,53 @@ def test_what_is_appended_meanwhile_is_read_too(
     assert ("ok", worker.inspect(run).at_revision) == (verified.verdict, verified.revision)
 
 
+def test_what_differs_is_found_though_something_is_appended_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are read again, and held against the later head."""
+    run_id, records = held(stage)
+    mesh = stage.mesh()
+    journal = mesh.door.journal
+    honest = journal.rows_of
+    moves: list[Callable[[], object]] = [lambda: stage.mesh().pause(run_id)]
+
+    def busy(run_id: RunId) -> IndexRows:
+        if moves:
+            moves.pop()()
+            head = journal.load(run_id).head.revision
+            assert journal.index(run_id, head, _other_run(honest(run_id)))
+        return honest(run_id)
+
+    monkeypatch.setattr(journal, "rows_of", busy)
+
+    (found,) = mesh.verify(run_id).results
+
+    assert ("index_differs", ("run",)) == (found.verdict, found.rows)
+    assert found.revision > records[-1].last
+
+
+def test_a_run_that_is_removed_meanwhile_is_none_of_those_verified(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was named before it went; the others are judged all the same."""
+    mesh = stage.mesh()
+    gone, left = RunId(begun(stage).id), begun(stage)
+    head = mesh.door.journal.load(gone).head.revision
+    honest = mesh.door.journal.run_ids
+
+    def named(after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        found = honest(after, limit)
+        mesh.door.journal.remove(gone, head, None)
+        return found
+
+    monkeypatch.setattr(mesh.door.journal, "run_ids", named)
+
+    report = mesh.verify()
+
+    assert ({"ok": 1}, True) == (report.verdicts, report.clean)
+    assert "running" == mesh.inspect(left).status
+
+
 # --- damage
 
 
@@ -121,14 +176,16 @@ def test_damage_is_found_marked_and_lifted_once_it_is_mended(stage: Stage, name:
     (found,) = report.results
     assert {"ok": 1, "damaged": 1} == report.verdicts
     assert (run_id, case.shows_at(records)) == (found.run_id, found.at_revision)
+    assert found.at_revision is not None
+    assert found.revision < found.at_revision
     mark = Quarantine(revision=found.at_revision, reason=str(found.reason))
     assert {run_id: mark} == journal.survey().quarantined
 
     rewrite(stage, journal, run_id, records)
     with pytest.raises(StorageError):
         mesh.inspect(run_id)
-    (mended,) = mesh.verify(run_id).results
-    assert ("ok", True) == (mended.verdict, mended.lifted)
+    (mended,) = mesh.verify().results
+    assert (run_id, "ok", True) == (mended.run_id, mended.verdict, mended.lifted)
     stage.clock.advance(90)
     mesh.drain()
     assert "completed" == mesh.inspect(run_id).status
@@ -208,6 +265,22 @@ def test_newer_entries_are_named_and_nothing_is_marked(stage: Stage, name: str) 
     assert records[-1].last == found.revision
     assert stage.journal().survey().quarantined == {}
     assert (run_id,) == mesh.health().newer
+
+
+def test_a_run_that_was_left_alone_is_worked_on_once_it_is_right_again(stage: Stage) -> None:
+    """By the same process: what it left alone it looks at no more, unless it is told."""
+    run = RunId(begun(stage).id)
+    records = stage.journal().load(run, whole=True).records
+    rewrite(stage, stage.journal(), run, (*records, add_newer_append(records)))
+    mesh = stage.mesh(actions=ACTIONS)
+    assert {"newer": 1} == mesh.verify().verdicts
+    rewrite(stage, stage.journal(), run, records)
+    assert 0 == mesh.drain()
+
+    assert mesh.verify().clean
+
+    mesh.drain()
+    assert "completed" == mesh.inspect(run).status
 
 
 def test_damage_behind_newer_entries_is_found(stage: Stage) -> None:
@@ -355,6 +428,30 @@ def test_a_checkpoint_that_is_not_usable_is_dropped(
     (found,) = report.results
     assert ("ok", "unusable", True) == (found.verdict, found.checkpoint, report.clean)
     assert journal.checkpoint(run_id) is None
+
+
+def test_what_nobody_may_change_is_reported_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark that is over, and a checkpoint that cannot be used: whoever may only read sees them."""
+    mesh, run_id, stored = checkpointed(stage, monkeypatch)
+    journal = mesh.door.journal
+    unusable, mark = evolve(stored, body="garbled"), Quarantine(revision=None, reason="a mistake")
+    journal.put_checkpoint(run_id, unusable)
+    journal.quarantine(run_id, mark)
+
+    def refuse(*_: object) -> None:
+        raise StorageError("read-only", "storage_error", {})
+
+    with monkeypatch.context() as only_reads:
+        only_reads.setattr(journal, "quarantine", refuse)
+        only_reads.setattr(journal, "delete_checkpoint", refuse)
+        (found,) = mesh.verify().results
+
+    assert ("ok", "unusable", False) == (found.verdict, found.checkpoint, found.lifted)
+    assert (unusable, {run_id: mark}) == (
+        journal.checkpoint(run_id), journal.survey().quarantined,
+    )  # fmt: skip
 
 
 def test_a_checkpoint_of_another_release_is_not_judged(

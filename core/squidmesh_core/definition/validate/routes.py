@@ -166,13 +166,15 @@ def _entry_problems(spec: Spec) -> Iterator[Problem]:
         )
     elif not spec.by_dependencies:
         reached = graph.reachable(spec)
+        # Who wrote no route at all may have meant them side by side.
+        other = "" if spec.transitions else ", or after=[…] on the nodes that need others"
         for i, node in enumerate(spec.steps):
             if node.name not in reached:
                 yield Problem(
                     path=("steps", i),
                     code="unreachable_step",
                     message=f"no route leads to {node.name!r}",
-                    hint=f"Write .then({node.name}) on the node before it.",
+                    hint=f"Write .then({node.name}) on the node before it{other}.",
                 )
 
 

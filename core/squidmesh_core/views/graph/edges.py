@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import frozen
 
-from squidmesh_core.definition.graph import dependency_id, edge_id
+from squidmesh_core.definition.graph import dependency_id, route_id, with_ids
 from squidmesh_core.definition.spec import COMPLETE, Outcome, Spec, Transition
 from squidmesh_core.ids import NodeName
 from squidmesh_core.protocol.entries import Decided
@@ -24,6 +24,9 @@ from squidmesh_core.values.condition import same
 from squidmesh_core.views.given import given
 from squidmesh_core.views.graph.records import EdgeStatus, GraphEdge
 from squidmesh_core.views.steps import StepStatus, step_status
+
+#: Where a route leads from, for which outcome, and where to.
+_Place = tuple[NodeName, Outcome, NodeName]
 
 #: How far a node is → how its dependants stand, where that alone says it.
 _MET: Final[Mapping[StepStatus, EdgeStatus]] = {"completed": "selected", "failed": "blocked"}
@@ -45,7 +48,7 @@ def run_edges(state: RunState, spec: Spec, begin: str) -> RunEdges:
     if spec.by_dependencies:
         return RunEdges(edges=entries + tuple(_dependencies(state, spec)), decisions={})
     taken = _Taken(state, spec)
-    routes = tuple(_route(route, spec, taken, ahead) for route in _routes(spec))
+    routes = tuple(_route(*named, spec, taken, ahead) for named in with_ids(_routes(spec)))
     return RunEdges(edges=entries + routes, decisions=taken.latest)
 
 
@@ -86,24 +89,27 @@ class _Named:
     """The routes of a definition, and their ids: made once, however often a run went them."""
 
     def __init__(self, spec: Spec) -> None:
-        self._routes = {
-            place: [(one.target, _condition(one), edge_id(one)) for one in routes]
-            for place, routes in spec.routes.items()
-        }
+        self._routes: dict[_Place, list[tuple[Mapping[str, object] | None, str]]] = {}
+        for own, route in with_ids(spec.transitions):
+            place = (route.source, route.on, route.target)
+            self._routes.setdefault(place, []).append((_condition(route), own))
 
     def edge_of(self, decided: Decided) -> str:
-        for target, condition, own in self._routes.get((decided.source, decided.on), ()):
-            if target == decided.target and same(condition, decided.condition):
+        place = (decided.source, decided.on, decided.target)
+        for condition, own in self._routes.get(place, ()):
+            if same(condition, decided.condition):
                 return own
-        return edge_id(Transition(source=decided.source, on=decided.on, target=decided.target))
+        return route_id(*place)
 
 
 def _condition(route: Transition) -> Mapping[str, object] | None:
     return None if route.condition is None else condition_to_json(route.condition)
 
 
-def _route(route: Transition, spec: Spec, taken: _Taken, ahead: set[NodeName]) -> GraphEdge:
-    own, condition = edge_id(route), route.condition
+def _route(
+    own: str, route: Transition, spec: Spec, taken: _Taken, ahead: set[NodeName]
+) -> GraphEdge:
+    condition = route.condition
     siblings = spec.routes.get((route.source, route.on), ())
     conditional = any(sibling.condition is not None for sibling in siblings)
     values = taken.by.get(own, taken.last.get((route.source, route.on), {}))

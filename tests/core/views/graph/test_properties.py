@@ -131,7 +131,7 @@ _CANARY = settings(
 
 
 def _first_route(named: edges._Named, decided: object) -> str:
-    return next((own for routes in named._routes.values() for _, _, own in routes), "")
+    return next((own for routes in named._routes.values() for _, own in routes), "")
 
 
 def _every_node(state: object, spec: Spec) -> set[str]:
