@@ -125,9 +125,14 @@ def family(number: int) -> type[errors.SquidmeshError]:
     return max((entry for entry in FAMILIES if entry[0] <= number), key=lambda entry: entry[0])[1]
 
 
+def cell(text: str) -> str:
+    """The text as a cell of a table, in which a bar would begin the next one."""
+    return text.replace("|", "\\|")
+
+
 def unnumbered() -> str:
     """The words without a number."""
-    rows = "".join(f"| `{word}` | {says} |\n" for word, says in UNNUMBERED.items())
+    rows = "".join(f"| `{word}` | {cell(says)} |\n" for word, says in UNNUMBERED.items())
     heading = "| word | what it means, and what to do |\n|---|---|\n"
     return f"## Words without a number\n\n{KINDS}\n\n{heading}{rows}"
 
@@ -146,7 +151,7 @@ def errors_page() -> str:
 
 
 def section(kind: type[errors.SquidmeshError], rows: list[tuple[int, str]]) -> str:
-    table = "".join(f"| SM{number} | `{code}` | {MEANINGS[code]} |\n" for number, code in rows)
+    table = "".join(f"| SM{n} | `{code}` | {cell(MEANINGS[code])} |\n" for n, code in rows)
     heading = "| number | code | what it means, and what to do |\n|---|---|---|\n"
     return f"## {kind.__name__}\n\n{kind.__doc__}\n\n{heading}{table}"
 
@@ -192,7 +197,7 @@ def option_rows(context: click.Context, options: Sequence[click.Parameter]) -> I
     for option in options:
         record = option.get_help_record(context) if isinstance(option, click.Option) else None
         if record is not None:
-            typed, means = (" ".join(text.split()).replace("|", "\\|") for text in record)
+            typed, means = (cell(" ".join(text.split())) for text in record)
             yield f"| `{typed}` | {means} |\n"
 
 
@@ -274,7 +279,7 @@ def fields_of(cls: type) -> Iterator[tuple[str, str, str]]:
     for node in declared.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             kind, says = ast.unparse(node.annotation), comment_above(lines, node.lineno)
-            yield node.target.id, kind.replace("|", "\\|"), says.replace("|", "\\|")
+            yield node.target.id, cell(kind), cell(says)
 
 
 def named(path: str, where: object) -> object:

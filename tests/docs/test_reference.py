@@ -16,6 +16,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 #: A link to a file and perhaps a heading in it, or to a heading alone; addresses are not looked up.
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+#: What divides cells; within a cell it is escaped, also between backticks.
+BAR = re.compile(r"(?<!\\)\|")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -54,6 +57,15 @@ def test_page_of_errors_is_up_to_date() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_rows_of_a_table_have_as_many_cells_as_its_heading(page: Path) -> None:
+    """A bar that is not escaped would begin a cell too many, which no reader ever sees."""
+    tables = TABLE.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+    widths = [{len(BAR.findall(row)) for row in table.splitlines()} for table in tables]
+
+    assert [] == [table for table, width in zip(tables, widths, strict=True) if len(width) > 1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

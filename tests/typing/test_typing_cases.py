@@ -1,7 +1,7 @@
 """
 What a host's type checker sees, and what the class body says when nobody asked it.
 
-`cases/` holds small host programs.  Five must check and compile; each `m…`
+`cases/` holds small host programs.  Six must check and compile; each `m…`
 file has one mistake, on the line marked `# MISTAKE`, and says in its header
 who reports it and how.
 """
@@ -22,7 +22,7 @@ from attrs import frozen
 from squidmesh import DefinitionError, PayloadError, Workflow
 
 CASES = Path(__file__).parent / "cases"
-GOOD = ("billing", "good", "more", "orders", "service")
+GOOD = ("billing", "good", "more", "orders", "service", "unions")
 MISTAKES = tuple(sorted(path.stem for path in CASES.glob("m[0-9][0-9]_*.py")))
 
 
