@@ -78,9 +78,7 @@ def append(sql: Statements, batches: Sequence[Batch], listener: str) -> Script[A
     return _in_order(batches, outcomes, awaited=awaited)
 
 
-def append_inside(
-    sql: Statements, batches: Sequence[Batch], listener: str, *, locked: bool = False
-) -> Script[Appended]:
+def append_inside(sql: Statements, batches: Sequence[Batch], listener: str) -> Script[Appended]:
     """
     Append in a transaction that somebody else began and will end.
 
@@ -88,13 +86,12 @@ def append_inside(
         sql: The statements.
         batches: What to write.
         listener: The name of this process.
-        locked: The rows of attempts that change are locked already.
     """
     outcomes: dict[RunId, Outcome] = {}
     awaited = False
     for group, of_group in _by_group(batches):
         changes, written = Changes.of(of_group), _Written()
-        locks = () if locked and group is None else _locks(sql, changes)
+        locks = _locks(sql, changes)
         write = write_locked_call(sql, of_group, changes, listener)
         if group is None:
             *_, rows = yield (*locks, write)

@@ -141,6 +141,35 @@ def test_values_are_those_that_an_edge_reads() -> None:
     assert {"a.n": 5, "a.m": 7} == edge(run, "a:ok:complete").values
 
 
+@pytest.mark.parametrize(("total", "taken"), [(5, 0), (50, 1), (500, 2)])
+def test_of_routes_between_the_same_nodes_the_decided_one_is_selected(
+    total: int, taken: int
+) -> None:
+    """They differ in nothing but what is compared with."""
+    small, large = (
+        Compare(path=("a", "total"), operator="less_than", operand=limit) for limit in (10, 100)
+    )
+    run = Scenario(
+        workflow(
+            step("a", output="a"),
+            step("b"),
+            routes=(
+                route("a", "b", when=small),
+                route("a", "b", when=large),
+                route("a", "b"),
+                route("b", COMPLETE),
+            ),
+        )
+    )
+    run.start()
+    run.perform("a", {"total": total})
+
+    routes = [one for one in seen(run).edges if one.id.startswith("a:ok:b")]
+
+    assert 3 == len({one.id for one in routes})
+    assert [place == taken for place in range(3)] == [one.status == "selected" for one in routes]
+
+
 def test_a_rejection_selects_the_error_route() -> None:
     """The decision is in the journal, so nothing is guessed of it."""
     run = pictures.order_is_rejected()
