@@ -21,7 +21,7 @@ def survey(tables: Tables, now: datetime) -> Survey:
         newer=tuple(
             run_id
             for run_id in sorted(tables.attempts)
-            if tables.attempts[run_id] and tables.codecs.get(run_id, 0) > CODEC_VERSION
+            if tables.codecs.get(run_id, 0) > CODEC_VERSION
         ),
         actions=Counter(one.row.action for one in attempts if one.row.action is not None),
         queues=queues,
