@@ -269,6 +269,7 @@ def test_a_forked_process_opens_connections_of_its_own(opened: PostgresJournal) 
         f"postgresql://ana:a/{SECRET}@127.0.0.1:1/shop",
         f"postgresql://ana:{SECRET}/a@127.0.0.1:1/shop",
         f"postgresql://ana:a?{SECRET}@127.0.0.1:1/shop",
+        f"postgresql://ana:{SECRET}?sslmode=a@127.0.0.1:1/shop",
     ],
 )
 def test_a_password_is_never_shown(url: str) -> None:
@@ -279,6 +280,22 @@ def test_a_password_is_never_shown(url: str) -> None:
     told = "".join(traceback.format_exception(caught.value))
     shown = f"{told} {caught.value!r} {getattr(caught.value, 'details', None)}"
     assert SECRET not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db:5432?user=ana@shop",
+        "postgresql://one:5432,two:5433?user=ana@shop",
+        "postgresql://[::1]:5432?user=ana@shop",
+        "postgresql:///shop?user=ana@shop",
+    ],
+)
+def test_a_user_with_an_at_sign_among_the_parameters_is_no_password(url: str) -> None:
+    """Some clouds have such users."""
+    assert (
+        "user='ana@shop'" in Target.of(url).conninfo or "user=ana@shop" in Target.of(url).conninfo
+    )
 
 
 def test_a_password_is_not_part_of_where_a_journal_is(postgres_dsn: str) -> None:

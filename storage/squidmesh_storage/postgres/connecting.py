@@ -70,9 +70,11 @@ _HELLO: Final = Call(
     "current_setting('server_version_num')::integer / 10000, current_setting('server_encoding')"
 )
 
-#: A URL whose password has an @ or a slash as it is: libpq takes what follows for a host or a
-#: database, and so it would be shown.
-_SPLIT_PASSWORD: Final = re.compile(r"\w+://[^@/?]*[@/][^?]*@")
+#: A URL whose password has an @, a slash or a question mark as it is: libpq takes part of it for
+#: a host, a database or a port, and so it would be shown.
+_SPLIT_PASSWORD: Final = re.compile(
+    r"\w+://(?:[^@/?]*[@/][^?]*|[^@/?\[]*:\d*[^@/?\d,][^@/?]*\?.*)@"
+)
 #: Parameters of a URL that are not for libpq.
 _OURS: Final = frozenset({"schema", "prefix"})
 
@@ -97,9 +99,9 @@ class Target:
         Raises:
             ConfigError: It is neither.
         """
-        dsn, ours = _without_ours(dsn)
         if _SPLIT_PASSWORD.match(dsn):
             raise _unreadable("an @ that is not written as %40")
+        dsn, ours = _without_ours(dsn)
         try:
             given = conninfo_to_dict(dsn)
         except psycopg.ProgrammingError:
