@@ -238,7 +238,8 @@ class Slots:
             self._change.notify()
         elif len(self._threads) < self._size:
             name = f"{_NAME}-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._work, name=name)
+            # Whoever calls may be a daemon; what is performed here has a right to end.
+            thread = threading.Thread(target=self._work, name=name, daemon=False)
             self._threads.append(thread)
             thread.start()  # where Ctrl-C may strike: whoever closes the slots finds it
             self._coming = True

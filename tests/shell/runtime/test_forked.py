@@ -44,7 +44,7 @@ print("parent", *said)
 
 #: A host that makes a worker, or has one at work, and then forks.
 WORKERS: Final = """
-import os, sys
+import os, sys, time
 from squidmesh import Mesh, Workflow, manual, step
 
 class Packing(Workflow, name="tests.Forked"):
@@ -54,6 +54,8 @@ class Packing(Workflow, name="tests.Forked"):
 with Mesh.open(sys.argv[1], workflows=[Packing]) as mesh:
     made, begun = mesh.worker(), mesh.worker().start()
     owner = made.owner
+    mesh.wait_for(mesh.start(Packing.placed), timeout="20s")
+    time.sleep(0.3)  # it rests for a second now: what a fork finds locked stays locked
     child = os.fork()
     if child:
         os.waitpid(child, 0)

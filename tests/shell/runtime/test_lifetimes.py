@@ -38,12 +38,12 @@ class Held(Workflow, name="tests.Held"):
     held = step(hold, action="hold")
 
 mesh = Mesh.open(sys.argv[1], workflows=[Held])
+mesh.start(Held.asked)
 worker = mesh.worker()
 if sys.argv[2] == "start":
     worker.start()
 else:
     threading.Thread(target=worker.run, daemon=True).start()
-mesh.start(Held.asked)
 inside.wait()
 sys.exit(3)
 """
