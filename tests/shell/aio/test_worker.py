@@ -215,8 +215,9 @@ async def test_a_draining_worker_settles_what_runs_and_takes_nothing_more(stage:
 
     async with async_mesh(stage, a=a, b=two) as mesh:
         worker = await mesh.worker(concurrency=1).start()
-        run, waiting = await begin(mesh), await begin(mesh, ONE)
+        run = await begin(mesh)
         await happens(inside)
+        waiting = await begin(mesh, ONE)
         worker.drain_soon()
         leave.set()
         await worker.stop()
