@@ -69,6 +69,7 @@ def quick(cls: type[T]) -> type[T]:
 
     It lets the members be set, by an instruction each, and closes the record before
     anybody sees it.  It is written when the first record is made: an import waits for none.
+    Whoever extends such a class has attrs write the constructor of theirs.
 
     Raises:
         TypeError: The constructor has to do more, or takes members by their place.

@@ -315,6 +315,8 @@ class AsyncWorker:
         return self._stopping
 
     def _monotonic(self) -> float:
+        # Not by way of the mesh: what was left behind may end when that is closed.  Without
+        # hands there are no slots whose times could be told.
         return self._hands.crew.door.ports.monotonic() if self._hands is not None else 0.0
 
     def _ring(self) -> None:
