@@ -118,7 +118,8 @@ class Model:
     @property
     def over(self) -> bool:
         """Whether nothing goes forward any more."""
-        return self.terminal is not None or self.compensation is not None
+        ends = (self.terminal, self.compensation, self.pruned)
+        return any(end is not None for end in ends)
 
     def turn_page(self) -> None:
         """Begin the next append."""

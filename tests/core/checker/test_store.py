@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from squidmesh_core.checker import RULES, Report, Rule, check_store
-from squidmesh_core.ids import AppendId, ClaimId, NodeName, RunId, child_run_id
+from squidmesh_core.ids import AppendId, ClaimId, NodeName, RunId, child_run_id, derived_run_id
 from squidmesh_core.protocol.entries import (
     AttemptClaimed,
     Parent,
@@ -20,6 +20,7 @@ from support.journals.changing import Change, edit, renumbered
 from support.journals.families import COPY
 from support.journals.writing import Writing, bind
 from support.scenario import RUN
+from support.workflows import diamond
 
 
 def checked(*runs: Writing) -> Report:
@@ -73,6 +74,14 @@ def test_a_tombstone_needs_its_definition() -> None:
     report = check_store({left.run_id: bind(left.pages, left.run_id)}, {})
 
     assert {"C10"} == report.rules
+
+
+def test_of_a_pruned_run_nothing_is_to_be_entered() -> None:
+    """Where steps depend on steps, those that depend on none are not missed in a tombstone."""
+    left = Writing(diamond(), derived_run_id("orders", "placed", "order-1"))
+    left.page(families.left_of(left))
+
+    assert () == checked(left).violations
 
 
 def descendants(count: int) -> Sequence[Writing]:
