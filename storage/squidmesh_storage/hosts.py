@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from attrs import frozen
 
+from squidmesh_core.errors import ConfigError
 from squidmesh_storage.problems import not_joined
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import URL, Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session, SessionTransaction
 
@@ -105,6 +106,7 @@ def url_of(engine: object) -> str:
 
     Raises:
         StorageError: It leads to no database that keeps journals.
+        ConfigError: Its URL says something to its driver that is not for ours.
     """
     from sqlalchemy.engine import Engine
 
@@ -114,6 +116,7 @@ def url_of(engine: object) -> str:
     url = engine.url
     match url.get_backend_name():
         case "postgresql":
+            _check_parameters(url)
             return url.set(drivername="postgresql").render_as_string(hide_password=False)
         case "sqlite" if url.database and url.database != ":memory:":
             return f"sqlite:///{url.database}"
@@ -257,6 +260,20 @@ class _Django:
             raise not_joined(f"{self.alias!r} is the alias of a Django database, without Django")
         connections = import_module("django.db").connections
         return cast("Mapping[str, _DjangoConnection]", connections)[self.alias]
+
+
+def _check_parameters(url: "URL") -> None:
+    """What other drivers take in a URL, such as asyncpg's `ssl`, libpq does not know."""
+    driver = url.get_driver_name()
+    foreign = sorted(set(url.query) - {"host", "port"})
+    if foreign and not driver.startswith("psycopg"):
+        names = ", ".join(foreign)
+        reason = f"the URL of this engine tells {driver} what libpq does not understand: {names}"
+        raise ConfigError(
+            f"{reason}; open the mesh with a postgresql:// URL of its own",
+            "unknown_url",
+            {"option": "engine", "reason": reason},
+        )
 
 
 def _session(connection: object) -> "Session | None":

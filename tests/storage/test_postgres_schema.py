@@ -226,6 +226,17 @@ def test_a_migration_that_fails_changes_nothing(postgres_dsn: str) -> None:
     PostgresJournal(postgres_dsn).close()
 
 
+def test_an_empty_database_gets_all_of_its_tables_or_none(postgres_dsn: str) -> None:
+    """Who opens it meanwhile, as processes of one server do, finds no older schema there."""
+    before = _tables(postgres_dsn)
+
+    with pytest.raises(StorageError, match="nonsense"):
+        migrate(postgres_dsn, (*MIGRATIONS, BROKEN))
+
+    assert before == _tables(postgres_dsn)
+    assert 0 == plan(postgres_dsn).found
+
+
 def test_a_migration_takes_as_long_as_it_needs(postgres_dsn: str) -> None:
     """An index of millions of rows is not made in the time that a statement of a worker has."""
     PostgresJournal(postgres_dsn).close()

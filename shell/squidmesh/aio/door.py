@@ -28,6 +28,7 @@ from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
 from squidmesh_storage.aio import AsyncJournal
+from squidmesh_storage.api import Batch, Outcome
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -119,6 +120,10 @@ class AsyncDoor:
             result: Result = stop.value
             return result
 
+    async def append(self, batches: Sequence[Batch]) -> Sequence[Outcome]:
+        """Append together with what else this loop brings; see `Committer.append`."""
+        return await self._committer.append(batches)
+
     async def aside(
         self, call: Callable[P, Result], /, *args: P.args, **options: P.kwargs
     ) -> Result:
@@ -156,7 +161,7 @@ class AsyncDoor:
                 appending(batch)
                 site = self.threads.ports.site
                 site("append.before")
-                (outcome,) = await self._committer.append((batch,))
+                (outcome,) = await self.append((batch,))
                 site("append.after")
                 return outcome
             case Load(run_id=run_id, after=after, whole=whole):

@@ -117,6 +117,16 @@ class Joined(Journal, Protocol):
         """Whether the connection is an event loop's, so that verbs are called beside that loop."""
         ...
 
+    def interrupt(self) -> None:
+        """
+        Have the verb that is called beside the loop end soon, whatever it waits for.
+
+        Called on the loop, because whoever asked was cancelled.  Once the verb has ended
+        nothing uses the connection, and none of the verbs will any more.  Where verbs are
+        not called beside a loop, there is none to end.
+        """
+        ...
+
 
 class Wakeups(Protocol):
     """A subscription to hints of new work."""

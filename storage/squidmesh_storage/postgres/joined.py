@@ -126,6 +126,9 @@ class JoinedPostgresJournal(PostgresJournal):
             self._tell_all()
         self._closed = True
 
+    def interrupt(self) -> None:
+        """See `Joined.interrupt`; a verb that blocks its own thread cannot be."""
+
     # -- what is not done in somebody else's transaction
 
     def transaction(self, connection: object) -> Joined:
@@ -154,7 +157,7 @@ class JoinedPostgresJournal(PostgresJournal):
     def _held(self) -> AnyConnection:
         connection = self._host.connection()
         if not isinstance(connection, Connection):
-            raise not_joined(f"{self.url} is no database of a {type(connection).__qualname__}")
+            raise _not_ours(self.url, connection)
         return connection
 
     def _send(self, connection: AnyConnection, calls: Round) -> Sequence[Rows]:
@@ -221,16 +224,26 @@ class BridgedPostgresJournal(JoinedPostgresJournal):
         Args:
             journal: What is joined.
             host: Who has the connection.
-            loop: Where it is used.
+            loop: Where it is used; it runs on this thread.
         """
         super().__init__(journal, host)
         self._async_host = host
         self._loop = loop
+        self._thread = threading.get_ident()  # not every loop tells its own
+        #: What uses the connection now; of the loop, as is all that asks for it.
+        self._at_work: asyncio.Task[object] | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """See `Joined.interrupt`."""
+        self._interrupted = True
+        if self._at_work is not None:
+            self._at_work.cancel()
 
     def _held(self) -> AnyConnection:
         connection = self._on_loop(self._async_host.connection())
         if not isinstance(connection, AsyncConnection):
-            raise not_joined(f"{self.url} is no database of a {type(connection).__qualname__}")
+            raise _not_ours(self.url, connection)
         return connection
 
     def _send(self, connection: AnyConnection, calls: Round) -> Sequence[Rows]:
@@ -239,10 +252,20 @@ class BridgedPostgresJournal(JoinedPostgresJournal):
         return self._on_loop(_sent_async(connection, calls))
 
     def _on_loop(self, coroutine: Coroutine[object, object, U]) -> U:
-        if threading.get_ident() == getattr(self._loop, "_thread_id", None):
+        if threading.get_ident() == self._thread:
             coroutine.close()
             raise not_joined("a connection of an event loop goes with an AsyncMesh")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._using(coroutine), self._loop).result()
+
+    async def _using(self, coroutine: Coroutine[object, object, U]) -> U:
+        if self._interrupted:
+            coroutine.close()
+            raise not_joined("a verb was cancelled here; roll back, or call `using` again")
+        self._at_work = asyncio.current_task()
+        try:
+            return await coroutine
+        finally:
+            self._at_work = None
 
 
 @frozen(kw_only=True)
@@ -293,6 +316,15 @@ def lend(journal: PostgresJournal) -> Iterator[JoinedPostgresJournal]:
             yield joined
     joined.close()
     borrower.tell()
+
+
+def _not_ours(url: str, connection: object) -> StorageError:
+    """A connection of another database, or of another driver."""
+    kind = type(connection)
+    return not_joined(
+        f"{url} needs a connection of psycopg 3, in SQLAlchemy by postgresql+psycopg://, "
+        f"not {kind.__module__}.{kind.__qualname__}"
+    )
 
 
 class _OurCursor(Cursor[TupleRow]):

@@ -2,8 +2,10 @@
 The tables, and how a database comes to have them.
 
 An empty database gets all migrations at once, so a schema from zero and one that
-grew are the same by construction.  Older tables are never changed unasked.  Each
-migration is a transaction of its own, and only one process migrates at a time.
+grew are the same by construction, and in one transaction: processes that open it
+together find no tables or all of them.  Older tables are never changed unasked, and
+each of their migrations is a transaction of its own.  Only one process migrates at a
+time.
 
 A release works with tables that are ahead of it as long as only `expand`
 migrations were added: the tables say which number one has to know.
@@ -98,8 +100,8 @@ def script(dsn: str, migrations: Sequence[Migration] = MIGRATIONS) -> str:
         lacking = pool.run(lambda: planned_there(target.names, migrations))
         bare = not pool.run(lambda: _has_schema(target.names))
     blocks = (
-        ("begin", *statements(target.names, step, first=bare and step.number == 1), "commit")
-        for step in lacking.steps
+        ("begin", *_executed(target.names, together, bare=bare), "commit")
+        for together in _transactions(lacking)
     )
     return "\n\n".join(";\n".join(block) + ";" for block in blocks)
 
@@ -122,15 +124,17 @@ def ensure(
 
 def bring_up(pool: Pool, target: Target, migrations: Sequence[Migration]) -> Plan:
     """
-    Carry out what is lacking, one migration after the other; what was done here.
+    Carry out what is lacking, one transaction after the other; what was done here.
 
     Raises:
         StorageError: It could not be done; what is done is done whole.
     """
     lacking = pool.run(lambda: planned_there(target.names, migrations))
-    tried = [pool.run(lambda: _next_migration(target, migrations)) for _ in lacking.steps]
-    # Another migrator may have been quicker.
-    return evolve(lacking, steps=tuple(step for step in tried if step is not None))
+    done: list[Migration] = []
+    # Another migrator may be quicker.
+    while together := pool.run(lambda: _next_transaction(target, migrations)):
+        done += together
+    return evolve(lacking, steps=tuple(done))
 
 
 def planned_there(names: Names, migrations: Sequence[Migration]) -> Script[Plan]:
@@ -152,8 +156,26 @@ def statements(names: Names, migration: Migration, *, first: bool) -> tuple[str,
     return (*begun, *_split(names.placed(migration.sql)), changed)
 
 
-def _next_migration(target: Target, migrations: Sequence[Migration]) -> Script[Migration | None]:
-    """The first of what is lacking now, under the lock that only one process has; null: nothing."""
+def _transactions(lacking: Plan) -> tuple[tuple[Migration, ...], ...]:
+    """Which migrations stand or fall together: all of them in a database without tables."""
+    if lacking.found == 0:
+        return (lacking.steps,)
+    return tuple((step,) for step in lacking.steps)
+
+
+def _executed(names: Names, together: Sequence[Migration], *, bare: bool) -> tuple[str, ...]:
+    """What a transaction executes, in order; bare: there is no schema yet."""
+    return tuple(
+        text
+        for step in together
+        for text in statements(names, step, first=bare and step.number == 1)
+    )
+
+
+def _next_transaction(
+    target: Target, migrations: Sequence[Migration]
+) -> Script[tuple[Migration, ...]]:
+    """The first of what is lacking now, under the lock that only one process has."""
     names = target.names
     lock = Call("select pg_try_advisory_xact_lock(%(lock)s::bigint)", {"lock": str(_lock(names))})
     _, _, ((locked,),) = yield (BEGIN, _UNHURRIED, lock)
@@ -167,11 +189,12 @@ def _next_migration(target: Target, migrations: Sequence[Migration]) -> Script[M
     lacking = yield from planned_there(names, migrations)
     if not lacking.steps:
         yield (ROLLBACK,)
-        return None
-    step = lacking.steps[0]
-    first = step.number == 1 and not (yield from _has_schema(names))
-    yield (*(Call(text, writes=True) for text in statements(names, step, first=first)), COMMIT)
-    return step
+        return ()
+    together, *_ = _transactions(lacking)
+    bare = lacking.found == 0 and not (yield from _has_schema(names))
+    texts = _executed(names, together, bare=bare)
+    yield (*(Call(text, writes=True) for text in texts), COMMIT)
+    return together
 
 
 def _has_schema(names: Names) -> Script[bool]:

@@ -118,6 +118,9 @@ class JoinedSqliteJournal(SqliteJournal):
             self._ring()
         self._closed = True
 
+    def interrupt(self) -> None:
+        """See `Joined.interrupt`; a verb that blocks its own thread cannot be."""
+
     # -- what is not done in somebody else's transaction
 
     def transaction(self, connection: object) -> Joined:

@@ -1,12 +1,17 @@
 """`AsyncMesh.using`: the host's transaction on an event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
 
 import psycopg
 import pytest
 from attrs import frozen
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -14,6 +19,8 @@ from squidmesh import Mesh, Workflow, manual, step
 from squidmesh.aio.mesh import AsyncMesh
 from squidmesh_core.errors import RevisionConflict, RunNotFound, StorageError
 from squidmesh_storage.postgres import PostgresJournal
+from squidmesh_storage.postgres import joined as postgres_joined
+from squidmesh_storage.postgres.scripts import Round, Rows
 from support.books import Books
 from support.hosts import PostgresShop
 from support.ledger import Async, Ledger, Posting
@@ -183,6 +190,72 @@ async def test_a_connection_of_a_loop_is_not_for_a_mesh_that_blocks(postgres_dsn
             pytest.raises(StorageError, match="AsyncMesh"),
         ):
             mesh.using(connection).start(Packing.placed, Order("A-1"))
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+async def test_who_is_cancelled_leaves_the_connection_to_the_host(
+    postgres_dsn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    last: int,
+) -> None:
+    """What came after its rollback would be committed with whatever the host does next."""
+    reached, free, rounds = asyncio.Event(), asyncio.Event(), count(1)
+    send = postgres_joined._sent_async
+
+    async def held(connection: AsyncConnection[TupleRow], calls: Round) -> Sequence[Rows]:
+        if next(rounds) == last:
+            reached.set()
+            await free.wait()
+        return await send(connection, calls)
+
+    monkeypatch.setattr(postgres_joined, "_sent_async", held)
+    async with (
+        AsyncMesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        await AsyncConnection.connect(postgres_dsn) as connection,
+    ):
+        await connection.execute("select 1")
+        inside = mesh.using(connection)
+        starting = asyncio.create_task(inside.start(Packing.placed, Order("A-1")))
+        await reached.wait()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await connection.rollback()
+        free.set()
+        with pytest.raises(StorageError, match="call `using` again"):
+            await inside.start(Packing.placed, Order("A-1"))
+        await inside.close()
+
+        assert TransactionStatus.IDLE == connection.info.transaction_status
+        assert last + 1 == next(rounds)
+        gc.collect()
+        assert [] == caplog.records
+        assert () == (await mesh.runs()).items
+
+
+class OfAnotherMake:
+    """A loop like uvloop's, which tells nobody on what thread it runs."""
+
+    def call_soon_threadsafe(self, call: Callable[[], object]) -> object:
+        """Nothing would come of it while its thread waits."""
+        raise AssertionError(f"{call} was to end before the loop goes on")
+
+
+async def test_a_mesh_that_blocks_holds_up_no_loop_of_another_make(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused there too: a server would stand still for good."""
+    async with await psycopg.AsyncConnection.connect(postgres_dsn) as connection:
+        await connection.execute("select 1")
+        with (
+            Mesh(PostgresJournal(postgres_dsn), workflows=[Packing]) as mesh,
+            monkeypatch.context() as patched,
+        ):
+            patched.setattr(asyncio, "get_running_loop", OfAnotherMake)
+            joined = mesh.using(connection)
+            with pytest.raises(StorageError, match="AsyncMesh"):
+                joined.start(Packing.placed, Order("A-1"))
 
 
 @pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)

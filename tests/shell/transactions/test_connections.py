@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy
 from attrs import frozen
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from squidmesh import Mesh, Workflow, manual, step
-from squidmesh_core.errors import StorageError
+from squidmesh_core.errors import ConfigError, StorageError
+from squidmesh_storage.hosts import url_of
 from support.hosts import DjangoShop, SqliteShop, engine_for, file_of
 
 
@@ -194,3 +196,16 @@ def test_a_mesh_is_opened_where_an_engine_leads(sqlite_url: str, postgres_dsn: s
     for wrong in (sqlalchemy.create_engine("sqlite://"), object()):
         with pytest.raises(StorageError, match="nothing was written"):
             Mesh.from_engine(wrong)
+
+
+def test_what_an_engine_tells_another_driver_is_not_told_to_ours() -> None:
+    """And it is not left out without a word: it may be what keeps a connection secret."""
+    place = "postgresql+asyncpg://shop:secret@db:5432/shop"
+
+    # Its driver is never called.
+    with pytest.raises(ConfigError, match=r"tells asyncpg what .*: ssl; open") as said:
+        Mesh.from_engine(create_async_engine(f"{place}?ssl=require", module=psycopg))
+
+    assert "unknown_url" == said.value.code
+    plain = create_async_engine(place, module=psycopg)
+    assert "postgresql://shop:secret@db:5432/shop" == url_of(plain)

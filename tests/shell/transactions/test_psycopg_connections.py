@@ -1,10 +1,11 @@
 """psycopg's own connections, with what their owners do to them."""
 
 import select
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -110,6 +111,17 @@ def test_what_the_host_registers_for_its_process_is_its_own_business(
     )
 
     assert "completed\n" == said.stdout, said.stderr
+
+
+def test_a_connection_of_another_driver_is_refused(postgres_dsn: str) -> None:
+    """By its full name: many drivers have a `Connection`."""
+    with (
+        Mesh.open(postgres_dsn, workflows=[Packing]) as mesh,
+        closing(sqlite3.connect(":memory:")) as connection,
+    ):
+        with pytest.raises(StorageError, match=r"of psycopg 3, .* not sqlite3\.Connection"):
+            mesh.using(connection).start(Packing.placed, Order("A-1"))
+        assert () == mesh.runs().items
 
 
 def test_a_connection_in_a_pipeline_is_refused(postgres_dsn: str) -> None:
