@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from squidmesh import AsyncMesh, Mesh, Notice
+from squidmesh.aio.notifier import _LoopListener
+from squidmesh.workers.hooks.telling import LOOK
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.aio import Threaded
 from squidmesh_storage.memory import MemoryJournal
@@ -145,3 +147,42 @@ async def test_a_mesh_inside_a_transaction_has_the_hooks_of_the_one_outside(tmp_
         blocking.using(connection).on("run_failed", print, name="page")
 
         assert ["run_failed page"] == [one.key for one in blocking.engine.hooks.all]
+
+
+async def test_a_notifier_rests_until_it_is_rung() -> None:
+    """And once more after that: a loop that never rests leaves its host no time."""
+    listener = _LoopListener(["run_completed"])
+    async with asyncio.timeout(PATIENCE):
+        listener.ring()
+        await listener.rest(3600)
+        again = asyncio.create_task(listener.rest(3600))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        rests = not again.done()
+        listener.ring()
+        await again
+        await listener.rest(0)
+
+    assert rests
+
+
+async def test_a_notifier_rests_between_its_looks(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as the policy says, unless something happens."""
+    rests = list[float]()
+    resting = asyncio.Event()
+
+    async def rest(listener: _LoopListener, seconds: float) -> None:
+        rests.append(seconds)
+        resting.set()
+        await rest_of(listener, seconds)
+
+    rest_of = _LoopListener.rest
+    monkeypatch.setattr(_LoopListener, "rest", rest)
+    mesh = async_mesh(stage, a=lambda: 1)
+    mesh.on("run_completed", print, name="told")
+    async with mesh, mesh.worker():
+        await happens(resting)
+
+    assert LOOK == rests[0]

@@ -192,6 +192,29 @@ async def test_a_sync_step_that_outlives_its_drain_is_recorded_before_the_mesh_i
     stage.close()
 
 
+async def test_what_a_transaction_claimed_for_a_cancelled_drain_is_given_back(
+    tmp_path: Path,
+) -> None:
+    """The step's commit holds the claim of the next one, which nobody is there to perform."""
+    stage, held = Stage(tmp_path), HeldStep()
+    spec = chain(evolve(step("a", output="a"), transaction=True), step("b", output="b"))
+    async with async_mesh(stage, a=held.step, b=lambda: 2) as mesh:
+        run = await mesh.start_spec(spec, "placed", {}, actions=mesh.actions)
+        draining = asyncio.create_task(mesh.drain())
+        await asyncio.to_thread(held.until_inside)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+        held.leave.set()
+
+    async with async_mesh(stage, b=lambda: 2) as another:
+        before = (await another.inspect(run)).context
+        performed = await another.drain()
+        after = (await another.inspect(run)).context
+    stage.close()
+
+    assert ({"a": 1}, 1, {"a": 1, "b": 2}) == (before, performed, after)
+
+
 async def test_a_mesh_belongs_to_the_loop_that_it_was_entered_on(stage: Stage) -> None:
     """Another one is told so: what its tasks wait for would be set where they are not."""
 

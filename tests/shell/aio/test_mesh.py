@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -22,15 +23,18 @@ from squidmesh import (
     manual,
     step,
 )
+from squidmesh.aio.waiting import Moved
 from squidmesh.ports import Ports
 from squidmesh.steering import asking
 from squidmesh_core.errors import StorageUnavailable
+from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
+from squidmesh_storage.sqlite import SqliteJournal
 from support.aio import async_mesh
 from support.faults import ASTRAY, Fault, Faults, FaultyJournal, ProcessDied
 from support.stage import LEASE, Stage, does
-from support.workflows import chain
+from support.workflows import chain, log
 from support.workflows import step as node
 
 pytestmark = pytest.mark.asyncio
@@ -78,6 +82,19 @@ async def test_a_mesh_can_be_entered_again(tmp_path: Path) -> None:
     async with mesh:
         assert 1 == await mesh.drain()
         assert "completed" == (await mesh.inspect(run)).status
+
+
+async def test_a_mesh_that_is_left_lets_go_of_all_it_had(tmp_path: Path) -> None:
+    """Its journal is closed, and none of its threads goes on."""
+    journal, others = SqliteJournal(tmp_path / "journal.db"), threading.enumerate()
+    async with async_mesh(Stage(None), Single, journal=journal) as mesh, mesh.worker():
+        run = await mesh.start(Single.go)
+        await mesh.wait_for(run, timeout="60s")
+
+    with pytest.raises(StorageError, match="closed"):
+        journal.load(RunId(run.id))
+    left = [one.name for one in threading.enumerate() if one not in others]
+    assert not [name for name in left if name.startswith("squidmesh")]
 
 
 async def test_verbs_outside_of_the_block_are_a_mistake() -> None:
@@ -154,6 +171,36 @@ async def test_a_verb_whose_caller_was_cancelled_can_be_asked_again(stage: Stage
             assert (await mesh.verify(run, checker=True)).clean
 
 
+async def test_who_waits_for_a_run_rests_until_it_moves() -> None:
+    """And once more after that: a loop that never rests leaves its host no time."""
+    moved = Moved()
+    async with asyncio.timeout(20):
+        moved.set()
+        await moved.wait(0)
+        again = asyncio.create_task(moved.wait(3600))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        rests = not again.done()
+        await asyncio.to_thread(moved.set)
+        await again
+        await moved.wait(0)
+
+    assert rests
+
+
+async def test_a_claim_takes_one_attempt_and_leaves_the_others(stage: Stage) -> None:
+    """What needs nobody is done on the way to it."""
+    async with async_mesh(stage, a=one, b=lambda: 2) as mesh:
+        first = await mesh.start_spec(
+            chain(log("said")), "placed", {}, actions=mesh.actions, priority=-1
+        )
+        runs = {(await begin(mesh)).id for _ in range(2)}
+        claims = [await mesh.claim(owner="ana") for _ in range(3)]
+
+        assert runs == {claim.run_id for claim in claims[:2] if claim is not None}
+        assert (None, "completed") == (claims[2], (await mesh.inspect(first)).status)
+
+
 async def test_a_cancelled_drain_fails_no_step(stage: Stage) -> None:
     """The host went away, not the step: it ends, is given back, and anybody begins it again."""
     begun, ends = asyncio.Event(), list[str]()
@@ -206,6 +253,7 @@ async def test_a_cancelled_verb_leaves_no_claim_behind(stage: Stage, verb: str) 
             await asyncio.gather(asked, return_exceptions=True)
             await mesh.drain()
 
+            assert asked.cancelled(), turns
             assert "completed" == (await mesh.wait_for(run, timeout="20s")).status, turns
 
 

@@ -16,6 +16,7 @@ from squidmesh_core.protocol.commands import Cancel, Receipted
 from squidmesh_core.state.run import RunState
 from squidmesh_storage.conformance.kit import run_id
 from squidmesh_storage.memory import MemoryJournal
+from support.held import PATIENCE
 from support.stage import Clock
 from support.workflows import chain, step
 
@@ -84,6 +85,7 @@ async def test_what_waited_goes_together_and_each_is_told_its_own() -> None:
     assert ["a", "b", "c"] == [one for one in told if isinstance(one, str)]
     assert isinstance(told[2], RuntimeError)
     assert not line.turns.taken(RUN)
+    assert not line.turns._tasks
 
 
 async def test_what_comes_during_a_turn_waits_for_the_next() -> None:
@@ -164,4 +166,21 @@ async def test_all_who_wait_may_be_cancelled() -> None:
     await asyncio.sleep(0)
 
     assert [] == line.rounds
+    assert not line.turns.taken(RUN)
+
+
+async def test_whoever_waits_hears_of_it_when_turns_end_with_their_loop() -> None:
+    """The turn itself is cancelled then: those in it and those after it wait for nothing."""
+    line = Line()
+    tasks = await line.asked("a")
+    line.turns.pass_on(RUN)
+    tasks.append(asyncio.create_task(line.ask("b")))
+    await asyncio.sleep(0)
+    (turn,) = line.turns._tasks
+
+    turn.cancel()
+    async with asyncio.timeout(PATIENCE):
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [asyncio.CancelledError] * 2 == [type(one) for one in told]
     assert not line.turns.taken(RUN)

@@ -6,19 +6,34 @@ import sqlite3
 import threading
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
-from squidmesh import AsyncMesh, Context, Run, Spec, StorageError, TxContext
+from squidmesh import (
+    AsyncMesh,
+    Context,
+    Fail,
+    Run,
+    Spec,
+    StorageError,
+    TxContext,
+    Workflow,
+    manual,
+)
+from squidmesh import step as with_step
+from squidmesh.aio.carry import carry
+from squidmesh.workers.places import Place, Places
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Wakeups
 from squidmesh_storage.memory import MemoryJournal
 from support.aio import async_mesh
 from support.overlapping import Overlapping
+from support.overtaken import Overtaken
 from support.stage import Stage, does
 from support.workflows import chain, step, workflow
 
@@ -113,6 +128,34 @@ async def test_a_start_fills_a_free_slot_of_its_own_worker(stage: Stage) -> None
     assert "attempt_claimed" in {kind for kind, revision in entries if revision <= first.last}
 
 
+async def test_a_start_that_claims_nothing_gives_its_slot_back(stage: Stage) -> None:
+    """The run was there already, and whoever began it performs it."""
+    async with async_mesh(stage, a=one) as mesh:
+        run = await mesh.start_spec(ONE, "placed", {}, actions=mesh.actions, key="once")
+        async with mesh.worker(concurrency=1) as worker:
+            await mesh.wait_for(run, timeout="60s")
+            again = await mesh.start_spec(ONE, "placed", {}, actions=mesh.actions, key="once")
+            async with asyncio.timeout(PATIENCE):
+                while worker.reserve("default") is None:
+                    await asyncio.sleep(0)  # it is looking for work itself just now
+                await worker.fill(None)
+                while worker.reserve("default") is None:
+                    await asyncio.sleep(0)
+
+    assert (run.id, True) == (again.id, again.duplicate)
+
+
+async def test_a_worker_keeps_nothing_of_what_it_has_performed(stage: Stage) -> None:
+    """Neither of its steps nor of the starts that filled a slot: it may work for months."""
+    async with async_mesh(stage, a=one, b=two) as mesh, mesh.worker() as worker:
+        for run in [await begin(mesh) for _ in range(3)]:
+            await mesh.wait_for(run, timeout="60s")
+        hands = worker._hands
+
+        assert hands is not None
+        assert ({}, set()) == (hands.calls, hands.unheard)
+
+
 async def test_steps_side_by_side_of_one_run_join(stage: Stage) -> None:
     """Settlements of one run take turns: none of them is decided on a state that has passed."""
     names = [f"s{number}" for number in range(9)]
@@ -153,6 +196,9 @@ async def test_limits_of_a_queue_hold_on_a_loop_too(
     """Starts leave such runs to claims, and who lets go of a slot wakes the loop."""
     for rest in ("squidmesh.workers.loop.SHORTEST_REST", "squidmesh_storage.wakeups.LONGEST"):
         monkeypatch.setattr(rest, 3600.0)
+    monkeypatch.setattr(
+        "squidmesh_core.plan.admission.admitting.LOOK_AGAIN", timedelta(seconds=3600)
+    )
     running, most = 0, 0
 
     async def a() -> None:
@@ -302,6 +348,7 @@ async def test_a_worker_whose_start_is_cancelled_does_not_work(stage: Stage) -> 
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
 
+            assert starting.cancelled()
             assert others == asyncio.all_tasks()
             assert () == await mesh.workers()
 
@@ -395,6 +442,36 @@ async def test_the_next_run_is_claimed_while_the_last_one_is_being_settled() -> 
     assert [True, True] == journal.overlapped
 
 
+async def test_a_slot_that_was_left_too_early_is_taken_back() -> None:
+    """A settlement that claims nothing leaves it, and claims after all when decided afresh."""
+    journal, seen = Overtaken(), list[int]()
+    stage = Stage(None)
+    places = Places(lambda: None)
+    places.open(1)
+    places.seize(1)
+    places.give_back(0)
+
+    def resume() -> None:
+        seen.append(places.free())
+        stage.mesh(journal=journal).resume(run, by="op")
+
+    async def b() -> None:
+        seen.append(places.free())
+
+    async with async_mesh(stage, journal=journal, a=one, b=b) as mesh:
+        run = await begin(mesh)
+        crew = mesh.engine.engine.crew(("default",), "60s", heartbeat=False)
+        claim = await mesh.engine.take_one(crew)
+        assert claim is not None
+        await mesh.pause(run, by="op")
+        journal.before = resume
+        place = Place(places)
+        performed = await carry(mesh.engine.hands(crew), claim, lambda: False, place)
+        place.end()
+
+    assert (2, [1, 0], 1) == (performed, seen, places.free())
+
+
 class Deaf(MemoryJournal):
     """A storage that cannot be listened to."""
 
@@ -412,6 +489,60 @@ async def test_a_worker_that_cannot_begin_says_so(caplog: pytest.LogCaptureFixtu
             await mesh.worker().start()
 
     assert [] == caplog.records
+
+
+# -- callbacks
+
+
+@frozen
+class Reference:
+    """What every payment has."""
+
+    key: str
+
+
+@frozen
+class Paid(Reference):
+    """What a payment has besides."""
+
+    cents: int
+
+
+REFUNDED: list[Reference] = []
+
+
+def pay() -> Paid:
+    """Charge somebody."""
+    return Paid("p-1", 300)
+
+
+def ship() -> None:
+    """Refuse to."""
+    raise Fail("no van goes there")
+
+
+async def refund(done: Reference) -> None:
+    """Whatever was charged."""
+    REFUNDED.append(done)
+
+
+class Shop(Workflow, name="aio.Shop"):
+    """What was charged is paid back, because the next step fails."""
+
+    placed = manual()
+    paid = with_step(pay).undo(refund)
+    shipped = with_step(ship)
+    paid.then(shipped)
+
+
+async def test_an_async_callback_gets_what_its_step_returned(stage: Stage) -> None:
+    """In the step's own type, also where the callback asks for no more than its base."""
+    REFUNDED.clear()
+    async with async_mesh(stage, Shop) as mesh, mesh.worker():
+        run = await mesh.start(Shop.placed)
+        ended = await mesh.wait_for(run, timeout="60s")
+
+    assert ("failed", [Paid("p-1", 300)]) == (ended.status, REFUNDED)
 
 
 # -- what steps raise

@@ -22,6 +22,7 @@ _ON_A_SERVER: Final = frozenset(
         "test_explaining",
         "test_graph",
         "test_hooks",
+        "test_hostile_files",
         "test_interrupts",
         "test_pruning",
         "test_queues",

@@ -26,7 +26,7 @@ from squidmesh_storage.api import Quarantine, Wakeups
 from squidmesh_storage.memory import MemoryJournal
 from support.hooks import Teller
 from support.stage import EPOCH, Stage, begin
-from support.workflows import chain, pause, step
+from support.workflows import chain, pause, step, wait
 
 WORK = chain(step("a"))
 LATE = DeadlinePolicy(within_ms=60_000, due_soon_ms=20_000, escalate_after_ms=60_000, target="ops")
@@ -335,6 +335,22 @@ def test_a_hook_that_fails_holds_up_no_other(stage: Stage) -> None:
     teller.look()
 
     assert (3, 3) == (len(broken.notices), len(told.notices))
+
+
+def test_the_end_of_a_run_that_needs_nobody_is_told_as_well(stage: Stage) -> None:
+    """Its last wait is over: whoever looks for work ends it, and performs nothing."""
+    told = Listening()
+    mesh = stage.mesh()
+    teller = Teller(stage.journal(), {"a": ("run_completed", told)})
+    teller.look()
+    begin(mesh, chain(step("a"), wait("b", 1_000)), a=works)
+    mesh.drain()
+    stage.clock.advance(1)
+    mesh.drain()
+
+    teller.look()
+
+    assert ["run_completed"] == [one.event for one in told.notices]
 
 
 def test_a_long_backlog_is_told_in_one_look(stage: Stage) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from attrs import evolve
 
 from squidmesh import Mesh, Notice, Refused, Run, Worker
 from squidmesh.workers import eventloop
+from squidmesh.workers.line import StepSignals
 from squidmesh_storage.memory import MemoryJournal
 from support.held import PATIENCE
 from support.stage import Stage, begin
@@ -159,6 +161,60 @@ def test_an_async_step_that_does_not_stop_is_left_behind(
     leave.set()
 
     assert "stubborn() was told to stop and goes on; it is left behind" in caplog.messages
+
+
+class Looked(Future[eventloop.Ending]):
+    """A step that goes on at so many looks, and then ends."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def result(self, timeout: float | None = None) -> eventloop.Ending:
+        """Nothing yet, or that it has ended."""
+        self.looks -= 1
+        if self.looks >= 0:
+            raise TimeoutError
+        return eventloop.Ending(value=7)
+
+
+class Interrupted(StepSignals):
+    """Of a step that was told to stop, and goes on."""
+
+    ignored = True
+
+
+def test_an_async_step_is_left_behind_at_the_second_look() -> None:
+    """It may have been told just before the first, and be about to end."""
+    assert eventloop.Ending(value=7) == eventloop._ending(Looked(1), None, Interrupted())
+    with pytest.raises(TimeoutError):
+        eventloop._ending(Looked(2), None, Interrupted())
+    assert eventloop.Ending(value=7) == eventloop._ending(Looked(9), None, StepSignals())
+
+
+def test_an_async_step_is_cancelled_when_its_thread_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its claim is given back: nobody else is to perform it beside this one."""
+    inside, ended, loop = threading.Event(), threading.Event(), eventloop.EventLoop()
+
+    async def held() -> None:
+        inside.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def interrupted(*_: object) -> None:
+        assert inside.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(eventloop, "_ending", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(held(), StepSignals())
+
+    assert ended.wait(PATIENCE)
+    loop.close()
 
 
 def test_what_an_async_step_leaves_running_does_not_hold_up_a_mesh_that_closes(

@@ -1,10 +1,12 @@
 """Places: a start and the worker's loop share the slots."""
 
 import threading
+from threading import TIMEOUT_MAX
 
 import pytest
 
 from squidmesh.workers.places import LONGEST_PAUSE, Place, Places
+from support.held import PATIENCE
 
 
 def places(count: int) -> Places:
@@ -40,12 +42,33 @@ def test_a_start_does_not_wait_for_work_that_the_loop_has_found() -> None:
     assert [False] == reserved
 
 
+def reserves_at_once(slots: Places) -> bool:
+    """Whether a start has a slot; it must not have waited for it."""
+    reserved = list[bool]()
+    start = threading.Thread(
+        target=lambda: reserved.append(slots.reserve(patience=TIMEOUT_MAX)), daemon=True
+    )
+    start.start()
+    start.join(PATIENCE)
+    assert not start.is_alive()
+    return reserved[0]
+
+
 def test_a_start_does_not_wait_for_a_slot_that_is_at_work() -> None:
     """It may take hours; the run is left to be claimed."""
     slots = places(1)
     assert slots.reserve()
 
-    assert not slots.reserve(patience=30)
+    assert not reserves_at_once(slots)
+
+
+def test_a_start_does_not_wait_for_a_loop_that_came_too_late_for_a_slot() -> None:
+    """It looks for no work then, and gives nothing back."""
+    slots = places(1)
+    assert slots.reserve()
+    assert (0, 0) == slots.seize(1)
+
+    assert not reserves_at_once(slots)
 
 
 class Loop:
@@ -53,7 +76,7 @@ class Loop:
 
     def __init__(self, count: int) -> None:
         self.rings = 0
-        self.time = 0.0
+        self.time = 1.0
         self.places = Places(self._ring, lambda: self.time)
         self.places.open(count)
 
@@ -81,7 +104,8 @@ def test_a_loop_waits_for_company_as_long_as_a_claim_takes() -> None:
 
     loop.lets_go(after=0.01)
 
-    assert (1, 0.004) == (loop.rings, loop.places.pause())
+    assert 1 == loop.rings
+    assert pytest.approx(0.004) == loop.places.pause()
 
 
 def test_a_loop_is_rung_again_once_all_slots_are_free() -> None:
@@ -107,6 +131,29 @@ def test_a_loop_that_has_claimed_again_waits_for_nobody() -> None:
     loop.places.seize(1)
 
     assert 0 == loop.places.pause()
+
+
+def test_a_loop_that_came_too_late_for_a_slot_is_rung_for_the_next() -> None:
+    """Starts took all of them since it looked; what waits in the queue is not to wait longer."""
+    loop = Loop(1)
+    assert 1 == loop.places.free()
+    assert loop.places.reserve()
+    assert (0, 0) == loop.places.seize(1)
+
+    loop.lets_go()
+
+    assert 1 == loop.rings
+
+
+def test_a_loop_with_a_slot_to_spare_is_not_rung() -> None:
+    """It has found the queue empty: looking again after every run would cost more than a step."""
+    loop = Loop(2)
+    assert loop.places.reserve()
+    assert 1 == loop.places.free()
+
+    loop.lets_go()
+
+    assert 0 == loop.rings
 
 
 @pytest.mark.parametrize("after", [0.0161, 5.0])

@@ -1,14 +1,19 @@
 """Queues as data: limits, turns, rates and pauses, as workers meet them."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from squidmesh import ConfigError, Mesh, Run, Spec, StorageUnavailable
 from squidmesh.ports import Ports
 from squidmesh.queues.limits import QueueLimits
+from squidmesh.workers.lanes import Lanes
+from squidmesh_core.plan.admission import QueueSettings, settings_to_text
 from squidmesh_core.plan.admission.records import MOST_STARTS
 from squidmesh_storage.api import Record, Wakeups
+from squidmesh_storage.lanes import SETTINGS
+from squidmesh_storage.memory import MemoryJournal
 from support.held import PATIENCE, HeldStep
 from support.stage import Stage, claimed, does
 from support.workflows import chain, log, step, wait
@@ -463,27 +468,53 @@ def test_whoever_finds_a_queue_always_changed_by_others_is_told(
     assert () == mesh.queues()
 
 
-def test_two_who_change_a_queue_at_once_both_do(stage: Stage) -> None:
-    """Neither limit is lost, in whatever order they come."""
-    meshes = [stage.mesh() for _ in range(2)]
-    ready = threading.Barrier(2, timeout=PATIENCE)
-    asked: list[QueueLimits] = [{"concurrency": 3}, {"per_key": 2}]
+def test_a_claim_tells_of_its_own_queues_only() -> None:
+    """What was read of the others stays: a start may be for one of them."""
+    lanes = Lanes()
+    body = settings_to_text(QueueSettings(concurrency=1))
+    lanes.keep([Record(kind=SETTINGS, key=name, body=body) for name in ("shop", "bank")])
 
-    def change(mesh: Mesh, limits: QueueLimits) -> None:
-        ready.wait()
-        mesh.set_queue("shop", **limits)
+    lanes.saw(["shop"], [])
 
-    threads = [
-        threading.Thread(target=change, args=both) for both in zip(meshes, asked, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
+    assert {"bank"} == set(lanes.settings)
 
-    (queue,) = meshes[0].queues()
-    assert (3, 2) == (queue.concurrency, queue.per_key)
-    assert 2 == len(queue.history)
+
+class Overtaken(MemoryJournal):
+    """In which somebody else changes a queue between what is read of it and what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What they change; null: it is done, or there is nothing to do.
+        self.before: Callable[[], object] | None = None
+
+    def put_record(self, kind: str, key: str, body: str, *, expected: int | None = None) -> bool:
+        self._come_before(kind)
+        return super().put_record(kind, key, body, expected=expected)
+
+    def drop_record(self, kind: str, key: str, *, expected: int | None = None) -> bool:
+        self._come_before(kind)
+        return super().drop_record(kind, key, expected=expected)
+
+    def _come_before(self, kind: str) -> None:
+        if self.before is not None and kind == SETTINGS:
+            before, self.before = self.before, None
+            before()
+
+
+@pytest.mark.parametrize("mine", [5, None], ids=["changed", "dropped"])
+def test_two_who_change_a_queue_at_once_both_do(mine: int | None) -> None:
+    """Whoever comes second changes what the first has left, also by taking its own limit away."""
+    journal, stage = Overtaken(), Stage()
+    mesh, other = stage.mesh(journal=journal), stage.mesh(journal=journal)
+    mesh.set_queue("default", concurrency=1)
+    journal.before = lambda: other.set_queue("default", per_key=3)
+
+    mesh.set_queue("default", concurrency=mine)
+
+    (queue,) = mesh.queues()
+    assert (mine, 3) == (queue.concurrency, queue.per_key)
+    assert 3 == len(queue.history)
+    stage.close()
 
 
 def test_settings_that_cannot_be_read_stop_the_queue_and_nothing_else(stage: Stage) -> None:

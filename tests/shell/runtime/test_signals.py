@@ -23,7 +23,9 @@ from squidmesh import (
     step,
 )
 from squidmesh.signals import Signal
-from support.stage import Stage
+from support.stage import Stage, does
+from support.workflows import chain
+from support.workflows import step as node
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,22 @@ def test_a_repeated_replay_finds_its_run_whatever_became_of_the_definition(stage
     again = stage.mesh().replay(run, definition="current", key="k")
 
     assert (first.id, True) == (again.id, again.duplicate)
+
+
+def test_a_replay_by_the_present_definition_can_be_read_by_whoever_does_not_have_it(
+    stage: Stage,
+) -> None:
+    """It is kept beside the journal: the run names one that nobody has started with."""
+    old, new = chain(node("a")), chain(node("a"), node("b"))
+    mesh = stage.mesh()
+    run = mesh.start_spec(old, "placed", {}, actions=does(a=lambda: 1))
+    mesh.drain()
+
+    deployed = stage.mesh(new, actions=does(a=lambda: 1, b=lambda: 2))
+    replayed = deployed.replay(run, definition="current", allow_irreversible=True)
+
+    shown = stage.mesh().inspect(replayed)
+    assert run.fingerprint != shown.run.fingerprint == replayed.fingerprint
 
 
 def test_metadata_is_redacted_and_the_time_is_kept(stage: Stage) -> None:

@@ -13,14 +13,16 @@ from squidmesh.ports import Ports
 from squidmesh.workers.calling import perform_claim
 from squidmesh.workers.crew import Crew
 from squidmesh.workers.loop import Settle
+from squidmesh.workers.places import Places
 from squidmesh.workers.settling import MOST_TOGETHER, settle_all
-from squidmesh.workers.slots import IN_A_ROW
+from squidmesh.workers.slots import IN_A_ROW, Slots
 from squidmesh.workers.taking import take
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
 from support.held import PATIENCE
 from support.overlapping import Overlapping
+from support.overtaken import Overtaken
 from support.stage import Stage, does, types
 from support.workflows import chain, diamond, step, workflow
 
@@ -157,6 +159,33 @@ def test_the_next_run_is_claimed_while_the_last_one_is_being_settled() -> None:
 
     assert {"completed"} == ended
     assert [True, True] == journal.overlapped
+
+
+def test_a_slot_that_was_left_too_early_is_taken_back() -> None:
+    """A settlement that claims nothing leaves it, and claims after all when decided afresh."""
+    journal, stage, seen = Overtaken(), Stage(), list[int]()
+    places = Places(lambda: None)
+    places.open(1)
+    places.seize(1)
+    places.give_back(0)
+    mesh, other = stage.mesh(journal=journal), stage.mesh(journal=journal)
+
+    def resume() -> None:
+        seen.append(places.free())
+        other.resume(run, by="op")
+
+    actions = does(a=lambda: 1, b=lambda: seen.append(places.free()))
+    (run,) = started(mesh, TWO, actions, 1)
+    crew = crew_of(mesh)
+    (claim,) = mesh.engine.take(crew, 1).claims
+    mesh.pause(run, by="op")
+    journal.before = resume
+    slots = Slots(crew, 1, lambda: False, places)
+    slots.begin(claim)
+    slots.close()
+
+    assert ("completed", [1, 0], 1) == (mesh.inspect(run).status, seen, places.free())
+    stage.close()
 
 
 def test_a_settlement_that_fails_leaves_the_others_alone(stage: Stage) -> None:

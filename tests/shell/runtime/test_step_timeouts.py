@@ -14,7 +14,7 @@ from squidmesh.workers.line import StepSignals
 from squidmesh.workers.timelimits import TimeLimits
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import RetryPolicy
-from support.stage import Stage, begin
+from support.stage import Stage, begin, does
 from support.workflows import chain
 from support.workflows import step as node
 
@@ -320,10 +320,35 @@ def test_a_shorter_limit_that_comes_later_strikes_first(stage: Stage) -> None:
     limits.stop()
 
 
+def watching() -> list[threading.Thread]:
+    """The threads that end steps which take too long."""
+    return [one for one in threading.enumerate() if one.name == "squidmesh-time-limits"]
+
+
 def test_a_node_without_a_limit_costs_no_thread(stage: Stage) -> None:
-    """Nor does a callback that undoes."""
+    """Nobody would have anything to wait for."""
     mesh = stage.mesh()
     begin(mesh, chain(node(NodeName("work"))), work=lambda: None)
     mesh.drain()
 
-    assert not [one for one in threading.enumerate() if one.name == "squidmesh-time-limits"]
+    assert not watching()
+
+
+def test_a_callback_is_not_limited_by_what_it_undoes(stage: Stage) -> None:
+    """To take something back may take longer than to do it."""
+    seen: list[list[threading.Thread]] = []
+
+    def fails() -> None:
+        raise Fail("no van goes there")
+
+    actions = does(work=lambda: 1, fails=fails)
+    actions.add("undo.work", lambda: seen.append(watching()))
+    limited = evolve(node("work", output="work", compensate=True), timeout_ms=3_600_000)
+    mesh = stage.mesh()
+    mesh.start_spec(chain(limited, node("fails")), "placed", {}, actions=actions)
+    mesh.drain(limit=2)
+    of_the_step = watching()
+    stage.mesh(actions=actions).drain()
+
+    assert [of_the_step] == seen
+    assert 1 == len(of_the_step)

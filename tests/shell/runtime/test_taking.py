@@ -1,18 +1,22 @@
 """Claims of runs that this process has not read: read together, and each on its own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 import pytest
 from attrs import evolve
 
 from squidmesh import Mesh
+from squidmesh.door import recall
+from squidmesh.door.door import Door
 from squidmesh.workers.settling import hand_back
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, Revision, RunId
-from squidmesh_storage.api import Loaded
+from squidmesh_core.state.run import RunState
+from squidmesh_storage.api import Choice, Claimed, DecideClaims, Loaded, Offered
 from squidmesh_storage.memory import MemoryJournal
 from support.damage import rewrite
-from support.stage import Stage, does
+from support.stage import EPOCH, Stage, does
 from support.workflows import chain, step
 
 SPEC = chain(step("a", output="a"))
@@ -161,3 +165,77 @@ def test_a_damaged_run_keeps_no_other_from_being_claimed(
     assert journal.load(others[0]).quarantined is None
     ((marked, mark),) = journal.survey().quarantined.items()
     assert (damaged, Revision(1)) == (marked, mark.revision)
+
+
+def test_a_run_that_reading_trips_over_keeps_no_other_from_being_claimed(
+    stage: Stage, journal: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of ours stops that run, which says so; not the worker, nor whoever waits behind it."""
+    strange, *others = journal.run_ids(None, 9)
+    taken(newcomer(stage, journal), RUNS)
+    stage.clock.advance(90)
+    mesh = newcomer(stage, journal)
+
+    def breaks(state: RunState, loaded: Loaded) -> RunState:
+        if state.run_id == strange:
+            raise RuntimeError("an entry that nobody thought of")
+        return folded(state, loaded)
+
+    folded = recall._folded
+    monkeypatch.setattr(recall, "_folded", breaks)
+
+    assert set(others) == taken(mesh, RUNS)
+    ((marked, mark),) = journal.survey().quarantined.items()
+    assert (strange, "RuntimeError: an entry that nobody thought of") == (marked, mark.reason)
+
+
+def test_a_run_that_mending_trips_over_keeps_no_other_from_being_claimed(
+    stage: Stage, journal: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its index row promises an attempt that is settled, and cannot be made right."""
+    mesh = newcomer(stage, journal)
+    crew = mesh.engine.crew(("default",), "60s", owner="ana", heartbeat=False)
+    (claim,) = mesh.engine.take(crew, 1).claims
+    strange = claim.run_id
+    held = [evolve(row, held_until=EPOCH) for row in journal.rows_of(strange).attempts]
+    mesh.complete(claim)
+    head, rows = journal.load(strange).head, journal.rows_of(strange)
+    assert journal.index(strange, head.revision, evolve(rows, attempts=tuple(held)))
+
+    def breaks(door: Door, run_id: RunId) -> None:
+        raise RuntimeError("a row that nobody thought of")
+
+    monkeypatch.setattr("squidmesh.workers.taking.reindex_run", breaks)
+
+    another = newcomer(stage, journal)
+    assert [RUNS - 1, 0] == [len(taken(another, RUNS)) for _ in range(2)]
+    assert {strange} == set(journal.survey().quarantined)
+
+
+class Twice(MemoryJournal):
+    """A storage whose claim transactions fail at first, and are tried again."""
+
+    def claimable(
+        self,
+        queues: Sequence[str],
+        actions: Collection[str],
+        limit: int,
+        decide: DecideClaims,
+        *,
+        at: datetime | None = None,
+    ) -> Claimed:
+        def again(offered: Offered) -> Choice:
+            decide(offered)
+            return decide(offered)
+
+        return super().claimable(queues, actions, limit, again, at=at)
+
+
+def test_what_a_claim_transaction_decided_before_it_failed_counts_for_nothing(
+    stage: Stage,
+) -> None:
+    """It is decided once more, and what that brings is performed."""
+    mesh = stage.mesh(journal=Twice(clock=stage.clock))
+    run = mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS)
+
+    assert {run.id} == taken(mesh, RUNS)

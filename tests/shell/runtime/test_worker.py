@@ -257,6 +257,44 @@ def test_a_lease_is_renewed_every_third_of_it(stage: Stage) -> None:
     beats.stop()
 
 
+def test_the_next_beat_is_that_of_whichever_lease_is_the_first_to_need_it(stage: Stage) -> None:
+    """A step that began later has its lease renewed later."""
+    mesh, beats, ticks = beating(stage)
+    actions = does(a=lambda: 1, b=lambda: 2)
+    for _ in range(2):
+        mesh.start_spec(SPEC, "placed", {}, actions=actions)
+
+    with beats.keeping(claimed(mesh), StepSignals()):
+        ticks.now = 15.0
+        with beats.keeping(claimed(mesh), StepSignals()):
+            waits = []
+            for instant in (15.0, 20.0, 35.0):
+                ticks.now = instant
+                waits.append(beats.beat_due())
+
+    assert [5.0, 15.0, 5.0] == waits
+    beats.stop()
+
+
+def test_a_beat_that_took_long_is_followed_by_the_next_at_once(stage: Stage) -> None:
+    """A lease that nobody waits with may still live."""
+    ticks = Ticks()
+
+    def site(reached: Site) -> None:
+        if reached == "heartbeat.after":
+            ticks.now += 25
+
+    mesh = stage.mesh(ports=Ports(monotonic=ticks, site=site))
+    beats = Heartbeats(mesh.door, lease_ms=60_000)
+    begin(mesh, SPEC, a=lambda: 1, b=lambda: 2)
+    with beats.keeping(claimed(mesh), StepSignals()):
+        ticks.now = 20.0
+
+        assert 0.0 == beats.beat_due()
+
+    beats.stop()
+
+
 def test_a_refused_heartbeat_tells_the_step(stage: Stage) -> None:
     """Lost to another worker, or to the end of the run."""
     mesh, beats, ticks = beating(stage)
@@ -331,6 +369,7 @@ def test_a_mesh_at_rest_has_no_heartbeat(stage: Stage) -> None:
         thread.join(PATIENCE)
 
         assert (False, None) == (thread.is_alive(), beats._thread)
+        assert thread.daemon  # a process that ends does not wait for it
 
 
 def test_a_long_step_keeps_its_lease(stage: Stage) -> None:
