@@ -7,7 +7,7 @@ database did something wrong) and *anomaly* (recorded in the state, never
 raised).  Fields are positional so that errors pickle across processes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from attrs import Factory, define
@@ -150,6 +150,17 @@ NUMBERS: Final[Mapping[str, int]] = {
     "invalid_bundle": 709,
     "invalid_visibility_policy": 710,
 }
+
+#: Names that a message has room for.
+MOST_NAMED: Final = 10
+
+
+def enumerated(names: Iterable[str], between: str = ", ") -> str:
+    """Names in a row: `a, b`; of many the first and how many more, for the details have all."""
+    found = list(names)
+    left = len(found) - MOST_NAMED
+    more = f" and {left} more" if left > 0 else ""
+    return f"{between.join(found[:MOST_NAMED])}{more}"
 
 
 # No slots: OSError, and so TimeoutError, has a layout of its own (`WaitTimeout`).

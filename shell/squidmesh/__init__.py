@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from squidmesh.actions import ActionRegistry
     from squidmesh.aio.mesh import AsyncMesh
+    from squidmesh.aio.worker import AsyncWorker
     from squidmesh.authoring.answers import Children, ChildRun, Decision
     from squidmesh.authoring.builder import WorkflowBuilder
-    from squidmesh.authoring.gates import approval, children, log, pause, receive, wait
+    from squidmesh.authoring.gates import (
+        Approval,
+        Pause,
+        Receive,
+        approval,
+        children,
+        log,
+        pause,
+        receive,
+        wait,
+    )
     from squidmesh.authoring.markers import Now, Sensitive, Today
     from squidmesh.authoring.nodes import Node, complete
     from squidmesh.authoring.paths import is_in, is_missing, maybe, not_
@@ -55,22 +66,28 @@ if TYPE_CHECKING:
         UnsafeReplay,
         WaitTimeout,
     )
+    from squidmesh_core.protocol.entries import Failure
     from squidmesh_core.protocol.notices import Notice
+    from squidmesh_core.protocol.rows import RunStatus
     from squidmesh_core.views.board import Board, RunDeadline
     from squidmesh_core.views.bulk import Bulk, Steered
     from squidmesh_core.views.counts import Counts, WorkflowCounts
+    from squidmesh_core.views.deadlines import DeadlineView
     from squidmesh_core.views.diff import RunDiff
-    from squidmesh_core.views.explanation import Explanation
-    from squidmesh_core.views.graph import RunGraph
+    from squidmesh_core.views.explanation import Action, Explanation, RefusedAction
+    from squidmesh_core.views.graph.records import GraphEdge, GraphNode, RunGraph
     from squidmesh_core.views.hooks import Hook
-    from squidmesh_core.views.inspection import Run
+    from squidmesh_core.views.inspection import AttemptView, Run
+    from squidmesh_core.views.steps import StepView
+    from squidmesh_core.views.waiting import GateView
 
 _HOMES: Final = {
     "squidmesh.actions": "ActionRegistry",
     "squidmesh.aio.mesh": "AsyncMesh",
+    "squidmesh.aio.worker": "AsyncWorker",
     "squidmesh.authoring.builder": "WorkflowBuilder",
     "squidmesh.authoring.answers": "ChildRun Children Decision",
-    "squidmesh.authoring.gates": "approval children log pause receive wait",
+    "squidmesh.authoring.gates": "Approval Pause Receive approval children log pause receive wait",
     "squidmesh.authoring.markers": "Now Sensitive Today",
     "squidmesh.authoring.nodes": "Node complete",
     "squidmesh.authoring.paths": "is_in is_missing maybe not_",
@@ -102,21 +119,30 @@ _HOMES: Final = {
         "RevisionConflict RunNotFound SquidmeshError StorageError StorageUnavailable UnsafeReplay WaitTimeout"
     ),
     "squidmesh_core.views.board": "Board RunDeadline",
+    "squidmesh_core.protocol.entries": "Failure",
     "squidmesh_core.protocol.notices": "Notice",
+    "squidmesh_core.protocol.rows": "RunStatus",
     "squidmesh_core.views.bulk": "Bulk Steered",
     "squidmesh_core.views.counts": "Counts WorkflowCounts",
+    "squidmesh_core.views.deadlines": "DeadlineView",
     "squidmesh_core.views.diff": "RunDiff",
-    "squidmesh_core.views.explanation": "Explanation",
-    "squidmesh_core.views.graph": "RunGraph",
+    "squidmesh_core.views.explanation": "Action Explanation RefusedAction",
+    "squidmesh_core.views.graph.records": "GraphEdge GraphNode RunGraph",
     "squidmesh_core.views.hooks": "Hook",
-    "squidmesh_core.views.inspection": "Run",
+    "squidmesh_core.views.inspection": "AttemptView Run",
+    "squidmesh_core.views.steps": "StepView",
+    "squidmesh_core.views.waiting": "GateView",
 }
 _HOME: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Action",
     "ActionRegistry",
     "Actor",
+    "Approval",
     "AsyncMesh",
+    "AsyncWorker",
+    "AttemptView",
     "Board",
     "Bulk",
     "ChildHandle",
@@ -128,11 +154,16 @@ __all__ = [
     "Counts",
     "CronTrigger",
     "Deadline",
+    "DeadlineView",
     "Decision",
     "Defer",
     "DefinitionError",
     "Explanation",
     "Fail",
+    "Failure",
+    "GateView",
+    "GraphEdge",
+    "GraphNode",
     "Health",
     "Hook",
     "IdempotencyConflict",
@@ -144,11 +175,14 @@ __all__ = [
     "OpenGate",
     "OutcomeUnknown",
     "Page",
+    "Pause",
     "PayloadError",
     "Problem",
     "Pruned",
     "Queue",
+    "Receive",
     "Refused",
+    "RefusedAction",
     "ReplayPlan",
     "Report",
     "Retries",
@@ -159,12 +193,14 @@ __all__ = [
     "RunDiff",
     "RunGraph",
     "RunNotFound",
+    "RunStatus",
     "Sensitive",
     "Snapshot",
     "Spec",
     "SquidmeshError",
     "Steered",
     "Step",
+    "StepView",
     "StorageError",
     "StorageUnavailable",
     "Today",

@@ -20,7 +20,7 @@ LONGEST_NOTE: Final = 8 * 1024
 #: Run ids hold the milliseconds since then.
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A deadline of a hundred years, escalated after as many, still ends before the year 10000.
-_LAST: Final = datetime(9699, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+LAST: Final = datetime(9699, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -104,7 +104,7 @@ def instant(option: str, value: object) -> datetime | None:
     Raises:
         ConfigError: It has no time zone, or is out of range.
     """
-    return _between(option, value, _FIRST, _LAST)
+    return _between(option, value, _FIRST, LAST)
 
 
 def bound(option: str, value: object) -> datetime | None:

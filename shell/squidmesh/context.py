@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from attrs import field, frozen
 
+from squidmesh import checks
 from squidmesh.authoring.decode import reader_for
+from squidmesh.authoring.mismatch import ContractMismatch, misfit_error
 from squidmesh.authoring.policies import Retries
 from squidmesh_core.errors import Refused
 
@@ -134,9 +136,14 @@ class Context:
         What a node has put out, structured to its type.
 
         Raises:
+            PayloadError: What lies there does not fit the type.
             Refused: The node has put nothing out in this run so far.
-            ContractMismatch: What lies there does not fit the type.
+            ConfigError: That is no node.
         """
+        from squidmesh.authoring.nodes import Node  # it needs the contexts itself
+
+        if not isinstance(node, Node):
+            raise checks.wrong("node", "expected a node of a workflow; names are in `ctx.state`")
         key = node._output_key()
         if key is None or key not in self.state:
             raise Refused(
@@ -144,7 +151,12 @@ class Context:
                 "output_not_certain",
                 {"run_id": self.run_id, "node": node.name},
             )
-        return cast("R", reader_for(node._context_hint())(self.state[key]))
+        read = reader_for(node._context_hint())
+        try:
+            return cast("R", read(self.state[key]))
+        except ContractMismatch as exc:
+            what = f"what '{node.name}' put out in run {self.run_id}"
+            raise misfit_error(what, exc, {"run_id": self.run_id, "node": node.name}) from None
 
     def progress(self, done: float, *, of: float | None = None, note: str | None = None) -> None:
         """Say how far the step is; rides on the next heartbeat, so it costs no write."""

@@ -19,8 +19,9 @@ from squidmesh.door.door import Door
 from squidmesh.duration import duration_ms
 from squidmesh.workers.eventloop import EventLoop
 from squidmesh.workers.hooks.handlers import Handlers
-from squidmesh.workers.lanes import SETTINGS, Lanes
+from squidmesh.workers.lanes import Lanes
 from squidmesh.workers.timelimits import TimeLimits
+from squidmesh_storage.lanes import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence

@@ -2,7 +2,7 @@
 Who gives a command, and what is said along with it: checked before any run is looked up.
 
 A review needs an actor; what is wrong with one, or with an answer to a pause,
-has a code of its own (reference §9.7).  Metadata is redacted before it is kept.
+has a code of its own (`_CODES`).  Metadata is redacted before it is kept.
 """
 
 from collections.abc import Iterable, Mapping

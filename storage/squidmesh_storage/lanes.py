@@ -10,19 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from squidmesh_core.ids import AttemptKey, RunId
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 from squidmesh_storage.api import LANE_WINDOW
 
 #: The kind of record that makes a queue a lane, under the queue's name.
 SETTINGS: Final = "queue"
 #: The kind of record that one claim of a lane leaves for the next.
 STATE: Final = "lane"
-
-
-def claim_order(row: AttemptRow) -> tuple[int, datetime, RunId, AttemptKey]:
-    """What candidates are sorted by (specs/protocol.md §3)."""
-    return (row.priority, row.visible_at, row.run_id, row.attempt_key)
 
 
 def window(rows: Iterable[AttemptRow], limit: int) -> list[AttemptRow]:

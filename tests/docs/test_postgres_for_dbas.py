@@ -10,6 +10,7 @@ import pytest
 from squidmesh import Mesh, Workflow, manual, step
 from squidmesh.cli.root import run as squidmesh
 from squidmesh_core.errors import StorageError
+from squidmesh_storage.postgres.connecting import FOR_TRANSACTION
 from support.postgres import execute
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "howto" / "postgres-for-dbas.md"
@@ -83,3 +84,11 @@ def test_the_page_names_the_commands_that_a_reader_may_type() -> None:
     )
 
     assert [typed.split()[0] for typed in READING] == re.findall(r"`(\w+)`", told)
+
+
+def test_the_page_names_every_setting_of_a_session() -> None:
+    """Whoever sees one in `pg_settings` finds here why it is so; the isolation is named in words."""
+    page = PAGE.read_text("utf-8")
+    names = re.findall(r"set_config\('(\w+)'", FOR_TRANSACTION.text)
+
+    assert ["default_transaction_isolation"] == [name for name in names if f"`{name}`" not in page]

@@ -15,6 +15,10 @@ SPECS = ROOT / "specs"
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 #: A file of the tests, named from the root or from tests/.
 NAMED = re.compile(r"`(?:tests/)?([a-z]+/[a-z_/]*[a-z_]+\.py)`")
+#: A clause of the protocol as its headings and its numbered list have them.
+CLAUSE = re.compile(r"^## §(\d)|^(\d+)\. \*\*", re.MULTILINE)
+#: What is cited beside a section sign: a page of ours, or one on the web; further clauses follow.
+CITED = re.compile(r"(\S+)\s+((?:§[\d.]*\d(?:, )?)+)")
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -57,3 +61,27 @@ def test_every_golden_journal_is_named_by_the_protocol_or_its_own_page() -> None
     journals = {path.name for path in (SPECS / "journals").glob("*.jsonl")}
 
     assert set() == {name for name in journals if f"(./{name})" not in contents}
+
+
+def test_what_code_cites_is_there() -> None:
+    """A clause that a comment names can be looked up by whoever has this repository alone."""
+    page = (SPECS / "protocol.md").read_text(encoding="utf-8")
+    clauses = {f"§{section}" if section else f"§8.{item}" for section, item in CLAUSE.findall(page)}
+    modules = [
+        path for room in ("core", "shell", "storage") for path in (ROOT / room).rglob("*.py")
+    ]
+    texts = {path: path.read_text(encoding="utf-8") for path in modules}
+
+    cited = {
+        (str(path.relative_to(ROOT)), source.lstrip("("), clause)
+        for path, text in texts.items()
+        for source, named in CITED.findall(text)
+        for clause in named.split(", ")
+        if not source.endswith(".html")
+    }
+
+    assert [] == [one for one in sorted(cited) if one[1] != "specs/protocol.md"]
+    assert [] == [one for one in sorted(cited) if one[2] not in clauses]
+    assert sum(text.count("§") for text in texts.values()) == sum(
+        named.count("§") for text in texts.values() for _, named in CITED.findall(text)
+    )

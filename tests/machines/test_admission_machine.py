@@ -27,7 +27,7 @@ from squidmesh_core.plan.admission import (
     states_after,
     turns,
 )
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 from support.planted import Plant, assert_machine_catches
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,6 +62,8 @@ class LimitsAreNeverPassed(RuleBasedStateMachine):
         self.tokens: Fraction | None = None
         #: How often one key started while another one waited and could have.
         self.passed: Counter[tuple[int, str | None, str | None]] = Counter()
+        #: Who had the last turn of a priority.
+        self.last: dict[int, str | None] = {}
 
     @initialize(limits=limits)
     def somebody_sets_the_queue_up(self, limits: QueueSettings) -> None:
@@ -79,7 +81,7 @@ class LimitsAreNeverPassed(RuleBasedStateMachine):
         """Perhaps with something to do in a queue without limits, and a timer that is over."""
         others = [self.attempt("free", None, 0)] if elsewhere else []
         timers = [evolve(self.attempt("lane", "ana", 0), action=None)] if elsewhere else []
-        rows = sorted([*self.waiting, *others, *timers], key=turns.claim_order)
+        rows = sorted([*self.waiting, *others, *timers], key=claim_order)
         held = Counter(row.partition_key for row in self.held)
         lane = Lane(
             queue="lane",
@@ -93,7 +95,7 @@ class LimitsAreNeverPassed(RuleBasedStateMachine):
         kept = states_after(admission, [lane], admission.admitted, self.now)
         if "lane" in kept:
             self.state = state_to_text(kept["lane"])
-        if slots == 9 and self.limits.paused is None:
+        if len(admission.admitted) < slots and self.limits.paused is None:
             assert {*others, *timers} <= set(admission.admitted), "held back without a limit"
 
     @precondition(lambda self: self.held)
@@ -188,12 +190,17 @@ class LimitsAreNeverPassed(RuleBasedStateMachine):
             for one in self.waiting
             if one.priority == row.priority and self.has_room(one, held)
         }
+        others = waits - {row.partition_key}
+        # Turns without a key are not counted before somebody has one.
+        again = row.partition_key is not None and self.last.get(row.priority) == row.partition_key
+        assert not (again and others), f"a second turn of {row}, while {others} wait"
+        self.last[row.priority] = row.partition_key
         ahead = defaultdict(int, self.passed)
         self.passed.clear()
         for (priority, key, other), times in ahead.items():
             if priority != row.priority or (key != row.partition_key and key in waits):
                 self.passed[priority, key, other] = times
-        for key in waits - {row.partition_key}:
+        for key in others:
             self.passed[row.priority, key, row.partition_key] += 1
 
     def has_room(self, row: AttemptRow, held: Counter[str | None]) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 
 from squidmesh import (
+    ConfigError,
     Context,
+    PayloadError,
     Refused,
     Retries,
     UndoContext,
@@ -151,6 +153,26 @@ def test_an_output_that_is_not_there_is_refused(node: Any) -> None:
         context(sku="a").out(node)
 
     assert "output_not_certain" == caught.value.code
+
+
+def test_an_output_of_another_type_is_refused() -> None:
+    """The run may have another definition than this code; the misfits are listed."""
+    with pytest.raises(PayloadError, match="does not fit: boxes is missing") as caught:
+        context(parcel={"crates": 3}).out(Packing.packed)
+
+    assert "invalid_payload" == caught.value.code
+    assert ("packed", ["boxes"]) == (
+        caught.value.details["node"],
+        caught.value.details["missing_fields"],
+    )
+
+
+def test_what_is_no_node_has_no_output() -> None:
+    """Outputs by name are in `ctx.state`."""
+    with pytest.raises(ConfigError, match="expected a node") as caught:
+        context(parcel={"boxes": 3}).out(cast("Any", "packed"))
+
+    assert "invalid_option" == caught.value.code
 
 
 def test_signals_are_seen_as_they_change() -> None:

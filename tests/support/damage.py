@@ -20,7 +20,7 @@ from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_storage.api import Journal
 from squidmesh_storage.memory import MemoryJournal
 from squidmesh_storage.sqlite.rows import record_values
-from support.postgres import rewrite_rows, rewrite_text
+from support.postgres import execute, rewrite_rows, rewrite_text
 from support.stage import Stage
 
 Records = Sequence[AppendRecord]
@@ -147,6 +147,15 @@ def rewrite(stage: Stage, journal: Journal, run_id: RunId, records: Records) -> 
                 "insert into squidmesh_journal values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*record_values(record, 0), CODEC_VERSION),
             )
+
+
+def change_rows(stage: Stage, statement: str) -> None:
+    """Change rows behind the adapter's back; `squidmesh.` stands for how its tables begin."""
+    if stage.url is not None:
+        execute(stage.url, statement)
+        return
+    with _file(stage) as connection:
+        connection.execute(statement.replace("squidmesh.", "squidmesh_"))
 
 
 def rewrite_definition(stage: Stage, journal: Journal, fingerprint: str, text: str | None) -> None:

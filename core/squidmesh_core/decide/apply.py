@@ -3,7 +3,7 @@ Taking a result in: the route that follows from it, or the end of the run.
 
 A decision that cannot find a route fails the run with a code; no state is ever
 wedged (specs/protocol.md §4).  Whatever would end a run as failed undoes first
-what can be undone (§5).
+what can be undone (specs/protocol.md §5).
 """
 
 from typing import Literal

@@ -6,7 +6,7 @@ opened, so a deploy cannot change what an answer means.  The decision, who,
 when and why enter the context, and the route taken is persisted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -25,7 +25,7 @@ from squidmesh_core.decide.receipts import (
 )
 from squidmesh_core.definition.payload import resolve_payload
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, Spec
-from squidmesh_core.errors import PayloadError
+from squidmesh_core.errors import PayloadError, enumerated
 from squidmesh_core.ids import NodeName, VisitKey, visit_node
 from squidmesh_core.protocol.commands import Pause, Resume, Review
 from squidmesh_core.protocol.entries import (
@@ -114,8 +114,8 @@ def _gate(
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = _told_apart(fitting)
-        why = f"several gates are open ({', '.join(names)}); name one"
+        names = told_apart(fitting)
+        why = f"several gates are open ({enumerated(names)}); name one"
         return refused(state, "ambiguous_gate", why, nodes=names)
     if meant:
         return _other_kind(state, str(meant[0].step), meant[0].kind, kind)
@@ -134,7 +134,7 @@ def _gate(
     return _closed(state, named)
 
 
-def _told_apart(gates: list[ManualStepPaused]) -> list[str]:
+def told_apart(gates: Sequence[ManualStepPaused]) -> list[str]:
     """Names that mean one of these gates each: of their nodes, or of the visits of one node."""
     nodes = [str(gate.step) for gate in gates]
     return nodes if len({*nodes}) == len(nodes) else [str(gate.visit_key) for gate in gates]

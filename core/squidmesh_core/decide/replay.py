@@ -4,7 +4,7 @@ Runs made of finished runs: replay, fork, and undoing what was left.
 A replay starts a new run from a finished one's input.  A fork brings along
 what was applied before the node it begins at, value by value, so that it
 outlives its source.  What would run again is looked at first: repeating what
-cannot be undone needs a word of its own (reference §16, specs/protocol.md §6).
+cannot be undone needs a word of its own (specs/protocol.md §6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from squidmesh_core.decide.source import Source
 from squidmesh_core.definition.diff import diff
 from squidmesh_core.definition.payload import resolve_payload
 from squidmesh_core.definition.spec import Node, Spec, StepNode
-from squidmesh_core.errors import PayloadError
+from squidmesh_core.errors import PayloadError, enumerated
 from squidmesh_core.ids import Fingerprint, NodeName, RunId
 from squidmesh_core.plan.progress import waits_for
 from squidmesh_core.protocol.commands import Receipted, Start, Undoing
@@ -154,7 +154,7 @@ def _reusable(
     state = source.state
     undone = _names([applied for applied in kept if applied.visit_key in state.saga.undone])
     if undone:
-        why = f"undoing was begun for {', '.join(undone)}, so their results cannot be taken over"
+        why = f"undoing was begun for {enumerated(undone)}, so their results cannot be taken over"
         return refused(
             state, "invalid_replay_source", why, reason="compensated", steps=list(undone)
         )
@@ -216,7 +216,7 @@ def _unsafe_replay(source: Source, unsafe: Sequence[StepApplied]) -> Refusal:
         for name in _names(unsafe)
         if isinstance(node := source.spec.nodes[name], StepNode)
     ]
-    names = ", ".join(str(step["step"]) for step in steps)
+    names = enumerated(str(step["step"]) for step in steps)
     return refused(
         source.state,
         "unsafe_replay",

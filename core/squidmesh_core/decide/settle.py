@@ -1,7 +1,7 @@
 """
 Settling: a holder ends its attempt, and the run moves on in the same append.
 
-Checks come in this order (reference §7.4, §7.5): is the attempt known, is it
+Checks come in this order (specs/protocol.md §3): is the attempt known, is it
 claimed, is the claim the newest, does the lease live, is the run still open.
 Nothing is written unless all hold.
 """

@@ -1,4 +1,4 @@
-"""What changed between two specs: nodes by name, edges by id (reference §27.4)."""
+"""What changed between two specs: nodes by name, edges by id."""
 
 from collections.abc import Mapping
 

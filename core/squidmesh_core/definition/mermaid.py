@@ -16,7 +16,7 @@ def to_mermaid(spec: Spec) -> str:
 def _lines(spec: Spec) -> Iterator[str]:
     ids: dict[str, str] = {node.name: f"n{i}" for i, node in enumerate(spec.steps)}
     for node in spec.steps:
-        yield f'    {ids[node.name]}["{_escaped(_label(node))}"]'
+        yield f'    {ids[node.name]}["{escaped(_label(node))}"]'
     if not spec.by_dependencies:
         ids[COMPLETE] = "done"
         yield "    done(((complete)))"
@@ -37,7 +37,7 @@ def _arrow(route: Transition) -> str:
     words: list[str] = [route.on] if route.on != "ok" else []
     words += [_said(route.condition)] if route.condition else []
     line = "-.->" if route.on != "ok" else "-->"
-    return f'{line}|"{_escaped(": ".join(words))}"|' if words else line
+    return f'{line}|"{escaped(": ".join(words))}"|' if words else line
 
 
 def _said(condition: Condition) -> str:
@@ -53,7 +53,7 @@ def _said(condition: Condition) -> str:
     assert_never(condition)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Mermaid reads entities in quoted labels, and nothing else of what a text may hold."""
     return "".join(
         char if char.isalnum() or char in " ._-()'" else f"#{ord(char)};" for char in text

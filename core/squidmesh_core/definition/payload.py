@@ -1,7 +1,7 @@
 """
 The payload contract: what a caller hands in becomes the input of a run.
 
-Forms and messages have fields of the same shape (reference §20.3).
+Forms and messages have fields of the same shape (specs/spec.md).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from attrs import Factory, define, frozen
 
 from squidmesh_core.canonical import storable
 from squidmesh_core.definition.spec import Default, Field
-from squidmesh_core.errors import PayloadError, StorageError
+from squidmesh_core.errors import PayloadError, StorageError, enumerated
 from squidmesh_core.values.condition import same
 
 _NOUNS: Final[Mapping[str, str]] = {
@@ -169,7 +169,8 @@ class _Findings:
 
     def error(self) -> PayloadError:
         """The exception; its details name only what there is."""
-        said = "; ".join(": ".join(filter(None, [_dotted(f.path), f.expected])) for f in self.all)
+        each = (": ".join(filter(None, [_dotted(f.path), f.expected])) for f in self.all)
+        said = enumerated(each, "; ")
         details: dict[str, object] = {
             "missing_fields": self.missing,
             "unknown_fields": self.unknown,

@@ -17,7 +17,7 @@ class Problem:
     """One thing that is wrong with a definition; a warning refuses nothing."""
 
     path: Place
-    #: A stable word (reference §27, §28); each has a number.
+    #: A stable word; each has a number.
     code: str = field(validator=in_(NUMBERS))
     #: Expected and actual, in a sentence.
     message: str

@@ -1,16 +1,21 @@
 """
-Deadlines: what is due, due soon, overdue, escalated (reference §33).
+Deadlines: what is due, due soon, overdue, escalated.
 
-They never change execution; they are evaluated at reading time.
+They never change execution; they are evaluated at reading time (specs/protocol.md §7).
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from attrs import frozen
 
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, ReceiveNode, StepNode
 from squidmesh_core.protocol.entries import Deadline
 from squidmesh_core.values.deadline import DeadlineStatus, Thresholds
+
+_DAY: Final = timedelta(days=1)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC) + _DAY
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - _DAY
 
 
 @frozen(kw_only=True)
@@ -36,12 +41,12 @@ def started(
 def thresholds(deadline: Deadline) -> Thresholds:
     """When it is due, due soon, and escalated."""
     policy = deadline.policy
-    due_at = deadline.started_at + timedelta(milliseconds=policy.within_ms)
+    due_at = _moved(deadline.started_at, policy.within_ms)
     soon, late = policy.due_soon_ms, policy.escalate_after_ms
     return Thresholds(
         due_at=due_at,
-        due_soon_at=None if soon is None else due_at - timedelta(milliseconds=soon),
-        escalated_at=None if late is None else due_at + timedelta(milliseconds=late),
+        due_soon_at=None if soon is None else _moved(due_at, -soon),
+        escalated_at=None if late is None else _moved(due_at, late),
     )
 
 
@@ -56,3 +61,16 @@ def evaluate(deadline: Deadline, now: datetime) -> Due:
         escalated_at=instants.escalated_at,
         remaining=instants.due_at - now,
     )
+
+
+def _moved(at: datetime, milliseconds: int) -> datetime:
+    """
+    So much later than an instant.
+
+    A journal of somebody else's may name any number: what lies outside the calendar is its
+    first or last instant that every time zone can tell.
+    """
+    try:
+        return min(max(at + timedelta(milliseconds=milliseconds), _FIRST), _LAST)
+    except OverflowError:
+        return _LAST if milliseconds > 0 else _FIRST

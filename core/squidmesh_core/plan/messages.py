@@ -1,6 +1,8 @@
 """Messages: what a `receive` node can still take, and what a run is found by."""
 
 from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
 
 from squidmesh_core.definition.graph import most_visits
 from squidmesh_core.definition.spec import ReceiveNode, Spec
@@ -10,6 +12,9 @@ from squidmesh_core.state.run import RunState
 from squidmesh_core.values import MissingPath, bind
 
 _CORRELATION = "correlation"
+#: UTF-8 bytes of a correlation that every database indexes, beside the names it stands with.
+LONGEST_INDEXED: Final = 1024
+_DIGEST: Final = "sha256:"
 
 
 def room_for(state: RunState | Draft, spec: Spec, node: ReceiveNode) -> bool:
@@ -55,6 +60,18 @@ def correlation_text(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def indexed(correlation: str) -> str:
+    """
+    A correlation as index rows hold it: a long one by its digest.
+
+    So is one that looks like a digest, lest it find what is not its own.
+    """
+    encoded = correlation.encode("utf-8", "surrogatepass")
+    if len(encoded) <= LONGEST_INDEXED and not correlation.startswith(_DIGEST):
+        return correlation
+    return f"{_DIGEST}{sha256(encoded).hexdigest()}"
 
 
 def correlations(state: RunState, spec: Spec) -> Mapping[tuple[NodeName, str], bool]:

@@ -1,7 +1,7 @@
 """
 Retries: whether a failed attempt gets another one, and after how long.
 
-    delay after attempt n = min(min_ms · 2^(n-1), max_ms), integer maths (reference §8.4)
+    delay after attempt n = min(min_ms · 2^(n-1), max_ms), integer maths
 
 A drawn number comes from the shell: with jitter it shortens the delay, down to
 its half.  A step's `retry_after` may lengthen the delay up to the backoff's
@@ -9,12 +9,10 @@ cap, never shorten it; without a backoff there is no cap (specs/protocol.md §4)
 """
 
 from collections.abc import Collection
-from typing import Final
 
 from squidmesh_core.values import RetryPolicy
+from squidmesh_core.values.policy import LONGEST_DELAY_MS
 
-#: No delay is longer (366 days); a longer one would be a wait, not a retry.
-LONGEST_DELAY_MS: Final = 366 * 24 * 60 * 60 * 1000
 #: How long an attempt waits for other code, at first and at last.
 _SOON_MS, _LATE_MS = 1_000, 60 * 60 * 1000
 

@@ -1,5 +1,5 @@
 """
-Routes: which successor an outcome leads to (reference §12.2, specs/protocol.md §4).
+Routes: which successor an outcome leads to (specs/protocol.md §4).
 
 Conditional routes are tried in the order written and the first true one wins;
 otherwise the first unconditional one, wherever it stands.

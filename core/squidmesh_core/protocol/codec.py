@@ -8,7 +8,7 @@ keys, and what equals its twin (`wire.TWINS`).  The definition of this form is
 `converter`; this module is the fast way to it and back (specs/protocol.md §1, §8.1).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from squidmesh_core import canonical
@@ -19,7 +19,7 @@ from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.members import reader_of, writer_of
 from squidmesh_core.protocol.texts import text_writer_of
 from squidmesh_core.protocol.upcast import upcast
-from squidmesh_core.protocol.wire import VERSIONS, WIRE_TYPES, key_prefix, wire_type
+from squidmesh_core.protocol.wire import CLASSES, VERSIONS, key_prefix, wire_type
 
 __all__ = [
     "CODEC_VERSION",
@@ -52,7 +52,6 @@ class _Made(dict[type[Entry], T]):
 _WRITERS: Final = _Made(writer_of)
 _TEXT_WRITERS: Final = _Made(text_writer_of)
 _READERS: Final = _Made(reader_of)
-_CLASSES: Final[Mapping[str, type[Entry]]] = {name: cls for cls, name in WIRE_TYPES.items()}
 
 
 def encode(entries: Sequence[Entry], run_id: RunId) -> str:
@@ -138,7 +137,7 @@ def _read(data: object, run_id: RunId, prefix: str, revision: int) -> Entry:
     try:
         if version != present or not present:
             data = _up_to_date(data, run_id, revision, version=version, present=present)
-        entry: Entry = _READERS[_CLASSES[name]](data, prefix, revision)
+        entry: Entry = _READERS[CLASSES[name]](data, prefix, revision)
     except (ValueError, RecursionError) as exc:
         raise _damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
     return entry

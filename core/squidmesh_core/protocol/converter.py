@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -22,10 +22,10 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from squidmesh_core.ids import AttemptKey, RunId, VisitKey
 from squidmesh_core.protocol.entries import Entry, Input
 from squidmesh_core.protocol.wire import (
+    CLASSES,
     CONSTANTS,
     NAMES,
     TWINS,
-    WIRE_TYPES,
     input_from_json,
     input_to_json,
     instant_from_text,
@@ -39,8 +39,6 @@ T = TypeVar("T")
 
 #: What the keys of the run being converted begin with; hooks take no further argument.
 _prefix: ContextVar[str] = ContextVar("prefix")
-
-_CLASSES: Final = {name: cls for cls, name in WIRE_TYPES.items()}
 
 
 def to_json(value: object, hint: object, run_id: RunId) -> object:
@@ -124,9 +122,7 @@ def _add_unions(made: Converter) -> None:
     made.register_unstructure_hook(Input, lambda value: input_to_json(value, _prefix.get()))
     made.register_structure_hook(Input, lambda data, _: input_from_json(data, _prefix.get()))
     made.register_unstructure_hook(Entry, lambda value: made.unstructure(value, type(value)))
-    made.register_structure_hook(
-        Entry, lambda data, _: made.structure(data, _CLASSES[data["type"]])
-    )
+    made.register_structure_hook(Entry, lambda data, _: made.structure(data, CLASSES[data["type"]]))
 
 
 def _writer(made: Converter, cls: type) -> Callable[[Any], dict[str, Any]]:

@@ -93,10 +93,10 @@ class Deferred:
 class Failure:
     """What went wrong, as far as a person needs it; sensitive data."""
 
-    #: An exception's class name, or one of the runtime's words (api §E).
+    #: An exception's class name, or one of the runtime's words (docs/reference/errors.md).
     kind: str
     message: str = ""
-    #: A word of the step's own, beside the kind.
+    #: A word of the step's own, beside the kind; the code of an error of ours that it raised.
     code: str | None = None
     details: Mapping[str, object] = Factory(dict)
 

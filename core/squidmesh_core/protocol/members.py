@@ -179,7 +179,7 @@ def _record(cls: type) -> Form:
 
     def read_record(data: object, prefix: str) -> object:
         members = _mapping(data, prefix)
-        if constants and constants.items() - members.items():
+        if constants and any(members.get(name) != word for name, word in constants.items()):
             raise ValueError(f"expected {constants!r} in {data!r}")
         return reader()(members, prefix)
 

@@ -8,7 +8,7 @@ any time.  An adapter alone tells due attempts from delayed ones.
 from datetime import datetime
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from squidmesh_core.ids import AttemptKey, Fingerprint, NodeName, Revision, RunId
 from squidmesh_core.protocol.making import quick
@@ -46,6 +46,7 @@ class CorrelationRow:
     run_id: RunId
     workflow: str
     node: str
+    #: As `plan.messages.indexed` writes it: a long one is a digest.
     correlation: str
     #: Whether a message can still be taken; `deliver` hands one in only then.
     open: bool = True
@@ -88,6 +89,12 @@ class IndexRows:
     attempts: tuple[AttemptRow, ...] = ()
     #: By node and correlation.
     correlations: tuple[CorrelationRow, ...] = ()
+    #: The tags that find the run, in order: those of its row, unless an adapter has others.
+    tags: tuple[str, ...] = field()
+
+    @tags.default
+    def _tags_of_run(self) -> tuple[str, ...]:
+        return () if self.run is None else tuple(sorted(set(self.run.tags)))
 
 
 @quick
@@ -112,3 +119,8 @@ class Head:
     #: Chain hash of the last append, lower-case hex.
     hash: str
     at: datetime
+
+
+def claim_order(row: AttemptRow) -> tuple[int, datetime, RunId, AttemptKey]:
+    """Smaller is claimed sooner (specs/protocol.md §3)."""
+    return row.priority, row.visible_at, row.run_id, row.attempt_key

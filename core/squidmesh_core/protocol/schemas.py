@@ -21,7 +21,8 @@ from squidmesh_core.protocol.wire import CONSTANTS, NAMES, TWINS, WIRE_TYPES
 #: A schema is an object, or true for anything at all.
 Schema = dict[str, object] | bool
 
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+#: What every schema of ours is written in.
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DIGITS: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z"
 
 
@@ -29,7 +30,7 @@ def schemas() -> dict[str, dict[str, object]]:
     """Every schema under the name of its file, those of the entries before the body's."""
     files = {_file(cls): entry_schema(cls) for cls in WIRE_TYPES}
     body: dict[str, object] = {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": "append",
         "description": "The body of an append: its entries in the order of their revisions.",
         "type": "array",
@@ -42,7 +43,7 @@ def schemas() -> dict[str, dict[str, object]]:
 def entry_schema(cls: type[Entry]) -> dict[str, object]:
     """The schema of one entry type, in the version written today."""
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": WIRE_TYPES[cls],
         "description": inspect.getdoc(cls) or "",
         **_record(cls),

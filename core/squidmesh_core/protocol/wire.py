@@ -57,6 +57,9 @@ WIRE_TYPES: Final[Mapping[type[Entry], str]] = {
     RunPruned: "run_pruned",
 }
 
+#: Wire type → entry class.
+CLASSES: Final[Mapping[str, type[Entry]]] = {name: cls for cls, name in WIRE_TYPES.items()}
+
 #: Wire type → the version written today.
 VERSIONS: Final[Mapping[str, int]] = dict.fromkeys(WIRE_TYPES.values(), 1)
 

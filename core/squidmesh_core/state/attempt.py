@@ -9,10 +9,9 @@ One attempt, and the machine that it goes through.
 
 `MOVES` and `MISFITS` are the regular part: which entry moves which status where.
 The odd part is the functions below them: a claim needs a visible attempt or a lease that
-is past, everything a holder says needs the fence.  The reasons are those of
-the reference (§4); the boundary is `now < lease_until` for the holder and
-`lease_until <= now` for everybody else, so there is no gap and no overlap
-(specs/protocol.md §3).
+is past, everything a holder says needs the fence.  The boundary is
+`now < lease_until` for the holder and `lease_until <= now` for everybody else, so
+there is no gap and no overlap (specs/protocol.md §3).
 """
 
 import hmac

@@ -84,7 +84,7 @@ def bind(
     The value of each parameter in storable form, or the first path that is missing.
 
     A null in the middle of a path is missing at the next segment; a null at
-    its end is a value (reference §20.1).
+    its end is a value.
     """
     values: dict[str, object] = {}
     for target, binding in bindings.items():

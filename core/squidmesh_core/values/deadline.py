@@ -1,4 +1,4 @@
-"""When a deadline is due, and how it stands at an instant (reference §33)."""
+"""When a deadline is due, and how it stands at an instant (specs/protocol.md §7)."""
 
 from datetime import datetime
 from typing import Literal

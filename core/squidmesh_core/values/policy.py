@@ -1,10 +1,13 @@
 """Policies of a step: how often to retry, when it is late, what undoes it."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from attrs import frozen
 
 Escalation = Literal["diagnostic", "operator_action", "workflow_step", "host_callback"]
+ESCALATIONS: Final[tuple[Escalation, ...]] = get_args(Escalation)
+#: No wait, and no delay between tries, is longer: 366 days.  More is a mistake in the unit.
+LONGEST_DELAY_MS: Final = 366 * 24 * 60 * 60 * 1000
 
 
 @frozen(kw_only=True)
@@ -41,7 +44,7 @@ class DeadlinePolicy:
 
 @frozen(kw_only=True)
 class RecoveryPolicy:
-    """What may be done about a step once it is applied (reference §16.1)."""
+    """What may be done about a step once it is applied (specs/protocol.md §5, §6)."""
 
     irreversible: bool = False
     compensatable: bool = True

@@ -5,13 +5,14 @@ Reindexing a run puts `rows_of(state)` in the place of what is stored; an
 append carries only the difference (specs/protocol.md §8.10).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from attrs import evolve
 
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import AttemptKey, RunId
-from squidmesh_core.plan.messages import correlations
+from squidmesh_core.plan.messages import correlations, indexed
 from squidmesh_core.protocol.entries import RunStarted
 from squidmesh_core.protocol.rows import (
     AttemptRow,
@@ -38,17 +39,20 @@ def rows_of(state: RunState, spec: Spec) -> IndexRows:
 
 def differing(stored: IndexRows, implied: IndexRows) -> tuple[str, ...]:
     """
-    Which rows are not those that the state implies: `run`, keys of attempts, `node: correlation`.
+    Which rows are not those that the state implies, or are there twice.
 
+    They are called `run`, `tags`, by the keys of attempts, and `node: correlation`.
     A held attempt's lease in its row is a lower bound (specs/protocol.md §8.10).
     """
     found = [] if stored.run == implied.run else ["run"]
+    found += [] if stored.tags == implied.tags else ["tags"]
+    stored_keys = Counter(row.attempt_key for row in stored.attempts)
     kept = {row.attempt_key: row for row in stored.attempts}
     meant = {row.attempt_key: row for row in implied.attempts}
     found += [
         key
         for key in sorted(kept.keys() | meant.keys())
-        if not _stands_for(kept.get(key), meant.get(key))
+        if stored_keys[key] > 1 or not _stands_for(kept.get(key), meant.get(key))
     ]
     others = set(stored.correlations) ^ set(implied.correlations)
     return (*found, *sorted({f"{row.node}: {row.correlation}" for row in others}))
@@ -93,11 +97,15 @@ def attempt_rows(state: RunState) -> tuple[AttemptRow, ...]:
 
 def correlation_rows(state: RunState, spec: Spec) -> tuple[CorrelationRow, ...]:
     """What `deliver` finds this run by."""
+    found = {
+        (node, indexed(text)): can_take
+        for (node, text), can_take in correlations(state, spec).items()
+    }
     return tuple(
         CorrelationRow(
             run_id=state.run_id, workflow=spec.workflow, node=node, correlation=text, open=can_take
         )
-        for (node, text), can_take in sorted(correlations(state, spec).items())
+        for (node, text), can_take in sorted(found.items())
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final, Literal, NewType, Union, get_args, get_origin
 
 from attrs import fields_dict, has
 
+from squidmesh_core.protocol.schemas import DIALECT, Schema
 from squidmesh_core.views.board import Board
 from squidmesh_core.views.bulk import Bulk
 from squidmesh_core.views.counts import Counts
@@ -21,10 +22,6 @@ from squidmesh_core.views.hooks import Hook
 from squidmesh_core.views.inspection import Run, Snapshot
 from squidmesh_core.views.plain import member_names, plain_name
 
-#: A schema is an object, or true for anything at all.
-Schema = dict[str, object] | bool
-
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 #: File → what it describes.
 _VIEWS: Final[Mapping[str, type]] = {
     "board.schema.json": Board,
@@ -62,7 +59,7 @@ def view_schema(kind: type) -> dict[str, object]:
     top = _record(kind, parts)
     parts.pop(kind.__name__, None)
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": kind.__name__,
         "description": inspect.getdoc(kind) or "",
         **top,

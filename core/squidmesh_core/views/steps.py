@@ -1,6 +1,7 @@
 """The nodes of a definition, and how far a run is with each."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from attrs import frozen
 
@@ -16,6 +17,17 @@ from squidmesh_core.views.plain import View
 StepStatus = Literal[
     "waiting", "pending", "running", "retrying", "deferred", "paused", "completed", "failed"
 ]
+#: Status → the sign before a node's name, where a picture is made of letters.
+SIGNS: Final[Mapping[StepStatus, str]] = {
+    "completed": "✔",
+    "failed": "✖",
+    "running": "▶",
+    "retrying": "↻",
+    "deferred": "…",
+    "pending": "○",
+    "paused": "‖",
+    "waiting": "·",
+}
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import accumulate
 from typing import Final
 
+from squidmesh_core.errors import MOST_NAMED, enumerated
 from squidmesh_core.protocol.entries import Failure, UnrecoveredReason
 
 #: Why something was left that a person must look after.
@@ -69,14 +70,16 @@ def away(distance: timedelta) -> str:
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names in a row: `'charge', 'reserve'`."""
-    return ", ".join(repr(str(name)) for name in names)
+    """Names in a row: `'charge', 'reserve'`; of many the first, and how many more."""
+    return enumerated(repr(str(name)) for name in names)
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Parts of a sentence in a row: `a`, `a and b`, `a, b and c`."""
+    """Parts of a sentence in a row: `a`, `a and b`, `a, b and c`; of many the first."""
     *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+    if len(most) < MOST_NAMED:
+        return f"{', '.join(most)} and {last}" if most else last
+    return enumerated([*most, last])
 
 
 def clipped(text: str, longest: int = LONGEST) -> str:

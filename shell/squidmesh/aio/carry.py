@@ -23,9 +23,9 @@ from squidmesh.workers.claim import Claim
 from squidmesh.workers.crew import Crew
 from squidmesh.workers.eventloop import Ending, caught
 from squidmesh.workers.loop import LetGo, Perform, Settle, SlotRequest, slot_loop
-from squidmesh.workers.perform import Deferred, Outcome, Performed, Settled, performing
+from squidmesh.workers.perform import Outcome, Performed, Settled, performing
 from squidmesh.workers.places import Place
-from squidmesh.workers.settling import claims_in, command_for, following
+from squidmesh.workers.settling import claims_in, command_for, following, handing_back
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
@@ -217,8 +217,7 @@ async def to_its_end(
 
 async def hand_back(hands: Hands, claim: Claim) -> None:
     """Give a claim back before it was begun: somebody else takes it at once."""
-    later = Deferred(reason={"message": "worker_stopping"}, delay_ms=0)
-    await settle(hands, Settle(claim=claim, outcome=later, go_on=False))
+    await settle(hands, handing_back(claim))
 
 
 async def _in_time(giving_back: Coroutine[object, object, None]) -> None:

@@ -1,7 +1,7 @@
 """The nodes that no function performs: waits, log lines, gates, messages, children."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from squidmesh.authoring.answers import Children, Decision
 from squidmesh.authoring.contracts import InvalidContract, fields_of
@@ -21,6 +21,7 @@ from squidmesh_core.definition.spec import (
     ChildrenNode,
     Field,
     Join,
+    LogLevel,
     LogNode,
     PauseNode,
     ReceiveNode,
@@ -33,7 +34,6 @@ F = TypeVar("F")
 M = TypeVar("M")
 P = TypeVar("P")
 R = TypeVar("R")
-Level = Literal["debug", "info", "warning", "error"]
 
 
 class Wait(Node[None]):
@@ -55,7 +55,7 @@ class Wait(Node[None]):
 class Log(Node[None]):
     """A constant line in the host's log."""
 
-    def __init__(self, message: object, level: Level, after: Sequence[BaseNode]) -> None:
+    def __init__(self, message: object, level: LogLevel, after: Sequence[BaseNode]) -> None:
         super().__init__(after)
         self._message = message
         self._level = level
@@ -263,7 +263,7 @@ def wait(duration: Duration, *, after: Sequence[BaseNode] = ()) -> Wait:
     return Wait(duration, after)
 
 
-def log(message: str, *, level: Level = "info", after: Sequence[BaseNode] = ()) -> Log:
+def log(message: str, *, level: LogLevel = "info", after: Sequence[BaseNode] = ()) -> Log:
     """Write a constant line to the host's log."""
     return Log(message, level, after)
 

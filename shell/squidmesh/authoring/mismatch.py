@@ -5,6 +5,8 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
+from squidmesh_core.errors import PayloadError, enumerated
+
 Path = tuple[str | int, ...]
 
 
@@ -40,7 +42,7 @@ class ContractMismatch(ValueError):  # named after what it reports
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.problems))
+        return enumerated(map(str, self.problems), "; ")
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -54,6 +56,14 @@ class ContractMismatch(ValueError):  # named after what it reports
             "invalid_types": by_kind["type"],
             "problems": [{"path": list(p.path), "expected": p.expected} for p in self.problems],
         }
+
+
+def misfit_error(
+    what: str, mismatch: ContractMismatch, where: Mapping[str, object]
+) -> PayloadError:
+    """The refusal to read what was stored in a type that it does not fit."""
+    message = f"{what} does not fit: {mismatch}; nothing was changed"
+    return PayloadError(message, "invalid_payload", {**where, **mismatch.details})
 
 
 def text_of(path: Path) -> str:

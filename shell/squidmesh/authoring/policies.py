@@ -1,21 +1,14 @@
 """Policies as hosts write them: `Retries` and `Deadline`."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 
 from attrs import field, frozen
 
 from squidmesh.authoring.modules import class_name
 from squidmesh.duration import Duration, parse_duration
 from squidmesh_core.values import DeadlinePolicy, Exponential, RetryPolicy
-from squidmesh_core.values.policy import Escalation
-
-_ESCALATIONS: Final[tuple[Escalation, ...]] = (
-    "diagnostic",
-    "operator_action",
-    "workflow_step",
-    "host_callback",
-)
+from squidmesh_core.values.policy import ESCALATIONS, Escalation
 
 
 @frozen
@@ -90,8 +83,8 @@ def deadline_policy(deadline: object) -> DeadlinePolicy:
     """
     if not isinstance(deadline, Deadline):
         raise ValueError(f"expected Deadline(...), not {_kind(deadline)}")
-    if deadline.escalate not in _ESCALATIONS:
-        raise ValueError(f"escalate: expected one of {', '.join(_ESCALATIONS)}")
+    if deadline.escalate not in ESCALATIONS:
+        raise ValueError(f"escalate: expected one of {', '.join(ESCALATIONS)}")
     if deadline.target is not None and not isinstance(deadline.target, str):
         raise ValueError(f"target: expected a text, not {_kind(deadline.target)}")
     within = _milliseconds("within", deadline.within, at_least=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, Literal, TypeVar, cast, is_typeddict, overload
+from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args, is_typeddict, overload
 
 from squidmesh.authoring.contracts import (
     InvalidContract,
@@ -26,7 +26,7 @@ from squidmesh_core.errors import ConfigError, PayloadError
 P = TypeVar("P")
 OnDuplicate = Literal["return_existing_run", "skip_duplicate", "new_run"]
 
-_ON_DUPLICATE: Final = ("return_existing_run", "skip_duplicate", "new_run")
+_ON_DUPLICATE: Final[tuple[OnDuplicate, ...]] = get_args(OnDuplicate)
 
 
 class Trigger(Source, Generic[P]):

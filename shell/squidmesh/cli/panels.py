@@ -17,7 +17,7 @@ from squidmesh_core.views.history import AuditView
 from squidmesh_core.views.inspection import AttemptView
 from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.reason import Reason
-from squidmesh_core.views.steps import StepView
+from squidmesh_core.views.steps import SIGNS, StepView
 from squidmesh_core.views.words import actor_name, printable, span
 
 if TYPE_CHECKING:
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-#: Status of a step → the sign before its name.
-_SIGNS: Final[Mapping[str, str]] = {
-    "completed": "✔",
-    "failed": "✖",
-    "running": "▶",
-    "retrying": "↻",
-    "deferred": "…",
-    "pending": "○",
-    "paused": "‖",
-    "waiting": "·",
-}
 _REASONS: Final[Mapping[Reason, str]] = {
     "terminal": "it is over",
     "compensating": "what was done is being undone",
@@ -187,7 +176,7 @@ def _steps(snapshot: Snapshot, mask: Mask) -> "Table":
         style = STYLES.get(status, "")
         note = _note(step, newest.get(step.name), mask)
         table.add_row(
-            Text(f"  {_SIGNS.get(status, '·')}", style=style),
+            Text(f"  {SIGNS.get(step.status, '·')}", style=style),
             Text(step.name, style="dim" if step.status == "waiting" else ""),
             Text(status, style=style or "dim"),
             Text(note, style="dim"),

@@ -1,6 +1,6 @@
 """Queues and workers on the screen: rows for people and pipes, documents for programs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Final, TypeVar, assert_never
 
@@ -37,19 +37,6 @@ def word_options(command: C) -> C:
 def is_paused(mesh: Mesh, name: str) -> bool:
     """Whether somebody has stopped a queue already."""
     return any(one.name == name and one.paused is not None for one in mesh.queues())
-
-
-def print_table(
-    screen: Screen, headings: Sequence[str], rows: Sequence[Sequence[Cell]], nothing: str
-) -> None:
-    """Rows for pipes; for people only the columns that have something to say."""
-    if screen.form == "plain":
-        screen.table(headings, rows)
-    elif not rows:
-        screen.line(nothing, "dim")
-    else:
-        used = [i for i in range(len(headings)) if any(row[i].human for row in rows)]
-        screen.table([headings[i] for i in used], [[row[i] for i in used] for row in rows])
 
 
 def queue_row(queue: Queue, screen: Screen) -> tuple[Cell, ...]:

@@ -149,6 +149,21 @@ class Screen:
         for part in laid_out(grid, self.console.width):
             self.console.print(part, soft_wrap=not grid.rows)
 
+    def listed(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]], nothing: str) -> None:
+        """Rows for pipes; for people only the columns that have something to say."""
+        if self.form != "human":
+            self.table(headings, rows)
+        elif not rows:
+            self.line(nothing, "dim")
+        else:
+            used = [i for i in range(len(headings)) if any(row[i].human for row in rows)]
+            self.table([headings[i] for i in used], [[row[i] for i in used] for row in rows])
+
+    def more(self, cursor: str | None) -> None:
+        """Tell people where the next page begins, if there is one."""
+        if cursor is not None and self.form == "human":
+            self.line(f"there are more: --cursor {cursor}", "dim")
+
     def line(self, text: str = "", style: Style = "") -> None:
         """One line for people and pipes."""
         if self.form == "human":

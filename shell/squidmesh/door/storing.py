@@ -12,6 +12,7 @@ from typing import Final, Self
 from attrs import evolve, frozen
 
 from squidmesh.door.door import Door
+from squidmesh.door.fitting import check_fits
 from squidmesh.door.handle import batch_of
 from squidmesh.door.outcomes import refusal
 from squidmesh.door.recall import read_spec
@@ -70,7 +71,8 @@ class Kept:
         Judge what a file has of a run.
 
         Raises:
-            ValueError: It is damaged, or its definition is not there.
+            ValueError: It is damaged, its definition is not there, or it holds what not
+                every database keeps.
             StorageError: `newer_entries`: a newer squidmesh wrote it.
         """
         fingerprint = followed_by(run_id, records)
@@ -81,12 +83,17 @@ class Kept:
             if error.code == "newer_entries":
                 raise
             raise ValueError(str(error.details.get("reason", error.message))) from error
+        rows = rows_of(state, spec)
+        check_fits(state, records, rows)
+        if state.gates.hold is not None:  # somebody may lift it here
+            going_on = evolve(state, gates=evolve(state.gates, hold=None))
+            check_fits(going_on, (), rows_of(going_on, spec))
         return cls(
             run_id=run_id,
             records=records,
             fingerprint=fingerprint,
             definition=definitions[fingerprint],
-            rows=rows_of(state, spec),
+            rows=rows,
         )
 
     def held(self, door: Door) -> "Kept":

@@ -9,7 +9,6 @@ from attrs import evolve
 from squidmesh import checks
 from squidmesh.people import By, CommandOptions, said
 from squidmesh.queues.history import ChangeKind, QueueChange, remember
-from squidmesh.workers.lanes import SETTINGS, STATE
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.plan.admission import (
     QueueSettings,
@@ -22,6 +21,7 @@ from squidmesh_core.plan.admission import (
 from squidmesh_core.plan.admission.records import MOST_STARTS
 from squidmesh_core.protocol.commands import Receipted
 from squidmesh_storage.api import Journal, Record
+from squidmesh_storage.lanes import SETTINGS, STATE
 
 #: Times that a change is tried again because somebody else changed the queue meanwhile.
 _TRIES: Final = 20

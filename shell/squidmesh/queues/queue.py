@@ -5,7 +5,6 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from squidmesh.queues.history import QueueChange, histories
-from squidmesh.workers.lanes import SETTINGS, STATE
 from squidmesh.workers.registry import WorkerInfo
 from squidmesh_core.canonical import restore
 from squidmesh_core.plan.admission import (
@@ -17,6 +16,7 @@ from squidmesh_core.plan.admission import (
     state_from_text,
 )
 from squidmesh_storage.api import Depth, Journal
+from squidmesh_storage.lanes import SETTINGS, STATE
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from squidmesh.door.door import Door
 from squidmesh.door.recall import UNREADABLE
 from squidmesh_core.errors import Refused, RunNotFound, StorageError
 from squidmesh_core.ids import NodeName, RunId
-from squidmesh_core.plan.messages import came
+from squidmesh_core.plan.messages import came, indexed
 from squidmesh_core.protocol.rows import CorrelationRow
 from squidmesh_core.state.run import RunState
 
@@ -62,8 +62,8 @@ def deliver(door: Door, node: Receive[Any], correlation: str, *, key: str | None
 
 def _found_by(door: Door, node: Receive[Any], correlation: str) -> Sequence[CorrelationRow]:
     """All that is found: whichever was left out might be the one that has the message."""
-    workflow, limit = node._owner or "", _AT_ONCE
-    while len(rows := door.journal.correlated(workflow, node.name, correlation, limit)) == limit:
+    workflow, text, limit = node._owner or "", indexed(correlation), _AT_ONCE
+    while len(rows := door.journal.correlated(workflow, node.name, text, limit)) == limit:
         limit *= 10
     return rows
 

@@ -61,6 +61,7 @@ class Steering(SteeringMany):
                 what was said is wrong (`invalid_review`); nothing was written.
             PayloadError: `invalid_form`: the form does not fit its contract.
             IdempotencyConflict: The key belongs to another approval.
+            ConfigError: Another option is wrong.
         """
         from squidmesh.steering import asking
 
@@ -114,6 +115,7 @@ class Steering(SteeringMany):
             RunNotFound: There is no such run.
             Refused: As for `approve`, or `invalid_resume`.
             IdempotencyConflict: The key belongs to another resume.
+            ConfigError: Another option is wrong.
         """
         from squidmesh.steering import asking
 

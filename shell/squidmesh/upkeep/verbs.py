@@ -48,6 +48,7 @@ class Upkeeping:
 
         Raises:
             RunNotFound: There is no such run.
+            ConfigError: `checker` is neither true nor false.
             StorageError: The storage failed; damage is a finding and no error.
         """
         from squidmesh.upkeep.verifying import verify

@@ -65,7 +65,7 @@ class Verified:
     #: What is wrong or newer, and where that begins; null: nothing.
     reason: str | None = None
     at_revision: Revision | None = None
-    #: The index rows that differ: `run`, attempt keys, `node: correlation`.
+    #: The index rows that differ: `run`, `tags`, attempt keys, `node: correlation`.
     rows: tuple[str, ...] = ()
     checkpoint: CheckpointVerdict = "none"
     #: Only if the checker was asked.

@@ -14,7 +14,7 @@ from typing import Final
 from squidmesh.door.door import Door
 from squidmesh.door.recall import UNREADABLE, mark_of
 from squidmesh.views.listing import as_listed
-from squidmesh.workers.lanes import SETTINGS, lane_of
+from squidmesh.workers.lanes import lane_of
 from squidmesh.workers.registry import WorkerInfo, workers
 from squidmesh_core.errors import SquidmeshError, StorageError, StorageUnavailable
 from squidmesh_core.ids import RunId
@@ -32,6 +32,7 @@ from squidmesh_core.views.explanation import (
     WorkerAt,
 )
 from squidmesh_storage.api import Choice, Journal, Offered, RunFilter
+from squidmesh_storage.lanes import SETTINGS
 
 #: Attempts of a queue that are counted before one's own.
 _MOST_IN_LINE: Final = 256

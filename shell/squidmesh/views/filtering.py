@@ -25,11 +25,13 @@ class RunFilters(TypedDict, total=False):
     workflow: str | None
     #: The label that its class gave it, not the fingerprint.
     version: str | None
+    #: How far they are.
     status: RunStatus | None
     #: Why they are where they are: the journals of those are read that may be there.
     reason: Reason | None
     #: That the run was started on.
     queue: str | None
+    #: One of those that the start gave it.
     tag: str | None
     #: How the most urgent deadline stands of those that run.
     deadline: DeadlineStatus | None
@@ -48,10 +50,13 @@ class BoardFilters(TypedDict, total=False):
 
     #: How the deadline stands.
     status: DeadlineStatus | None
+    #: The whole name of its run's.
     workflow: str | None
+    #: The label that the class gave it, not the fingerprint.
     version: str | None
     #: That the run was started on.
     queue: str | None
+    #: One of those that the start gave the run.
     tag: str | None
     #: Part of the run id, key, workflow or error.
     text: str | None

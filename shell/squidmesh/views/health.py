@@ -7,13 +7,14 @@ from attrs import Factory, frozen
 
 from squidmesh.door.door import Door
 from squidmesh.workers.hooks.subscribing import hooks
-from squidmesh.workers.lanes import SETTINGS, Lanes
+from squidmesh.workers.lanes import Lanes
 from squidmesh.workers.registry import workers
 from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.rows import RunStatus
 from squidmesh_core.views.hooks import Hook
 from squidmesh_storage.api import Quarantine
+from squidmesh_storage.lanes import SETTINGS
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from attrs import frozen
 
 from squidmesh.door.door import Door
+from squidmesh.door.recall import UNREADABLE
 from squidmesh.views.paging import Page, cursor_of, page_limit, read_cursor
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import RunId
@@ -50,7 +51,7 @@ def _gates(door: Door, run_id: RunId, now: datetime) -> list[OpenGate]:
     try:
         known = door.fresh(run_id)
     except StorageError as error:
-        if error.code in {"run_quarantined", "newer_entries"}:
+        if error.code in UNREADABLE:
             return []
         raise
     run = run_of(known.state)

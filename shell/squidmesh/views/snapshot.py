@@ -1,15 +1,14 @@
 """The snapshot that hosts see: the core's, with typed readers."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import field, frozen
 
 from squidmesh import checks
 from squidmesh.authoring.decode import reader_for
-from squidmesh.authoring.mismatch import ContractMismatch
+from squidmesh.authoring.mismatch import ContractMismatch, misfit_error
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import PayloadError, Refused
+from squidmesh_core.errors import Refused
 from squidmesh_core.protocol.wire import instant_to_text
 from squidmesh_core.views import inspection
 from squidmesh_core.views.plain import NOT_PLAIN
@@ -55,7 +54,7 @@ class Snapshot(inspection.Snapshot):
             return cast("R", read(self.context[key]))
         except ContractMismatch as exc:
             what = f"what '{node.name}' put out in run {self.id}"
-            raise _misfit(what, exc, {"run_id": self.id, "node": node.name}) from None
+            raise misfit_error(what, exc, {"run_id": self.id, "node": node.name}) from None
 
     def payload(self, trigger: "Trigger[P]") -> P:
         """
@@ -78,7 +77,7 @@ class Snapshot(inspection.Snapshot):
             return cast("P", read(self.input))
         except ContractMismatch as exc:
             what = f"the payload of run {self.id} by '{trigger.name}'"
-            raise _misfit(what, exc, {"run_id": self.id}) from None
+            raise misfit_error(what, exc, {"run_id": self.id}) from None
 
     def _check_there(self) -> None:
         """
@@ -94,11 +93,6 @@ class Snapshot(inspection.Snapshot):
                 "terminal_run",
                 {"run_id": self.id, "status": self.status, "reason": "pruned", "at": at},
             )
-
-
-def _misfit(what: str, mismatch: ContractMismatch, where: Mapping[str, object]) -> PayloadError:
-    message = f"{what} does not fit: {mismatch}; nothing was changed"
-    return PayloadError(message, "invalid_payload", {**where, **mismatch.details})
 
 
 #: How verbs name a run: by its id, or by any record of it.

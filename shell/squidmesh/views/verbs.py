@@ -62,6 +62,7 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
+            Refused: Its past is asked for, and it was pruned.
             ConfigError: An option is wrong.
             StorageError: Its journal is unreadable.
         """
@@ -192,6 +193,8 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
+            ConfigError: `after` is no revision.
+            StorageError: Its journal is unreadable; while iterating, too.
         """
         from squidmesh.views.reading import journal, run_id_of
 
@@ -205,6 +208,7 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
+            Refused: While iterating: it was pruned.
             ConfigError: `after` is no revision.
             StorageError: Its journal is unreadable; while iterating, too.
         """
@@ -244,7 +248,9 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
-            WaitTimeout: It took longer than `timeout`; the run goes on.
+            WaitTimeout: It took longer than `timeout`, and the run goes on; or it is over
+                and never had that status.
+            ConfigError: An option is wrong.
         """
         from squidmesh.views.reading import run_id_of
         from squidmesh.views.waiting import wait_for

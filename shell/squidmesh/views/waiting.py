@@ -3,7 +3,7 @@ Waiting for a run to be over, or to have a status.
 
 `waiting` holds the policy (when to read, how long to rest, when to give up) as a
 generator that does nothing itself; `wait_for` drives it on the calling thread.
-Moves of this process are noticed at once, those of others within a second.
+Moves of this process are noticed at once, those of others within half a second.
 """
 
 import threading

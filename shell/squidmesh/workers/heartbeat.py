@@ -1,9 +1,9 @@
 """
 Heartbeats: keep the leases of running steps alive, and learn when one is lost.
 
-One thread per worker beats every third of the lease, so a step shorter than
-that costs no write; it ends when it finds no step to beat for, and another is
-made with the next.  A refused heartbeat raises the step's flags and
+One thread for each length of lease beats every third of it, so a step shorter
+than that costs no write; it ends when it finds no step to beat for, and another
+is made with the next.  A refused heartbeat raises the step's flags and
 cancels an async step; whatever a sync step returns then is refused by the fence.
 """
 

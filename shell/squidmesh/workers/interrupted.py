@@ -5,8 +5,10 @@ So both is done again where that is harmless, and what was claimed is given back
 would keep everybody else waiting for a host that has gone.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve
 
@@ -15,6 +17,9 @@ from squidmesh_core.errors import SquidmeshError
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Complete, Defer, Fail, Held, Offer
 from squidmesh_core.protocol.entries import AttemptClaimed
+
+#: Why a claim that nobody has begun is given back.
+STOPPING: Final[Mapping[str, object]] = {"message": "worker_stopping"}
 
 
 def give_back(
@@ -26,7 +31,7 @@ def give_back(
         claim_id=claimed.claim_id,
         claim_token_hash=claimed.claim_token_hash,
     )
-    later = Defer(held=held, reason={"message": "worker_stopping"}, delay_ms=0)
+    later = Defer(held=held, reason=STOPPING, delay_ms=0)
     with suppress(SquidmeshError):
         door.handle(run_id, later, now=now)
 

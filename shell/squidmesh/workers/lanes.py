@@ -18,10 +18,6 @@ from squidmesh_core.plan.admission import (
 )
 from squidmesh_storage import api
 
-#: The kind of record that sets a queue up, under its name.
-SETTINGS: Final = "queue"
-#: The kind of record that claims of such a queue leave for later ones.
-STATE: Final = "lane"
 #: Seconds for which what was read is believed.
 FRESH: Final = 1.0
 

@@ -3,8 +3,8 @@ The two loops of a worker, as generators that yield requests.
 
     worker_loop   Take ─▶ Begin ─▶ … ─▶ Rest       one per worker
                   Look ─▶ Rest                     while no slot is free
-    slot_loop     Perform ─▶ Settle ─▶ Perform …    one per claimed attempt
-                  LetGo                      at the end, of a run that got long
+    slot_loop     Perform ─▶ Settle ─▶ Perform …   one per claimed attempt
+                  LetGo                            at the end, of a run that got long
 
 They hold the policy (how many to claim, when to rest and how long, when to let
 go of a run) and do nothing themselves: threads, an event loop or a simulation

@@ -28,10 +28,11 @@ from squidmesh.duration import Duration
 from squidmesh.results import Defer, Fail, Retry
 from squidmesh.workers.claim import Claim
 from squidmesh_core.canonical import storable
-from squidmesh_core.errors import StorageError
+from squidmesh_core.errors import SquidmeshError, StorageError
 from squidmesh_core.ids import deferrals
-from squidmesh_core.plan.retry import LONGEST_DELAY_MS, other_code_delay
+from squidmesh_core.plan.retry import other_code_delay
 from squidmesh_core.protocol.entries import Failure
+from squidmesh_core.values.policy import LONGEST_DELAY_MS
 
 LOG: Final = logging.getLogger("squidmesh.worker")
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -321,6 +322,8 @@ def _deferred(answer: Defer) -> Deferred | Failed:
 def _raised(exc: BaseException, *, kind: str | None = None) -> Failed:
     kinds = tuple(class_name(cls) for cls in type(exc).__mro__ if issubclass(cls, BaseException))
     error = Failure(kind=kind or _text(type(exc).__name__), message=_text(exc))
+    if isinstance(exc, SquidmeshError):  # what squidmesh says no with has a code, and facts
+        error = evolve(error, code=_text(exc.code), details=_details(exc.details))
     return Failed(error=error, kinds=kinds)
 
 

@@ -86,7 +86,7 @@ class Places:
         """
         with self._lock:
             if patience and self._free <= 0 and self._looking:
-                self._given_back.wait_for(lambda: self._free > 0 or not self._looking, patience)
+                self._given_back.wait_for(lambda: not self._looking, patience)
             if self._free <= 0:
                 return False
             self._free -= 1

@@ -13,7 +13,7 @@ from squidmesh.door.handle import Handled
 from squidmesh.door.requests import Appending
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.crew import Crew
-from squidmesh.workers.interrupted import settle_again
+from squidmesh.workers.interrupted import STOPPING, settle_again
 from squidmesh.workers.loop import Settle
 from squidmesh.workers.perform import (
     Deferred,
@@ -159,8 +159,13 @@ def following(
 
 def hand_back(crew: Crew, claim: Claim) -> None:
     """Give a claim back before it was begun: somebody else takes it at once."""
-    later = Deferred(reason={"message": "worker_stopping"}, delay_ms=0)
-    settle_all(crew, [Settle(claim=claim, outcome=later, go_on=False)])
+    settle_all(crew, [handing_back(claim)])
+
+
+def handing_back(claim: Claim) -> Settle:
+    """What settles a claim that nobody has begun."""
+    later = Deferred(reason=STOPPING, delay_ms=0)
+    return Settle(claim=claim, outcome=later, go_on=False)
 
 
 def command_for(

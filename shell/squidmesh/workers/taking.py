@@ -19,7 +19,7 @@ from squidmesh.door.known import Known
 from squidmesh.door.reindex import reindex_run
 from squidmesh.workers.claim import Claim, claim_in
 from squidmesh.workers.interrupted import give_back
-from squidmesh.workers.lanes import STATE, Lanes, lane_of
+from squidmesh.workers.lanes import Lanes, lane_of
 from squidmesh_core.decide import Decision, claim_row, decide
 from squidmesh_core.errors import SquidmeshError, StorageUnavailable
 from squidmesh_core.ids import RunId
@@ -34,6 +34,7 @@ from squidmesh_core.state.fold import fold
 from squidmesh_core.views.index import changes
 from squidmesh_core.views.notices import notices
 from squidmesh_storage.api import Batch, Candidate, Choice, Committed, Offered, Record
+from squidmesh_storage.lanes import STATE
 
 #: Claim transactions in a row that meet only what has to be read or mended first.
 MOST_ROUNDS: Final = 25

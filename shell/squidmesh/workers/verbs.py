@@ -75,6 +75,7 @@ class Executing:
         Raises:
             Refused: `stale_claim`, `expired_claim`, `terminal_run`,
                 `conflicting_completion`: nothing was written.
+            ConfigError: `now` is no instant.
             StorageError: `not_storable`: the output cannot be stored.
         """
         from squidmesh.workers.perform import succeeded
@@ -95,6 +96,7 @@ class Executing:
 
         Raises:
             Refused: As for `complete`.
+            ConfigError: The error or an option is wrong.
         """
         from squidmesh.workers import executing
         from squidmesh.workers.perform import failed
@@ -116,6 +118,7 @@ class Executing:
 
         Raises:
             Refused: As for `complete`.
+            ConfigError: The reason or an option is wrong.
             TypeError: Neither or both of `for_` and `until` are given.
         """
         from squidmesh.workers.perform import deferred

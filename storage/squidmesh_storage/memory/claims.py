@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 from squidmesh_storage.api import Candidate, Lane, Offered
-from squidmesh_storage.lanes import SETTINGS, STATE, claim_order, window
+from squidmesh_storage.lanes import SETTINGS, STATE, window
 from squidmesh_storage.memory.tables import Tables
 from squidmesh_storage.problems import sound_beginning
 

@@ -21,6 +21,7 @@ from psycopg.rows import TupleRow
 
 from squidmesh_core.errors import OutcomeUnknown
 from squidmesh_core.protocol.codec import CODEC_VERSION
+from squidmesh_core.protocol.rows import claim_order
 from squidmesh_storage.api import (
     Candidate,
     Choice,
@@ -29,7 +30,7 @@ from squidmesh_storage.api import (
     Lane,
     Offered,
 )
-from squidmesh_storage.lanes import SETTINGS, claim_order, earliest
+from squidmesh_storage.lanes import SETTINGS, earliest
 from squidmesh_storage.postgres import lanes
 from squidmesh_storage.postgres.appending import append_and_commit
 from squidmesh_storage.postgres.rows import attempt_from, head_from, record_from, texts

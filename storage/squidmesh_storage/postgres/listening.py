@@ -165,10 +165,6 @@ class Ear:
         until = monotonic() + seconds
         return [one for one in queues if self._said.get(one, 0.0) < until] if self.hears else []
 
-    def is_said(self, queues: Collection[str]) -> bool:
-        """Whether others know of some of these queues that this process waits for them."""
-        return any(queue in self._said for queue in queues)
-
     def busy(self, queues: Collection[str]) -> None:
         """Take back that this process waits, for queues that nobody here waits for any more."""
         over = [queue for queue in queues if queue in self._said and not self._waiting[queue]]

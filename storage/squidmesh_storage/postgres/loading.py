@@ -98,13 +98,14 @@ def rows_of(sql: Statements, run_id: RunId) -> Script[IndexRows]:
     """All that the index holds of a run."""
     if not is_run_id(run_id):
         return IndexRows()
-    run, attempts, correlations = yield from all_of(
-        *(sql.call(name, run_id=run_id) for name in ("run", "attempts", "correlations"))
+    run, attempts, correlations, tags = yield from all_of(
+        *(sql.call(name, run_id=run_id) for name in ("run", "attempts", "correlations", "tags"))
     )
     return IndexRows(
         run=run_from(run[0]) if run else None,
         attempts=tuple(attempt_from(row) for row in attempts),
         correlations=tuple(correlation_from(row) for row in correlations),
+        tags=tuple(tag for (tag,) in tags),
     )
 
 

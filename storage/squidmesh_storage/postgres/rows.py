@@ -1,6 +1,5 @@
 """Records as values of statements, and rows as records."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias, cast
@@ -13,6 +12,7 @@ from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRo
 from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Batch, Checkpoint, Quarantine
 from squidmesh_storage.postgres.packing import pack, unpack
+from squidmesh_storage.tags import tags_from_text, tags_to_text
 
 Value: TypeAlias = str | bytes | None
 #: The values of one row, by column.
@@ -114,7 +114,7 @@ def run_columns(row: RunRow) -> dict[str, Value]:
         "status": row.status,
         "queue": row.queue,
         "priority": str(row.priority),
-        "tags": json.dumps(row.tags),
+        "tags": tags_to_text(row.tags),
         "key": row.key,
         "partition_key": row.partition_key,
         "created_at": str(row.created_at),
@@ -201,7 +201,7 @@ def run_from(row: TupleRow) -> RunRow:
         status=status,
         queue=queue,
         priority=priority,
-        tags=tuple(json.loads(tags)),
+        tags=tags_from_text(tags),
         key=key,
         partition_key=partition_key,
         created_at=created_at,

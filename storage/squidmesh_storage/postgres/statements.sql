@@ -633,6 +633,9 @@ from squidmesh.held
 where run_id = %(run_id)s::uuid
 order by attempt_key;
 
+-- tags: The tags that find a run, in order.
+select tag from squidmesh.tags where run_id = %(run_id)s::uuid order by tag;
+
 -- correlations: What a run is found by, in order.
 select run_id::text, workflow, node, correlation, open
 from squidmesh.correlations

@@ -14,9 +14,8 @@ from datetime import datetime
 from attrs import frozen
 
 from squidmesh_core.protocol.codec import CODEC_VERSION
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 from squidmesh_storage.api import Candidate, Offered
-from squidmesh_storage.lanes import claim_order
 from squidmesh_storage.sqlite import lanes
 from squidmesh_storage.sqlite.appends import begun_of, heads_of
 from squidmesh_storage.sqlite.rows import Value, attempt_from, instant, micros

@@ -372,6 +372,8 @@ class SqliteJournal:
         return process
 
     def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        # Within a host's transaction this is its connection; what takes a snapshot of the
+        # process instead is refused there.
         return self._process.readers.snapshot()
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:

@@ -84,10 +84,12 @@ def rows_of(connection: sqlite3.Connection, run_id: RunId) -> IndexRows:
     run = connection.execute(SQL["run"], (run_id,)).fetchone()
     attempts = connection.execute(SQL["attempts"], (run_id, run_id))
     correlations = connection.execute(SQL["correlations"], (run_id,))
+    tags = connection.execute(SQL["tags"], (run_id,))
     return IndexRows(
         run=None if run is None else run_from(run),
         attempts=tuple(attempt_from(row) for row in attempts),
         correlations=tuple(correlation_from(row) for row in correlations),
+        tags=tuple(tag for (tag,) in tags),
     )
 
 

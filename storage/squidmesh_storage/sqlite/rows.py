@@ -1,6 +1,5 @@
 """Records as database rows and back."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
@@ -9,6 +8,7 @@ from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, Head, RunRow, RunStatus
 from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Quarantine
+from squidmesh_storage.tags import tags_from_text, tags_to_text
 
 #: What SQLite stores and gives back.
 Value = str | int | float | bytes | None
@@ -134,7 +134,7 @@ def run_values(row: RunRow) -> tuple[Value, ...]:
         row.status,
         row.queue,
         row.priority,
-        json.dumps(row.tags),
+        tags_to_text(row.tags),
         row.key,
         row.partition_key,
         micros(row.created_at),
@@ -167,7 +167,7 @@ def run_from(row: tuple[Value, ...]) -> RunRow:
         status=cast("RunStatus", status),
         queue=cast("str", queue),
         priority=cast("int", priority),
-        tags=tuple(json.loads(cast("str", tags))),
+        tags=tags_from_text(cast("str", tags)),
         key=cast("str | None", key),
         partition_key=cast("str | None", partition_key),
         created_at=instant(cast("int", created_at)),

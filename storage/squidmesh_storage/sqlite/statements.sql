@@ -187,6 +187,9 @@ delete from squidmesh_tags where run_id = ?;
 -- put_tag: Store a tag of a run.
 insert or ignore into squidmesh_tags (run_id, tag) values (?, ?);
 
+-- tags: The tags that find a run, in order.
+select tag from squidmesh_tags where run_id = ? order by tag;
+
 -- run: The listed facts of a run.
 select
     run_id, workflow, version, fingerprint, "trigger", status, queue, priority, tags, key,

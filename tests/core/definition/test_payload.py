@@ -64,6 +64,17 @@ def test_everything_wrong_is_reported_at_once() -> None:
     } == caught.value.details
 
 
+def test_of_very_much_that_is_wrong_the_message_says_the_first() -> None:
+    """And how much more there is; the details list all of it."""
+    with pytest.raises(PayloadError) as caught:
+        resolve_payload((), {f"f{number:03}": None for number in range(500)}, now=NOW)
+
+    assert "f009" in caught.value.message
+    assert "f010" not in caught.value.message
+    assert " and 490 more. Nothing was written." in caught.value.message
+    assert [f"f{number:03}" for number in range(500)] == caught.value.details["unknown_fields"]
+
+
 def test_only_what_is_wrong_is_in_the_details() -> None:
     """A payload that only misses a field says nothing of types."""
     with pytest.raises(PayloadError) as caught:

@@ -1,5 +1,5 @@
 """
-Every rule of the reference §27 to §29: one valid spec, one thing changed.
+Every rule of definitions: one valid spec, one thing changed.
 
 Each row names the spec, the member that is changed, its new value, and the one
 problem this must give; its place is the changed member unless the row says so.

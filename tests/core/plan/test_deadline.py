@@ -1,6 +1,6 @@
 """Deadlines warn at their instants, and change nothing."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,6 +12,7 @@ from support.workflows import chain, step
 
 POLICY = DeadlinePolicy(within_ms=10_000, due_soon_ms=2_000, escalate_after_ms=5_000)
 INSTANT = timedelta(microseconds=1)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,25 @@ def test_deadline_warns_from_each_instant_on(passed: timedelta, status: str) -> 
     deadline = Deadline(policy=POLICY, started_at=EPOCH)
 
     assert status == evaluate(deadline, EPOCH + passed).status
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("number", [2**53 - 1, 2**63, 10**30])
+@pytest.mark.parametrize("started_at", [EPOCH, LAST], ids=["now", "at the end of time"])
+def test_a_deadline_beyond_the_calendar_stands_at_its_end(
+    number: int, started_at: datetime, sign: int
+) -> None:
+    """Somebody else's journal may say any number; whoever asks is told, in every time zone."""
+    policy = DeadlinePolicy(
+        within_ms=sign * number, due_soon_ms=number, escalate_after_ms=sign * number
+    )
+    due = evaluate(Deadline(policy=policy, started_at=started_at), EPOCH)
+
+    assert ("due_soon" if sign > 0 else "escalated") == due.status
+    assert sign * due.remaining > timedelta(days=365)
+    for at in (due.due_at, due.due_soon_at, due.escalated_at):
+        assert at is not None
+        assert [at, at] == [at.astimezone(timezone(timedelta(hours=one))) for one in (-14, 14)]
 
 
 def test_deadline_shows_its_instants() -> None:

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squidmesh_core.plan.retry import LONGEST_DELAY_MS, other_code_delay, retry_delay
+from squidmesh_core.plan.retry import other_code_delay, retry_delay
 from squidmesh_core.values import Exponential, RetryPolicy
+from squidmesh_core.values.policy import LONGEST_DELAY_MS
 
 BACKOFF = Exponential(min_ms=1_000, max_ms=5_000)
 POLICY = RetryPolicy(max_attempts=5, backoff=BACKOFF)

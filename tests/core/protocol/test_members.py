@@ -75,6 +75,17 @@ def test_what_fits_is_read(hint: Any, value: object, read: object) -> None:
         (Mapping[str, object], [], "expected an object"),
         (Mapping[str, str], {"a": 1}, "expected a text"),
         (Exponential, {"type": "linear", "min_ms": 1, "max_ms": 2}, "exponential"),
+        (Exponential, {"type": [], "min_ms": 1, "max_ms": 2}, "exponential"),
+        (
+            Exponential,
+            {"type": "exponential", "min_ms": [], "max_ms": 2},
+            "expected a whole number",
+        ),
+        (
+            Exponential,
+            {"type": "exponential", "min_ms": 1, "max_ms": {}},
+            "expected a whole number",
+        ),
         (Exponential, [], "expected an object"),
         (Input, {}, "expected one of from, of, undo and value"),
         (Input, [], "expected one of from, of, undo and value"),

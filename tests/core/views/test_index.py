@@ -1,8 +1,10 @@
 """Index rows: what a state implies, and what one append changes."""
 
+from hashlib import sha256
 from itertools import pairwise
 from typing import get_args
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -336,6 +338,26 @@ def test_rows_of_a_run_are_all_that_the_index_holds() -> None:
     assert () == differing(rows, rows)
 
 
+@pytest.mark.parametrize(
+    ("correlation", "as_it_is"),
+    [
+        ("A-1", True),
+        ("x" * 1024, True),
+        ("x" * 1025, False),
+        ("é" * 513, False),
+        ("sha256:", False),
+    ],
+)
+def test_a_long_correlation_is_indexed_by_its_digest(correlation: str, *, as_it_is: bool) -> None:
+    """Every database holds it; and nothing that is short can be taken for a digest."""
+    run = Scenario(chain(receive("parcel", correlation=Constant(value=correlation))))
+    run.start()
+    (row,) = rows_of(run.state, run.spec).correlations
+
+    assert as_it_is == (correlation == row.correlation)
+    assert as_it_is or f"sha256:{sha256(correlation.encode()).hexdigest()}" == row.correlation
+
+
 def test_each_row_that_differs_is_named() -> None:
     """Missing ones, wrong ones, and ones that should not be there."""
     run = Scenario(
@@ -358,6 +380,17 @@ def test_each_row_that_differs_is_named() -> None:
     expected = ("run", f"{RUN}:a:1", f"{RUN}:b:1", f"{RUN}:c:1", "parcel: A-1")
 
     assert expected == differing(stored, rows)
+
+
+def test_tags_that_differ_and_what_is_there_twice_are_named() -> None:
+    """An adapter keeps them in tables of their own."""
+    run = Scenario(chain(step("a")))
+    run.decides(evolve(a_start(), tags=("red", "blue", "red")))
+    rows = rows_of(run.state, run.spec)
+
+    assert ("blue", "red") == rows.tags
+    assert ("tags",) == differing(evolve(rows, tags=("blue",)), rows)
+    assert (f"{RUN}:a:1",) == differing(evolve(rows, attempts=rows.attempts * 2), rows)
 
 
 def test_row_of_a_held_attempt_may_lag() -> None:

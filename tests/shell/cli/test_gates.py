@@ -1,7 +1,9 @@
 """People who are asked, at a terminal or by a script: the inbox, the answers, the hold."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,19 @@ def test_approvals_come_in_pages(squidmesh: Typed, on_terminal: Typed, shop: Sho
     assert f"--cursor {cursor}" in on_terminal("approvals", "--limit", "1").out
     assert second == squidmesh("approvals", "--limit", "1").records[0][0]
     assert 2 == squidmesh("approvals", "--cursor", "x").code
+
+
+def test_an_empty_page_of_the_inbox_is_no_empty_inbox(on_terminal: Typed, shop: Shop) -> None:
+    """Runs that cannot be read are left out; of whom the next page holds somebody is told."""
+    shop.order("asked")
+    unreadable = shop.order("asked")
+    with closing(sqlite3.connect("greetings.db")) as database, database:
+        database.execute("UPDATE squidmesh_journal SET body = 'x' WHERE run_id = ?", (unreadable,))
+
+    said = on_terminal("approvals", "--limit", "1").out.splitlines()
+
+    assert "none on this page" == said[0]
+    assert said[1].startswith("there are more: --cursor ")
 
 
 def test_nothing_that_no_gate_has_takes_room_on_a_terminal(on_terminal: Typed, shop: Shop) -> None:

@@ -6,6 +6,7 @@ terminal escapes, marks that turn text round, and HTML; and one order a megabyte
 """
 
 import json
+import logging
 import re
 import shlex
 import sys
@@ -17,6 +18,7 @@ from typing import Final
 import pytest
 
 from squidmesh.cli import clock
+from squidmesh.cli.commands.work import _Printable
 from squidmesh.cli.root import run
 from support.captured import CLOCK, LOOK, prepare
 from support.commands import Said, Typed
@@ -107,6 +109,21 @@ def test_what_was_filled_in_is_shown_escaped(typed: Callable[[str, str], Said]) 
 
     assert "two boxes\\x1b[2J" in shown.out
     assert f"mug{GARNISH}" == document.document["input"]["sku"]  # type: ignore[index]  # any JSON
+
+
+def test_no_line_of_the_log_of_a_worker_can_be_forged() -> None:
+    """What a step says or raises stands behind the line that it belongs to."""
+    forged = f"lost{GARNISH}2026-11-22 07:00:00,000 ERROR squidmesh.worker: forged"
+    raised = (ValueError, ValueError(forged), None)
+    record = logging.LogRecord(
+        "squidmesh.worker", logging.WARNING, __file__, 1, "%s", (forged,), raised
+    )
+    first, *others = _Printable("%(levelname)s %(message)s").format(record).split("\n")
+
+    assert first.startswith("WARNING lost\\x1b[2J")
+    assert 2 == sum("ERROR squidmesh.worker: forged" in line for line in others)
+    assert all(line.startswith("  ") for line in others)
+    assert [] == OBEYED.findall("\n".join([first, *others]))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

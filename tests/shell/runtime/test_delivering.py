@@ -1,10 +1,11 @@
 """Which run a message goes to, beside runs that cannot be read."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pytest
 
-from squidmesh import Mesh, Refused, Run, StorageError, Workflow, manual, receive
+from squidmesh import Mesh, Refused, Run, StorageError, Workflow, manual, receive, step
 from squidmesh.steering import delivering
 from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Quarantine
@@ -51,6 +52,45 @@ def mark(mesh: Mesh, run: Run, *, damaged: bool = True) -> None:
     """Quarantine a run, or lift that."""
     why = Quarantine(revision=None, reason="a disk") if damaged else None
     mesh.door.journal.quarantine(RunId(run.id), why)
+
+
+#: More than PostgreSQL indexes, and nothing that it could pack.
+LONG = "".join(sha256(str(number).encode()).hexdigest() for number in range(100))
+
+
+def told(order_id: str) -> str:
+    """A step that finds out what the bank calls the order."""
+    return order_id
+
+
+class Later(Workflow, name="tests.DeliveredLater"):
+    """A step says under what the bank's word comes."""
+
+    placed = manual(Placed)
+    called = step(told).takes(placed.payload.order_id)
+    settled = receive(Settlement, correlation=called.out)
+    called.then(settled)
+
+
+@pytest.mark.parametrize("correlation", [LONG, "é" * 600, "sha256:0"])
+def test_a_long_correlation_finds_its_run_in_every_database(stage: Stage, correlation: str) -> None:
+    """From the start on, or once a step has said it; and only the run that it belongs to."""
+    mesh = stage.mesh(Order, Later)
+    first = mesh.start(Order.placed, Placed(correlation))
+    other = mesh.start(Order.placed, Placed(correlation[:-1]))
+    later = mesh.start(Later.placed, Placed(correlation))
+    mesh.drain()
+
+    assert first.id == mesh.deliver(Order.settled, correlation, PAID, key="bank-1").id
+    assert mesh.deliver(Order.settled, correlation, PAID, key="bank-1").duplicate
+    assert later.id == mesh.deliver(Later.settled, correlation, PAID).id
+    assert "idle" == mesh.inspect(other).status
+    with pytest.raises(Refused, match="has taken its message already"):
+        mesh.deliver(Order.settled, correlation, PAID)
+    (row,) = mesh.door.journal.rows_of(RunId(first.id)).correlations
+    with pytest.raises(Refused, match="no run waits for it"):
+        mesh.deliver(Order.settled, row.correlation, PAID)
+    assert mesh.verify().clean
 
 
 def test_what_an_unreadable_run_may_have_is_given_to_nobody(stage: Stage) -> None:

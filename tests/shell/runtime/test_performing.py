@@ -110,6 +110,30 @@ def test_whatever_a_step_raises_is_its_failure(
     assert "failed" == mesh.execute_next().status  # type: ignore[union-attr]  # the retry
 
 
+def make() -> int:
+    return 1
+
+
+class Elsewhere(Workflow):
+    """Another workflow, whose outputs no run here has."""
+
+    placed = manual()
+    made = step(make)
+
+
+def test_an_error_of_ours_keeps_its_code_and_its_facts(stage: Stage) -> None:
+    """Such as a step raises that asks for an output that is not there."""
+
+    def work(ctx: Context) -> object:
+        return ctx.out(Elsewhere.made)
+
+    _, run = performed(stage, work)
+    kept = failure(stage.mesh(), run)
+
+    assert ("Refused", "output_not_certain") == (kept.kind, kept.code)
+    assert {"run_id": run.id, "node": "made"} == dict(kept.details)
+
+
 def test_ctrl_c_under_a_step_is_the_person_s(stage: Stage) -> None:
     """On the main thread it goes up; the claim is given back, and the next one has it at once."""
     mesh = stage.mesh()

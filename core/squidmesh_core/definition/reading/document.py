@@ -13,13 +13,13 @@ from squidmesh_core.definition.reading.source import Report, Source, UnreadableE
 from squidmesh_core.definition.spec import Outcome, RecoveryMarker, Spec, Transition
 from squidmesh_core.errors import StorageError
 
-#: Limits of one definition (reliability.md §5.4).
+#: Limits of one definition.
 MOST_STEPS: Final = 2_000
 MOST_EDGES: Final = 10_000
 MOST_TRIGGERS: Final = 100
 MOST_BYTES: Final = 4 * 1024 * 1024
 
-#: What only the runtime may say about a workflow (reference §27.2).
+#: What only the runtime may say about a workflow.
 RUNTIME_OWNED: Final = (
     "run_id",
     "status",

@@ -6,12 +6,11 @@ from typing import Final, TypeVar
 
 from squidmesh_core.definition.reading.source import UnreadableError, a_list, shown
 from squidmesh_core.ids import NodeName, is_action_key, is_node_name, is_queue_name
+from squidmesh_core.values.policy import LONGEST_DELAY_MS
 
 T = TypeVar("T", bound=str)
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-#: Waits and retry delays; longer than a year is a mistake in the unit.
-LONGEST_DELAY_MS: Final = 366 * _DAY_MS
 #: Deadlines and time-outs; instants stay far from the end of the calendar.
 LONGEST_LIMIT_MS: Final = 100 * LONGEST_DELAY_MS
 #: Numbers that an index column holds on every database.

@@ -20,6 +20,7 @@ from squidmesh_core.definition.spec import (
 )
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import DeadlinePolicy, FromPath
+from squidmesh_core.values.policy import LONGEST_DELAY_MS
 
 _OPTION: Final = "invalid_step_option"
 _RETRY: Final = "invalid_step_retry_opts"
@@ -90,7 +91,7 @@ def _step(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> StepNo
 
 
 def _wait(source: Source, name: NodeName, after: tuple[NodeName, ...]) -> WaitNode:
-    duration = members.milliseconds(1, members.LONGEST_DELAY_MS)
+    duration = members.milliseconds(1, LONGEST_DELAY_MS)
     return WaitNode(
         name=name,
         after=after,

@@ -22,14 +22,8 @@ from squidmesh_core.values import (
     RetryPolicy,
 )
 from squidmesh_core.values.condition import OPERATORS, Operator
-from squidmesh_core.values.policy import Escalation
+from squidmesh_core.values.policy import ESCALATIONS, LONGEST_DELAY_MS
 
-_ESCALATIONS: Final[tuple[Escalation, ...]] = (
-    "diagnostic",
-    "operator_action",
-    "workflow_step",
-    "host_callback",
-)
 _RETRY: Final = "invalid_step_retry_opts"
 _BACKOFF: Final = "invalid_step_retry_backoff"
 _DEADLINE: Final = "invalid_step_deadline"
@@ -64,7 +58,7 @@ def deadline(source: Source | None) -> DeadlinePolicy | None:
         due_soon_ms=source.nullable("due_soon_ms", later, code=_DEADLINE),
         escalate_after_ms=source.nullable("escalate_after_ms", later, code=_DEADLINE),
         escalation=source.optional(
-            "escalation", members.one_of(_ESCALATIONS), default="diagnostic", code=_DEADLINE
+            "escalation", members.one_of(ESCALATIONS), default="diagnostic", code=_DEADLINE
         ),
         target=source.nullable("target", members.title, code=_DEADLINE),
     )
@@ -146,10 +140,10 @@ def binding(data: object) -> Binding:
 def _backoff(source: Source | None) -> Exponential | None:
     if source is None:
         return None
-    delay = members.milliseconds(1, members.LONGEST_DELAY_MS)
+    delay = members.milliseconds(1, LONGEST_DELAY_MS)
     source.required("type", members.one_of(["exponential"]), instead="exponential", code=_BACKOFF)
     first = source.required("min_ms", delay, instead=1, code=_BACKOFF)
-    cap = source.required("max_ms", delay, instead=members.LONGEST_DELAY_MS, code=_BACKOFF)
+    cap = source.required("max_ms", delay, instead=LONGEST_DELAY_MS, code=_BACKOFF)
     if first > cap:
         source.problem(_BACKOFF, f"min_ms {first} is more than max_ms {cap}", place=("min_ms",))
     source.close()

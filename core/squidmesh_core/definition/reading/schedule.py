@@ -1,8 +1,8 @@
 """
 Schedules: cron expressions and time zones, really parsed.
 
-croniter and zoneinfo are the two libraries the core may ask (architecture.md
-§7); neither reads the clock here: the expression is tried from a fixed day.
+croniter and zoneinfo know the calendar, and neither reads the clock here: the
+expression is tried from a fixed day.
 """
 
 import re

@@ -1,5 +1,5 @@
 """
-Judging a spec: every problem at once (reference §27 to §29).
+Judging a spec: every problem at once.
 
     problems   the one door
     triggers   payload contracts of several triggers

@@ -25,8 +25,8 @@ from squidmesh_core.plan.admission.records import (
     Refusal,
     RefusalKind,
 )
-from squidmesh_core.plan.admission.turns import claim_order, in_turn
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.plan.admission.turns import in_turn
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 
 #: Nobody tells when another process lets go of a slot: look again after so long.
 LOOK_AGAIN: Final = timedelta(seconds=1)

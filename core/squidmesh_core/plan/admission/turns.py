@@ -9,7 +9,6 @@ without a key share one.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import chain, groupby, zip_longest
 from typing import Final
 
@@ -18,11 +17,6 @@ from squidmesh_core.protocol.rows import AttemptRow
 
 #: Priorities of one queue whose last turns are kept.
 MOST_TURNS: Final = 16
-
-
-def claim_order(row: AttemptRow) -> tuple[int, datetime, str, str]:
-    """Smaller is claimed sooner (specs/protocol.md §3)."""
-    return row.priority, row.visible_at, row.run_id, row.attempt_key
 
 
 def in_turn(rows: Sequence[AttemptRow], turns: Sequence[Turn]) -> list[AttemptRow]:

@@ -2,7 +2,7 @@
 What each kind of signal says: its members, and what each of them may be.
 
 The order of the members is the order in which they are judged; the first that
-is wrong is reported, and no other (reference §21.2).
+is wrong is reported, and no other (specs/protocol.md §6).
 """
 
 import re

@@ -7,18 +7,16 @@ that a date exists.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from squidmesh_core.protocol.commands import Verb
+from squidmesh_core.protocol.schemas import DIALECT
 from squidmesh_core.protocol.signals.members import INSTANT, MAP, MEMBERS, TEXT, Member
-
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def signal_schemas() -> dict[str, dict[str, object]]:
     """Every schema under the name of its file."""
     schema: dict[str, object] = {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": "signal",
         "description": "A command as data; its type says what its payload holds.",
         "oneOf": [_envelope(verb, members) for verb, members in MEMBERS.items()],

@@ -8,15 +8,18 @@ An explanation as text: aligned, and wrapped at a width.
                                     squidmesh approve … --by NAME
     You may not  replay             it is still active (SM412)
 
-A command is never wrapped, so that it can be copied whole.  What would move a cursor or
+A command is never wrapped, so that it can be copied whole.  Of very many rows the first
+are drawn: the record has all.  What would move a cursor or
 reorder a line is written out: questions and errors come from outside.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
-from squidmesh_core.errors import NUMBERS
+from squidmesh_core.errors import MOST_NAMED, NUMBERS, enumerated
 from squidmesh_core.views.explanation.records import Action, Explanation, RefusedAction
 from squidmesh_core.views.words import filled, moment, printable
 
@@ -28,6 +31,8 @@ _HOLDS_TOGETHER: Final = re.compile(r"\([^()]{1,24}\)")
 _HARD: Final = "\xa0"
 #: Columns below which nothing is aligned any more.
 _NARROWEST: Final = 40
+#: Rows below one label that are drawn.
+_MOST_ROWS: Final = 30
 
 
 def laid_out(explanation: Explanation, width: int) -> str:
@@ -53,17 +58,19 @@ def _heading(explanation: Explanation) -> str:
 
 
 def _facts(why: Sequence[str], width: int) -> Iterator[str]:
-    for number, line in enumerate(why):
+    for number, line in enumerate(why[:_MOST_ROWS]):
         label = _LABELS[0] if number == 0 else ""
         yield from _row(label, line, width)
+    yield from _left_out(len(why) - _MOST_ROWS)
 
 
 def _possible(actions: Sequence[Action], width: int) -> Iterator[str]:
-    names = [_named(one.name, one.node) for one in actions]
+    drawn = [*_first_of_each(actions)]
+    names = [_named(one.name, one.node) for one in drawn]
     # A longer one has a line of its own, so that one long name does not push all else away.
     longest = (width - _INDENT) // 2
     column = max((len(name) for name in names if len(name) <= longest), default=0) + 2
-    for number, (one, name) in enumerate(zip(actions, names, strict=True)):
+    for number, (one, name) in enumerate(zip(drawn, names, strict=True)):
         label = _LABELS[1] if number == 0 else ""
         head = f"{label:<{_INDENT}}{name:<{column}}"
         if len(head) > _INDENT + column:
@@ -72,6 +79,16 @@ def _possible(actions: Sequence[Action], width: int) -> Iterator[str]:
         warned = one.effect if one.safe else f"(!) {one.effect}"
         yield from _wrapped(f"{head}{warned}", width, len(head))
         yield f"{' ' * len(head)}{printable(one.command)}"
+    yield from _left_out(len(actions) - len(drawn))
+
+
+def _first_of_each(actions: Sequence[Action]) -> Iterator[Action]:
+    """Not all that differ only by their node: what else may be done stays in sight."""
+    drawn = Counter[str]()
+    for one in actions:
+        drawn[one.name] += 1
+        if drawn[one.name] <= MOST_NAMED:
+            yield one
 
 
 def _refused(explanation: Explanation, width: int) -> Iterator[str]:
@@ -80,9 +97,16 @@ def _refused(explanation: Explanation, width: int) -> Iterator[str]:
     for one in explanation.refused_actions:
         if not _is_beside(explanation, one):
             rows.setdefault(_said(explanation, one), []).append(_named(one.name, one.node))
-    for number, (said, names) in enumerate(rows.items()):
+    for number, (said, names) in enumerate(islice(rows.items(), _MOST_ROWS)):
         label = _LABELS[2] if number == 0 else ""
-        yield from _row(label, f"{', '.join(names)}: {said}", width)
+        yield from _row(label, f"{enumerated(names)}: {said}", width)
+    yield from _left_out(len(rows) - _MOST_ROWS)
+
+
+def _left_out(count: int) -> Iterator[str]:
+    """How many rows are not drawn."""
+    if count > 0:
+        yield f"{' ' * _INDENT}… and {count} more"
 
 
 def _is_beside(explanation: Explanation, one: RefusedAction) -> bool:

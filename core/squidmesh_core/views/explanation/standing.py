@@ -18,8 +18,7 @@ from attrs import frozen
 
 from squidmesh_core.ids import is_timeout
 from squidmesh_core.plan.admission import Admission, Lane, Refusal, admit
-from squidmesh_core.plan.admission.turns import claim_order
-from squidmesh_core.protocol.rows import AttemptRow
+from squidmesh_core.protocol.rows import AttemptRow, claim_order
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.explanation.surroundings import Line, Surroundings, WorkerAt

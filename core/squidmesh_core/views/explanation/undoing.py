@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from squidmesh_core.errors import enumerated
 from squidmesh_core.ids import undo_key
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.explanation.attempts import name_of
@@ -43,7 +44,7 @@ def undoing_lines(case: Case) -> Iterator[str]:
             word = "being undone" if _at_work(case) else "next"
         parts.append(f"{str(step.node)!r} is {word}")
     if parts:
-        yield f"in this order: {', '.join(parts)}"
+        yield f"in this order: {enumerated(parts)}"
 
 
 def _at_work(case: Case) -> bool:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
+from squidmesh_core.decide.gates import told_apart
 from squidmesh_core.definition.spec import ApprovalNode, Field, FieldType
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol import requests
@@ -64,7 +65,7 @@ def sample(fields: Sequence[Field]) -> dict[str, object]:
 
 def _answers(case: Case) -> Iterator[Wish]:
     gates = [gate for gate in case.state.gates.open.values() if gate.kind == "approval"]
-    for gate, name in zip(gates, _names(gates), strict=True):
+    for gate, name in zip(gates, told_apart(gates), strict=True):
         yield from _reviews(case, gate, name, named=len(gates) > 1)
     if not gates and any(isinstance(node, ApprovalNode) for node in case.spec.steps):
         yield _review(case, "approved", "say yes")
@@ -107,7 +108,7 @@ def _resumes(case: Case) -> Iterator[Wish]:
     held, run_id = case.state.gates.hold is not None, case.state.run_id
     if held or not gates:
         yield _plain(run_id, "resume", "lift the hold")
-    for gate, name in zip(gates, _names(gates), strict=True):
+    for gate, name in zip(gates, told_apart(gates), strict=True):
         named = name if held or len(gates) > 1 else None
         yield Wish(
             name="resume",
@@ -162,12 +163,6 @@ _ENDS: Final[tuple[tuple[ActionName, str, bool, bool], ...]] = (
 def _plain(run_id: RunId, name: ActionName, label: str) -> Wish:
     make = requests.pause if name == "pause" else requests.resume
     return Wish(name=name, label=label, command=make(run_id, SOMEBODY).command, call="", options="")
-
-
-def _names(gates: Sequence[ManualStepPaused]) -> list[str]:
-    """What tells gates apart: their nodes, or the visits of one node."""
-    nodes = [str(gate.step) for gate in gates]
-    return nodes if len({*nodes}) == len(nodes) else [str(gate.visit_key) for gate in gates]
 
 
 # --- what a form or message needs

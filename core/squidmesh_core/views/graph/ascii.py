@@ -20,19 +20,9 @@ from attrs import frozen
 
 from squidmesh_core.views.graph import words
 from squidmesh_core.views.graph.records import EdgeStatus, GraphEdge, GraphNode, RunGraph
-from squidmesh_core.views.steps import StepStatus
+from squidmesh_core.views.steps import SIGNS
 from squidmesh_core.views.words import columns
 
-SIGNS: Final[Mapping[StepStatus, str]] = {
-    "completed": "✔",
-    "failed": "✖",
-    "running": "▶",
-    "retrying": "↻",
-    "deferred": "…",
-    "pending": "○",
-    "paused": "‖",
-    "waiting": "·",
-}
 _LEAST_WIDTH: Final = 40
 #: The column where what is said of a node begins, if its name ends before it.
 _ASIDE: Final = 22

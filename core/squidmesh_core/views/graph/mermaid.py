@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from squidmesh_core.definition.mermaid import escaped
 from squidmesh_core.views.graph import words
 from squidmesh_core.views.graph.records import EdgeStatus, NodeKind, RunGraph
 
@@ -49,13 +50,13 @@ def _lines(graph: RunGraph) -> Iterator[str]:
     for node in graph.nodes:
         begin, end = _SHAPES.get(node.kind, ("[", "]"))
         said = [words.name_of(node.id), words.state_of(node, beyond), words.due_of(node) or ""]
-        text = "<br/>".join(_escaped(line) for line in said if line)
+        text = "<br/>".join(escaped(line) for line in said if line)
         yield f'    {numbers[node.id]}{begin}"{text}"{end}'
         look: str = "beyond" if node.id in beyond else node.status
         classes.setdefault(look, []).append(numbers[node.id])
     for edge in graph.edges:
         said = [words.label_of(edge, nodes[edge.source]), words.values_of(edge)]
-        text = "<br/>".join(_escaped(line) for line in said if line) if said[0] else ""
+        text = "<br/>".join(escaped(line) for line in said if line) if said[0] else ""
         label = f'|"{text}"|' if text else ""
         ends = numbers[edge.source], numbers[edge.target]
         yield f"    {ends[0]} {_ARROWS[edge.status]}{label} {ends[1]}"
@@ -65,10 +66,3 @@ def _lines(graph: RunGraph) -> Iterator[str]:
     for look, members in classes.items():
         yield f"    classDef {look} {_BORDERS[look]}"
         yield f"    class {','.join(members)} {look}"
-
-
-def _escaped(text: str) -> str:
-    """Mermaid reads entities in quoted labels, and nothing else of what a text may hold."""
-    return "".join(
-        char if char.isalnum() or char in " ._-()'" else f"#{ord(char)};" for char in text
-    )

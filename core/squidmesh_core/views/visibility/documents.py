@@ -14,7 +14,7 @@ from typing import Final, TypeGuard, Union, get_args, get_origin
 import attrs
 
 from squidmesh_core.protocol.entries import Decided
-from squidmesh_core.protocol.wire import NAMES, WIRE_TYPES
+from squidmesh_core.protocol.wire import CLASSES, NAMES, WIRE_TYPES
 from squidmesh_core.values.redaction import REDACTED, is_sensitive
 from squidmesh_core.values.scope import Scope
 from squidmesh_core.views.graph.records import ENDS, GraphEdge
@@ -25,7 +25,6 @@ from squidmesh_core.views.visibility.rules import Edit, Tables
 
 #: Names that are others in plain data.
 _RENAMED: Final[Mapping[type, Mapping[str, str]]] = {Decided: NAMES[Decided], GraphEdge: ENDS}
-_ENTRY_CLASSES: Final[Mapping[str, type]] = {name: cls for cls, name in WIRE_TYPES.items()}
 _ATOM_CLASSES: Final = (str, int, float, bool, NoneType)
 _ATOMS: Final = frozenset(_ATOM_CLASSES)
 
@@ -66,7 +65,7 @@ class Documents:
 
     def entry(self, kind: object, data: object) -> dict[str, object]:
         """The members of a journal entry, by its wire type; of one that nobody knows, none."""
-        cls = _ENTRY_CLASSES.get(kind) if isinstance(kind, str) else None
+        cls = CLASSES.get(kind) if isinstance(kind, str) else None
         return self._record(data, cls) if cls is not None and _is_map(data) else {}
 
     def _mapping(self, members: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """`squidmesh approvals`: the inbox of everybody who may answer."""
 
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import click
 
@@ -18,8 +17,6 @@ from squidmesh_core.plan.deadline import Due
 from squidmesh_core.views.plain import HIDDEN_AT
 from squidmesh_core.views.words import clipped, span
 
-T = TypeVar("T")
-
 #: Characters of a question; `show` has all of it.
 _LONGEST: Final = 160
 
@@ -29,7 +26,13 @@ _HEADINGS: Final = ("run", "workflow", "node", "kind", "age", "due", "times out"
 
 @click.command("approvals")
 @click.option("--cursor", help="Go on where the last page ended.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 500),
+    default=50,
+    show_default=True,
+    help="Of so many runs at most.",
+)
 @common
 @seen_as
 def command(session: Session, /, *, cursor: str | None, limit: int) -> int:
@@ -45,21 +48,13 @@ def command(session: Session, /, *, cursor: str | None, limit: int) -> int:
         return DONE
     short = short_ids(one.run.id for one in page.items)
     rows = [_row(one, short[one.run.id], screen) for one in page.items]
-    if screen.form == "plain":
-        screen.table(_HEADINGS, rows)
-    elif not rows:
-        screen.line("nobody is waited for", "dim")
-    else:
-        used = [i for i in range(len(_HEADINGS)) if any(row[i].human for row in rows)]
-        screen.table(_only(used, _HEADINGS), [_only(used, row) for row in rows])
+    screen.listed(
+        _HEADINGS, rows, "nobody is waited for" if page.next is None else "none on this page"
+    )
+    if rows and screen.form == "human":
         screen.line("`squidmesh show RUN` says what each answer does, and what to type", "dim")
-    if page.next is not None and screen.form == "human":
-        screen.line(f"there are more: --cursor {page.next}", "dim")
+    screen.more(page.next)
     return DONE
-
-
-def _only(wanted: Sequence[int], members: Sequence[T]) -> list[T]:
-    return [members[i] for i in wanted]
 
 
 def _row(one: OpenGate, short: str, screen: Screen) -> tuple[Cell, ...]:

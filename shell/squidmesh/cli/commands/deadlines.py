@@ -35,7 +35,13 @@ _HEADINGS: Final = ("run", "workflow", "node", "stands", "due", "escalates", "es
 @click.option("--tag", help="Only those of runs with this tag.")
 @click.option("--text", help="Only those of runs with this in their id, key or workflow.")
 @click.option("--cursor", help="Go on where the last page ended.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 500),
+    default=50,
+    show_default=True,
+    help="Of so many runs at most.",
+)
 @common
 @seen_as
 def command(
@@ -59,22 +65,16 @@ def command(
         )
         return DONE
     _show(board, screen)
-    if board.next is not None and screen.form == "human":
-        screen.line(f"there are more: --cursor {board.next}", "dim")
+    screen.more(board.next)
     return DONE
 
 
 def _show(board: Board, screen: Screen) -> None:
     short = short_ids(one.run.id for one in board.items)
     rows = [_row(one, short[one.run.id], board, screen) for one in board.items]
-    if screen.form == "plain":
-        screen.table(_HEADINGS, rows)
-        return
-    if not rows:
-        screen.line("no deadline runs" if board.next is None else "none on this page", "dim")
-        return
-    used = [i for i in range(len(_HEADINGS)) if any(row[i].human for row in rows)]
-    screen.table([_HEADINGS[i] for i in used], [[row[i] for i in used] for row in rows])
+    screen.listed(
+        _HEADINGS, rows, "no deadline runs" if board.next is None else "none on this page"
+    )
 
 
 def _row(one: RunDeadline, short: str, board: Board, screen: Screen) -> tuple[Cell, ...]:

@@ -20,8 +20,8 @@ from squidmesh.files.masking import Mask
 from squidmesh_core.ids import NodeName
 from squidmesh_core.protocol.entries import Failure
 from squidmesh_core.views.graph import GraphEdge, GraphNode, RunGraph
-from squidmesh_core.views.graph.ascii import SIGNS
 from squidmesh_core.views.inspection import AttemptView
+from squidmesh_core.views.steps import SIGNS
 
 Format = Literal["ascii", "svg", "mermaid", "dot", "json"]
 #: End of a file's name → what it is taken to want.

@@ -6,7 +6,6 @@ import click
 
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
-from squidmesh.cli.queueing import print_table
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
@@ -36,7 +35,7 @@ def command(session: Session, /, *, forget: str | None) -> int:
         documents = [hook.to_dict() for hook in hooks]
         screen.listing("hooks/1", "hooks", documents, line="hook/1")
     elif forget is None:
-        print_table(screen, _HEADINGS, [_row(hook, screen) for hook in hooks], _NOBODY)
+        screen.listed(_HEADINGS, [_row(hook, screen) for hook in hooks], _NOBODY)
     else:
         _say_forgotten(hooks, screen)
     return DONE

@@ -4,7 +4,7 @@ import click
 
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
-from squidmesh.cli.queueing import QUEUE_HEADINGS, print_table, queue_document, queue_row
+from squidmesh.cli.queueing import QUEUE_HEADINGS, queue_document, queue_row
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session
 
@@ -26,5 +26,5 @@ def command(session: Session, /) -> int:
         screen.listing("queues/1", "queues", documents, line="listed-queue/1")
     else:
         rows = [queue_row(one, screen) for one in queues]
-        print_table(screen, QUEUE_HEADINGS, rows, "no queue is set up, and nothing waits")
+        screen.listed(QUEUE_HEADINGS, rows, "no queue is set up, and nothing waits")
     return DONE

@@ -22,7 +22,14 @@ _LEASE: Final = "6s"
 @click.argument("workflow", type=STARTABLE, metavar="[MODULE:]WORKFLOW[.TRIGGER]")
 @payload_options
 @click.option("--key", help="The same key again finds the same run.")
-@click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.", default=8)
+@click.option(
+    "--concurrency",
+    "-c",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Steps at once.",
+)
 @common
 def command(
     session: Session,

@@ -55,7 +55,9 @@ if TYPE_CHECKING:
 )
 @click.option("--text", help="Only runs with this in their id, key, workflow or error.")
 @click.option("--cursor", help="Go on where the last page ended.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="So many at most."
+)
 @common
 @seen_as
 def command(
@@ -79,8 +81,7 @@ def command(
         screen.table(("run", "workflow", "status", "key", "started", "took", "error"), rows)
     else:
         screen.line("no runs" if page.next is None else "none on this page", "dim")
-    if page.next is not None and screen.form == "human":
-        screen.line(f"there are more: --cursor {page.next}", "dim")
+    screen.more(page.next)
     return DONE
 
 

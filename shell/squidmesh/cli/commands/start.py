@@ -44,7 +44,7 @@ class Said:
 @click.option("--key", help="The same key again finds the same run.")
 @click.option("--run-id", metavar="UUID", help="An id of your own, instead of a key.")
 @click.option("--queue", help="The queue, instead of the workflow's own.")
-@click.option("--priority", type=int, help="Smaller is sooner; the default is 0.")
+@click.option("--priority", type=int, help="Smaller is sooner; else the workflow's own, or 0.")
 @click.option("--tag", "tags", multiple=True, help="A tag for lists; may be repeated.")
 @click.option("--partition-key", help="What limits and turns per key go by.")
 @click.option(
@@ -52,7 +52,9 @@ class Said:
 )
 @word_options
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
-@click.option("--timeout", metavar="DURATION", help="With --wait: give up after, such as 90s.")
+@click.option(
+    "--timeout", metavar="DURATION", help="With --wait: give up after so long, such as 90s."
+)
 @common
 def command(
     session: Session,

@@ -11,7 +11,13 @@ from squidmesh.cli.working import performing
 
 @click.command("step")
 @click.option("--queue", "-q", help="The queue to look at; else the first configured one.")
-@click.option("--lease", default="60s", show_default=True, help="How long the claim lives.")
+@click.option(
+    "--lease",
+    metavar="DURATION",
+    default="60s",
+    show_default=True,
+    help="How long the claim lives without a heartbeat.",
+)
 @common
 def command(session: Session, /, *, queue: str | None, lease: str) -> int:
     """Claim one visible attempt, perform it, and record what came of it."""

@@ -19,7 +19,12 @@ from squidmesh_core.views.words import printable
 
 
 @click.command("work")
-@click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Steps at once.")
+@click.option(
+    "--concurrency",
+    "-c",
+    type=click.IntRange(min=1),
+    help="Steps at once. Without it: what the configuration says, or 8.",
+)
 @click.option(
     "--queue",
     "-q",
@@ -27,9 +32,22 @@ from squidmesh_core.views.words import printable
     multiple=True,
     help="A queue to serve; may be repeated. Without it: those of the configuration, or default.",
 )
-@click.option("--processes", "-p", type=click.IntRange(min=1), default=1, help="Worker processes.")
+@click.option(
+    "--processes",
+    "-p",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes.",
+)
 @click.option("--supervised", is_flag=True, hidden=True, help="Drain at the end of standard input.")
-@click.option("--lease", default="60s", show_default=True, help="How long a claim lives.")
+@click.option(
+    "--lease",
+    metavar="DURATION",
+    default="60s",
+    show_default=True,
+    help="How long a claim lives without a heartbeat.",
+)
 @common
 def command(
     session: Session,
@@ -112,10 +130,11 @@ def _say(screen: Screen, event: str, worker: Worker, **facts: object) -> None:
 
 
 class _Printable(logging.Formatter):
-    """Log lines hold data, and data may hold what a terminal obeys."""
+    """Log lines hold data, and data may hold what a terminal obeys, or look like another line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(printable(line) for line in super().format(record).splitlines())
+        first, *others = super().format(record).splitlines() or [""]
+        return "\n".join([printable(first), *(f"  {printable(line)}" for line in others)])
 
 
 def _log_to_stderr() -> None:

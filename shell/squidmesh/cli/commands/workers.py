@@ -4,7 +4,7 @@ import click
 
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
-from squidmesh.cli.queueing import WORKER_HEADINGS, print_table, worker_document, worker_row
+from squidmesh.cli.queueing import WORKER_HEADINGS, worker_document, worker_row
 from squidmesh.cli.roles import seen_as, shown
 from squidmesh.cli.session import Session
 
@@ -26,5 +26,5 @@ def command(session: Session, /) -> int:
         screen.listing("workers/1", "workers", documents, line="listed-worker/1")
     else:
         rows = [worker_row(one, screen) for one in workers]
-        print_table(screen, WORKER_HEADINGS, rows, "nobody works; `squidmesh work` begins")
+        screen.listed(WORKER_HEADINGS, rows, "nobody works; `squidmesh work` begins")
     return DONE
