@@ -6,7 +6,7 @@ Modules are looked for in the working directory first, as `python -m` does.
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import isclass
 from pathlib import Path
@@ -59,10 +59,7 @@ def import_named(name: str, option: str) -> ModuleType:
             raise wrong(option, f"there is no module {name!r} here or installed") from None
         raise wrong(option, f"{name!r} needs the module {exc.name!r}, which is missing") from None
     except Exception as exc:
-        last = traceback.extract_tb(exc.__traceback__)[-1]
-        where = f"{last.filename}:{last.lineno}"
-        message = f"{name!r} fails to load: {type(exc).__name__}: {exc} ({where})"
-        raise wrong(option, message) from exc
+        raise wrong(option, f"{name!r} fails to load: {_said(exc)}") from exc
 
 
 def open_mesh(
@@ -91,7 +88,7 @@ def open_mesh(
         app = load(config.app, "app")
         if callable(app) and not isclass(app):
             _check_no_url(config)
-            app = app()
+            app = _made(config.app, app)
         if isinstance(app, Mesh):
             _check_no_url(config)
             return app
@@ -118,6 +115,28 @@ def require_url(config: Config, fallback: str | None = None) -> str:
         where = f"--url, {URL_VARIABLE}, or url in [tool.squidmesh] of {FILE_NAME}"
         raise wrong("url", f"no journal is configured; give {where}")
     return url
+
+
+def _made(name: str, make: Callable[[], object]) -> object:
+    """
+    What a function of the host returns.
+
+    Raises:
+        ConfigError: It raised; the place is in the message.
+        SquidmeshError: What its own use of squidmesh was refused with.
+    """
+    try:
+        return make()
+    except SquidmeshError:
+        raise
+    except Exception as exc:
+        raise wrong("app", f"{name!r} was called and raised {_said(exc)}") from exc
+
+
+def _said(exc: Exception) -> str:
+    """An exception of the host's, and the place where it was raised."""
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    return f"{type(exc).__name__}: {exc} ({last.filename}:{last.lineno})"
 
 
 def _check_no_url(config: Config) -> None:

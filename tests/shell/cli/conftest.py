@@ -51,6 +51,10 @@ actions.add("greet", greet)
 
 def mesh() -> Mesh:
     return Mesh.open("sqlite:///own.db", workflows=[Greeting])
+
+
+def broken() -> Mesh:
+    raise OSError("no")
 """
 
 

@@ -65,6 +65,7 @@ SECRET = "s3cret-pass"
         (["runs", "--app", "greetings:mesh", "--url", "memory://"], 2, ["SM701", "url"]),
         (["check"], 2, ["--app"]),
         (["check", "nowhere"], 2, ["nowhere"]),
+        (["runs", "--app", "greetings:broken"], 2, ["SM701", "OSError: no", "greetings.py:"]),
         (["migrate", "--url", "gopher://x"], 2, ["SM702"]),
         (["demo", "--folder", "."], 2, ["SM701", "not empty"]),
     ],
@@ -94,6 +95,18 @@ def test_whoever_has_nothing_to_perform_begins_no_journal(
 
     assert (2, False) == (said.code, (folder / "greetings.db").exists())
     assert "--app" in said.err
+
+
+def test_migrate_loads_no_application(
+    squidmesh: Typed, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mesh would not open before the tables are there; so the journal has to be named."""
+    monkeypatch.delenv("SQUIDMESH_URL")
+
+    said = squidmesh("migrate", "--app", "greetings:mesh")
+
+    assert (2, False) == (said.code, (folder / "own.db").exists())
+    assert "'greetings:mesh' is not loaded" in said.err
 
 
 def test_programs_get_an_error_document(squidmesh: Typed, started: Start) -> None:

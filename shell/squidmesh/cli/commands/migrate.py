@@ -2,11 +2,12 @@
 
 import click
 
-from squidmesh.cli.application import require_url
+from squidmesh.cli.application import require_url, wrong
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen, write
 from squidmesh.cli.session import Session
+from squidmesh.config import Config
 from squidmesh.opening import migrate, migration_sql, shown
 
 
@@ -24,12 +25,24 @@ def command(session: Session, /, *, journal: str | None, plan: bool, sql: bool) 
     """
     if plan and sql:
         raise click.UsageError("--plan and --sql exclude each other")
-    url = journal or require_url(session.config)
+    url = journal or _configured(session.config)
     if sql:
         _print_script(session.screen, url)
     else:
         _tell_steps(session.screen, url, plan=plan)
     return DONE
+
+
+def _configured(config: Config) -> str:
+    """
+    The configured URL.
+
+    Raises:
+        ConfigError: There is none; an application is not asked, for its mesh needs the tables.
+    """
+    if config.url is None and config.app is not None:
+        raise wrong("url", f"{config.app!r} is not loaded for this; type its journal's URL as well")
+    return require_url(config)
 
 
 def _print_script(screen: Screen, url: str) -> None:
