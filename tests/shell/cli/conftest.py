@@ -55,6 +55,10 @@ def mesh() -> Mesh:
 
 def broken() -> Mesh:
     raise OSError("no")
+
+
+def elsewhere() -> Mesh:
+    return Mesh.open("gopher://x")
 """
 
 

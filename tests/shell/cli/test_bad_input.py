@@ -65,6 +65,7 @@ SECRET = "s3cret-pass"
         (["runs", "--app", "greetings:mesh", "--url", "memory://"], 2, ["SM701", "url"]),
         (["check"], 2, ["--app"]),
         (["check", "nowhere"], 2, ["nowhere"]),
+        (["runs", "--app", "greetings:elsewhere"], 2, ["SM702"]),
         (["runs", "--app", "greetings:broken"], 2, ["SM701", "OSError: no", "greetings.py:"]),
         (["migrate", "--url", "gopher://x"], 2, ["SM702"]),
         (["demo", "--folder", "."], 2, ["SM701", "not empty"]),
