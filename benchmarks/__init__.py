@@ -9,6 +9,7 @@ What squidmesh costs, measured.
     five_steps.py        the workflow that is measured
     clients.py           who starts runs and waits for them
     throughput.py        steps per second;  throughput_dbos.py, the same of DBOS
+    least_engine.py      the same steps with nothing around them but the core
     journal_alone.py     the same appends with nothing around them
     answers.py           approvals and messages: from the answer to the next step
     rollback.py          steps that are undone

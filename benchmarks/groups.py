@@ -30,7 +30,7 @@ DBOS_SHARE: Final = 10
 
 def steps(options: Options, folder: Path) -> Iterator[Row]:
     """Steps per second at each concurrency, the ratio to DBOS, and what the journal alone can do."""
-    engines = ["squidmesh", "journal", *(["dbos"] if find_spec("dbos") else [])]
+    engines = ["squidmesh", "least", "journal", *(["dbos"] if find_spec("dbos") else [])]
     for concurrency in CONCURRENCIES:
 
         def measure(engine: str, concurrency: int = concurrency) -> Figures:
@@ -40,7 +40,7 @@ def steps(options: Options, folder: Path) -> Iterator[Row]:
         rounds = in_turns(engines, options.rounds, measure)
         for engine, figures in rounds.items():
             yield summary("steps", engine, concurrency, figures)
-        for ours in ("squidmesh", "journal") if "dbos" in rounds else ():
+        for ours in ("squidmesh", "least", "journal") if "dbos" in rounds else ():
             times = told("times_dbos", ratios(rounds[ours], rounds["dbos"], "steps_per_s"))
             yield {"benchmark": "ratio", "engine": ours, "concurrency": concurrency, **times}
 

@@ -5,6 +5,7 @@ So fast would an engine be that keeps the same facts in the same way if deciding
 performing and waiting cost it nothing: what is between this and squidmesh is Python.
 """
 
+import gc
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
@@ -37,31 +38,31 @@ class Recorded(MemoryJournal):
 
 def by_threads(url: str, concurrency: int, runs: int) -> dict[str, float]:
     """The appends of whole runs, each sent once the one before is durable."""
-    wanted = _decided(runs + WARM_UP)
+    wanted = decided(runs + WARM_UP)
     with Mesh.open(url, workflows=[FiveSteps]) as mesh:
         journal = mesh.door.journal
 
         def carry(_: int) -> None:
             for batch in wanted.popleft():
-                _check(journal.append([batch]))
+                check(journal.append([batch]))
 
         return measured(carry, concurrency=concurrency, runs=runs, steps=STEPS)
 
 
 async def on_loop(url: str, concurrency: int, runs: int) -> dict[str, float]:
     """The same by tasks of one loop, which share the rounds of a committer."""
-    wanted = _decided(runs + WARM_UP)
+    wanted = decided(runs + WARM_UP)
     async with AsyncMesh.open(url, workflows=[FiveSteps]) as mesh:
         committer = Committer(mesh.engine.door.journal.append)
 
         async def carry(_: int) -> None:
             for batch in wanted.popleft():
-                _check(await committer.append([batch]))
+                check(await committer.append([batch]))
 
         return await measured_on_loop(carry, concurrency=concurrency, runs=runs, steps=STEPS)
 
 
-def _decided(runs: int) -> deque[Appends]:
+def decided(runs: int) -> deque[Appends]:
     """What so many runs append, as a worker with a free slot at each start decides it."""
     recorded, found = Recorded(), deque[Appends]()
     with Mesh(recorded, workflows=[FiveSteps]) as mesh, mesh.worker(concurrency=1):
@@ -70,10 +71,18 @@ def _decided(runs: int) -> deque[Appends]:
             appends = recorded.of_run.pop(RunId(run.id))
             if all(old.record.last == new.expected for old, new in pairwise(appends)):
                 found.append(appends)  # of any other the first claim was no such append
+    gc.collect()
+    gc.freeze()  # what was recorded is no garbage, and not to be looked at while we measure
     return found
 
 
-def _check(outcomes: Sequence[Outcome]) -> None:
+def check(outcomes: Sequence[Outcome]) -> None:
+    """
+    See that all was appended.
+
+    Raises:
+        TypeError: Something was not.
+    """
     for outcome in outcomes:
         if not isinstance(outcome, Committed):
             raise TypeError(f"this was not appended: {outcome}")

@@ -22,6 +22,11 @@ def _figures(folder: Path, words: list[str]) -> dict[str, float]:
             from benchmarks.journal_alone import by_threads
 
             return by_threads(f"sqlite:///{folder / 'journal.db'}", int(concurrency), int(runs))
+        case ["least", concurrency, runs]:
+            from benchmarks import least_engine
+
+            url = f"sqlite:///{folder / 'least.db'}"
+            return least_engine.by_threads(url, int(concurrency), int(runs))
         case ["dbos", concurrency, runs]:
             from benchmarks.throughput_dbos import dbos
 

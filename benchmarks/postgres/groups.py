@@ -34,7 +34,7 @@ STEPS_OF_MEMORY: Final = 100
 
 def steps(options: Options, folder: Path) -> Iterator[Row]:
     """Steps per second at each concurrency, beside DBOS and what journal and server can do."""
-    engines = [*_with_peers("dbos"), "journal", "limit"]
+    engines = [*_with_peers("dbos"), "least", "journal", "limit"]
     with durable_server(options.dsn) as server:
         for mode, concurrency in MODES:
 
@@ -58,7 +58,7 @@ def _steps_rows(rounds: dict[str, list[Figures]], mode: str, concurrency: int) -
         }
         yield {**told_of, "mode": mode, **spent}
     about = {"mode": mode, "concurrency": concurrency}
-    for engine in ("squidmesh", "journal") if "dbos" in rounds else ():
+    for engine in ("squidmesh", "least", "journal") if "dbos" in rounds else ():
         times = told("times_dbos", ratios(rounds[engine], rounds["dbos"], "steps_per_s"))
         yield {"benchmark": "pg_steps ratio", "engine": engine, **about, **times}
     shares = [

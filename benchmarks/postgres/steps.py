@@ -63,6 +63,14 @@ def _carried(url: str, engine: str, mode: str, concurrency: int, runs: int) -> d
             from benchmarks import journal_alone
 
             return asyncio.run(journal_alone.on_loop(url, concurrency, runs))
+        case "least", "threads":
+            from benchmarks import least_engine
+
+            return least_engine.by_threads(url, concurrency, runs)
+        case "least", "asyncio":
+            from benchmarks import least_engine
+
+            return asyncio.run(least_engine.on_loop(url, concurrency, runs))
         case "dbos", "threads":
             from benchmarks.throughput_dbos import whole_workflows
 

@@ -13,20 +13,30 @@ from typing import Final
 STOCK: Final = 4096
 
 
-class _Stock(threading.local):
-    """What one thread has fetched and not given out yet."""
+class _Stock:
+    """What one thread has fetched, and how much of it was given out."""
+
+    __slots__ = ("bytes", "given", "pid")
 
     def __init__(self) -> None:
-        self.left = b""
+        self.bytes = b""
+        self.given = 0
         self.pid = 0
 
 
-_stock: Final = _Stock()
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.stock = _Stock()
+
+
+_of_thread: Final = _OfThread()
 
 
 def random_bytes(count: int) -> bytes:
     """So many bytes of `os.urandom`, each given out once, in forked processes too."""
-    if len(_stock.left) < count or _stock.pid != os.getpid():
-        _stock.left, _stock.pid = os.urandom(max(STOCK, count)), os.getpid()
-    given, _stock.left = _stock.left[:count], _stock.left[count:]
-    return given
+    stock = _of_thread.stock
+    if stock.given + count > len(stock.bytes) or stock.pid != os.getpid():
+        stock.bytes, stock.given, stock.pid = os.urandom(max(STOCK, count)), 0, os.getpid()
+    begin = stock.given
+    stock.given = begin + count
+    return stock.bytes[begin : begin + count]

@@ -1,13 +1,16 @@
 """Fresh identities: everything of a run that must be drawn, in one place."""
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from squidmesh.ports import Ports
 from squidmesh_core.ids import AppendId, ClaimId, RunId, token_hash, uuid7
 from squidmesh_core.plan.admission import Inline
 from squidmesh_core.protocol.commands import Offer
+
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Mint:
@@ -53,4 +56,5 @@ class Mint:
 
 
 def _text(value: bytes) -> str:
-    return urlsafe_b64encode(value).decode().rstrip("=")
+    """As `urlsafe_b64encode` writes it, without the padding."""
+    return b2a_base64(value, newline=False).translate(_URL_SAFE).decode().rstrip("=")

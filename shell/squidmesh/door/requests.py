@@ -113,6 +113,7 @@ Request = (
 )
 Reply = Loaded | Outcome | Revision | datetime | str | tuple[RunRow, ...] | bool | None
 Result = TypeVar("Result")
+Given = TypeVar("Given")
 Trip = Generator[Request, Reply, Result]
 #: Hears of a batch that is about to be appended; nobody knows yet what becomes of it.
 Appending = Callable[[Batch], object]
@@ -272,20 +273,20 @@ class _Together(Generic[Result]):
         self.batch: Batch | None = None
         self.load: Load | None = None
         self.result: Result | Exception
-        self._advance(lambda: next(trip))
+        self._advance(trip.send, None)  # which is how a generator begins
 
     def go_on(self, reply: Reply) -> None:
         """Continue with what was read, or what became of the append."""
-        self._advance(lambda: self._trip.send(reply))
+        self._advance(self._trip.send, reply)
 
     def fail(self, error: SquidmeshError) -> None:
         """Continue with the error that it came to."""
-        self._advance(lambda: self._trip.throw(error))
+        self._advance(self._trip.throw, error)
 
-    def _advance(self, step: Callable[[], Request]) -> None:
+    def _advance(self, go_on: Callable[[Given], Request], given: Given) -> None:
         self.batch = self.load = None
         try:
-            request = step()
+            request = go_on(given)
             while not self._waits_for(request):
                 try:
                     reply = answer(request, self._journal, self._ports)

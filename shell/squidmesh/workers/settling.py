@@ -60,7 +60,9 @@ def settle_all(
     followed = [
         one.outcome.following if isinstance(one.outcome, Settled) else None for one in requests
     ]
-    left = [one for one in enumerate(requests) if not isinstance(one[1].outcome, Settled)]
+    left: Sequence[tuple[int, Settle]] = [
+        one for one in enumerate(requests) if not isinstance(one[1].outcome, Settled)
+    ]
     while left:
         wave, left = _wave(left)
         for place, claim in _settled(crew, wave, leaving):
@@ -70,8 +72,10 @@ def settle_all(
 
 def _wave(
     requests: Sequence[tuple[int, Settle]],
-) -> tuple[list[tuple[int, Settle]], list[tuple[int, Settle]]]:
+) -> tuple[Sequence[tuple[int, Settle]], Sequence[tuple[int, Settle]]]:
     """What is settled now, not too much of any run, and what is left."""
+    if len(requests) <= MOST_TOGETHER:
+        return requests, ()
     wave, left, of_run = list[tuple[int, Settle]](), list[tuple[int, Settle]](), Counter[RunId]()
     for one in requests:
         run_id = one[1].claim.run_id

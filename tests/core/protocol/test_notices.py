@@ -7,6 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squidmesh_core.canonical import decode, encode
 from squidmesh_core.ids import NodeName, RunId
 from squidmesh_core.protocol.notices import (
     EVENTS,
@@ -60,6 +61,14 @@ deliveries = st.builds(
 def test_a_delivery_is_read_as_it_was_written(delivery: Delivery) -> None:
     """Whatever is in it."""
     assert delivery == delivery_from_text(delivery_to_text(delivery))
+
+
+@given(deliveries)
+def test_the_text_of_a_delivery_is_canonical(delivery: Delivery) -> None:
+    """It is put together by hand, and no other than the encoder would have written."""
+    text = delivery_to_text(delivery)
+
+    assert encode(decode(text)) == text
 
 
 @given(instants, instants)
