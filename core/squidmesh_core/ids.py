@@ -83,6 +83,12 @@ def attempt_key(visit: VisitKey, number: int) -> AttemptKey:
     return AttemptKey(f"{visit}:{number}")
 
 
+def attempt_visit(key: AttemptKey) -> VisitKey:
+    """The visit of an attempt, deferred or not, or of a timer; the inverse of `attempt_key`."""
+    stem, _, tail = key.rpartition(":")
+    return VisitKey(stem.rpartition(":")[0] if tail.startswith("deferred") else stem)
+
+
 def deferred_key(key: AttemptKey) -> AttemptKey:
     """The key of the continuation of a deferred attempt."""
     turns = deferrals(key)

@@ -1,7 +1,7 @@
 """
 The functions that workers may perform, by key: nothing else is ever called.
 
-The room `authoring` loads with the first function: who only looks at runs has none.
+The package `authoring` loads with the first function: a process that only looks at runs has none.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class ActionRegistry(Mapping[str, bool]):
         Allow what another registry allows, and withdraw what it withdraws.
 
         Raises:
-            ConfigError: A key belongs to different functions, or it is no registry; nothing
+            ConfigError: A key belongs to different functions, or it is not a registry; nothing
                 was added.
         """
         if not isinstance(other, ActionRegistry):

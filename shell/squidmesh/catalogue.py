@@ -1,7 +1,8 @@
 """
 The workflows that a mesh knows, by name; each is checked before it is let in.
 
-The room `authoring` loads with the first workflow class: who only looks at runs has none.
+The package `authoring` loads with the first workflow class: a process that only looks at runs
+has none.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def runnable(spec: Spec, actions: ActionRegistry | None = None) -> None:
 
     Raises:
         DefinitionError: With every problem at once.
-        ConfigError: It is no spec at all, but JSON for instance, or these are no actions.
+        ConfigError: It is not a spec but JSON, for instance, or these are not actions.
     """
     if not isinstance(spec, Spec):
         raise checks.wrong("spec", "expected a Spec, such as Spec.from_dict(data) makes")

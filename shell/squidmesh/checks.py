@@ -12,6 +12,7 @@ from typing import Final
 from squidmesh_core.canonical import MAX_INTEGER, storable
 from squidmesh_core.errors import ConfigError, StorageError
 from squidmesh_core.ids import is_queue_name
+from squidmesh_core.values import deadline
 
 #: Characters of a key, an owner or a tag.
 LONGEST_TEXT: Final = 255
@@ -19,8 +20,7 @@ LONGEST_TEXT: Final = 255
 LONGEST_NOTE: Final = 8 * 1024
 #: Run ids hold the milliseconds since then.
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: A deadline of a hundred years, escalated after as many, still ends before the year 10000.
-LAST: Final = datetime(9699, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+LAST: Final = deadline.LAST
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def text(option: str, value: object, *, longest: int = LONGEST_TEXT) -> str:
     A text that can be stored: not empty, not too long, no NUL, no lone surrogates.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not one.
     """
     if is_text(value, longest):
         return str(value)
@@ -51,14 +51,14 @@ def is_text(value: object, longest: int = LONGEST_TEXT) -> bool:
     return isinstance(value, str) and 0 < len(value) <= longest and _is_storable(value)
 
 
-def optional_text(option: str, value: object, *, longest: int = LONGEST_TEXT) -> str | None:
+def optional_text(option: str, value: object) -> str | None:
     """
     A text as above, or nothing.
 
     Raises:
         ConfigError: It is neither.
     """
-    return None if value is None else text(option, value, longest=longest)
+    return None if value is None else text(option, value)
 
 
 def texts(option: str, values: object) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def texts(option: str, values: object) -> tuple[str, ...]:
     A list of texts as above, each once.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not one.
     """
     if isinstance(values, str) or not isinstance(values, Sequence | set | frozenset):
         raise wrong(option, "expected a list of texts")
@@ -78,7 +78,7 @@ def integer(option: str, value: object, *, least: int = -MAX_INTEGER) -> int:
     A whole number that every database stores.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not one.
     """
     if type(value) is int and least <= value <= MAX_INTEGER:
         return value
@@ -122,7 +122,7 @@ def queue(option: str, value: object) -> str:
     The name of a queue.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not one.
     """
     if isinstance(value, str) and is_queue_name(value):
         return str(value)
@@ -134,7 +134,7 @@ def queues(option: str, values: object) -> tuple[str, ...]:
     Names of queues, at least one, each once.
 
     Raises:
-        ConfigError: They are none.
+        ConfigError: They are not.
     """
     if isinstance(values, str) or not isinstance(values, Sequence | set | frozenset) or not values:
         raise wrong(option, "expected a list of queue names")
@@ -159,7 +159,7 @@ def json_object(option: str, value: object) -> dict[str, object]:
     A copy of a mapping in the form that journals keep; nothing stands for an empty one.
 
     Raises:
-        ConfigError: It is no mapping, or cannot be stored.
+        ConfigError: It is not a mapping, or cannot be stored.
     """
     if value is None:
         return {}

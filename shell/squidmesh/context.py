@@ -138,7 +138,7 @@ class Context:
         Raises:
             PayloadError: What lies there does not fit the type.
             Refused: The node has put nothing out in this run so far.
-            ConfigError: That is no node.
+            ConfigError: That is not a node.
         """
         from squidmesh.authoring.nodes import Node  # it needs the contexts itself
 

@@ -28,7 +28,7 @@ def parse_duration(duration: object) -> int:
     The milliseconds of a duration, zero included.
 
     Raises:
-        ValueError: It is no duration, is negative, or is finer than a millisecond.
+        ValueError: It is not a duration, is negative, or is finer than a millisecond.
     """
     if isinstance(duration, timedelta):
         milliseconds, rest = divmod(duration, _MILLISECOND)
@@ -46,7 +46,7 @@ def duration_ms(duration: object, *, option: str) -> int:
     The milliseconds of a duration that a host passed as an option.
 
     Raises:
-        ConfigError: It is no duration; the message names the option, never the value.
+        ConfigError: It is not a duration; the message names the option, never the value.
     """
     try:
         return parse_duration(duration)

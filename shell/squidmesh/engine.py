@@ -295,7 +295,7 @@ def lease_of(lease: Duration) -> int:
     A lease in milliseconds.
 
     Raises:
-        ConfigError: It is no duration between 1 ms and 1 h.
+        ConfigError: It is not a duration between 1 ms and 1 h.
     """
     lease_ms = duration_ms(lease, option="lease")
     if not 1 <= lease_ms <= LONGEST_LEASE:

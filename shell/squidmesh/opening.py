@@ -12,7 +12,7 @@ The one module that knows adapters: a URL becomes a journal.
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, assert_never
 
 from squidmesh_core.errors import ConfigError
 from squidmesh_storage.api import Journal
@@ -21,12 +21,14 @@ from squidmesh_storage.migrations import Plan
 if TYPE_CHECKING:  # asyncio loads with the first mesh that needs it
     from squidmesh_storage.aio import AsyncJournal
 
+_Kind = Literal["memory", "sqlite", "postgres"]
+
 _POSTGRES: Final = frozenset({"postgres", "postgresql"})
 #: A host with its port, a path, or both.
 _PLACE: Final = re.compile(r"[\w.:/\\~ %+-]*")
 
 
-class _Migrating(Protocol):
+class _WithTables(Protocol):
     """An adapter with tables."""
 
     def plan(self, address: str, /) -> Plan: ...
@@ -43,26 +45,21 @@ def open_journal(url: str) -> Journal:
             not installed; a password in the URL is never shown.
         StorageError: The storage is not what it should be.
     """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme == "memory" and not rest:
-        from squidmesh_storage.memory import MemoryJournal
+    kind, address = _parsed(url)
+    match kind:
+        case "memory":
+            from squidmesh_storage.memory import MemoryJournal
 
-        return MemoryJournal()
-    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from squidmesh_storage.sqlite import SqliteJournal
+            return MemoryJournal()
+        case "sqlite":
+            from squidmesh_storage.sqlite import SqliteJournal
 
-        return SqliteJournal(rest[1:])
-    if separator and scheme in _POSTGRES:
-        _check_driver(url)
-        from squidmesh_storage.postgres import PostgresJournal
+            return SqliteJournal(address)
+        case "postgres":
+            from squidmesh_storage.postgres import PostgresJournal
 
-        return PostgresJournal(url)
-    raise ConfigError(
-        f"{shown(url)!r} is no journal URL; expected sqlite:///FILE, sqlite:///:memory:, "
-        "postgresql://… or memory://",
-        "unknown_url",
-        {"option": "url", "reason": "unknown scheme or missing path"},
-    )
+            return PostgresJournal(address)
+    assert_never(kind)
 
 
 def for_event_loop(journal: Journal) -> "AsyncJournal":
@@ -82,18 +79,17 @@ def for_event_loop(journal: Journal) -> "AsyncJournal":
 
 def migrate(url: str, *, plan: bool = False) -> tuple[str, ...]:
     """
-    Bring the schema behind a URL up to date; the names of what was (or would be) done.
+    Bring the schema behind a URL up to date; what was (or would be) done, in lines.
 
     Raises:
-        ConfigError: The URL has no schema to migrate.
+        ConfigError: The URL names no journal, or its adapter is not installed.
         StorageError: The storage is unreachable, or newer than this release.
     """
-    place = _migrated(url)
+    place = _migrating(url)
     if place is None:
         return ()
     adapter, address = place
-    steps = adapter.plan(address) if plan else adapter.migrate(address)
-    return tuple(f"{step.number:04} {step.kind}: {step.title}" for step in steps.steps)
+    return (adapter.plan(address) if plan else adapter.migrate(address)).lines
 
 
 def has_tables(url: str) -> bool:
@@ -101,10 +97,10 @@ def has_tables(url: str) -> bool:
     Whether anybody began a journal behind a URL; nothing is changed.
 
     Raises:
-        ConfigError: The URL is none of a journal.
+        ConfigError: The URL names no journal, or its adapter is not installed.
         StorageError: The storage is unreachable, or newer than this release.
     """
-    place = None if _begins_when_opened(url) else _migrated(url)
+    place = None if _begins_when_opened(url) else _migrating(url)
     if place is None:
         return True  # opening it begins one, or says what is wrong with it
     adapter, address = place
@@ -116,7 +112,7 @@ def bring_up_to_date(url: str) -> None:
     Migrate an older schema; what is not there yet gets the newest when it is opened.
 
     Raises:
-        ConfigError: The URL has no schema to migrate.
+        ConfigError: The URL names no journal, or its adapter is not installed.
         StorageError: The storage is unreachable, or newer than this release.
     """
     if not _begins_when_opened(url):
@@ -128,10 +124,10 @@ def migration_sql(url: str) -> str:
     What `migrate` would execute, for somebody who has the right to; nothing if up to date.
 
     Raises:
-        ConfigError: The URL has no schema to migrate.
+        ConfigError: The URL names no journal, or its adapter is not installed.
         StorageError: The storage is unreachable, or newer than this release.
     """
-    place = _migrated(url)
+    place = _migrating(url)
     if place is None:
         return ""
     adapter, address = place
@@ -148,26 +144,54 @@ def shown(url: str) -> str:
     return f"{scheme}{separator}{hidden}{place if _PLACE.fullmatch(place) else '…'}"
 
 
-def _migrated(url: str) -> tuple[_Migrating, str] | None:
-    """The adapter that migrates what a URL names, and how it is called there; null: nothing to do."""
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from squidmesh_storage import sqlite
+def _parsed(url: str) -> tuple[_Kind, str]:
+    """
+    The adapter that a URL names, and how it calls the place.
 
-        return sqlite, rest[1:]
+    Raises:
+        ConfigError: `unknown_url`, or `missing_extra`.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "memory" and not rest:
+        return "memory", ""
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return "sqlite", rest[1:]
     if separator and scheme in _POSTGRES:
         _check_driver(url)
-        from squidmesh_storage import postgres
+        return "postgres", url
+    raise ConfigError(
+        f"{shown(url)!r} is no journal URL; expected sqlite:///FILE, sqlite:///:memory:, "
+        "postgresql://… or memory://",
+        "unknown_url",
+        {"option": "url", "reason": "unknown scheme or missing path"},
+    )
 
-        return postgres, url
-    if scheme != "memory":
-        open_journal(url)  # says what is wrong with it
-    return None
+
+def _migrating(url: str) -> tuple[_WithTables, str] | None:
+    """
+    The adapter that migrates what a URL names, and how it calls that; null: nothing to do.
+
+    Raises:
+        ConfigError: `unknown_url`, or `missing_extra`.
+    """
+    kind, address = _parsed(url)
+    match kind:
+        case "memory":
+            return None
+        case "sqlite":
+            from squidmesh_storage import sqlite
+
+            return sqlite, address
+        case "postgres":
+            from squidmesh_storage import postgres
+
+            return postgres, address
+    assert_never(kind)
 
 
 def _begins_when_opened(url: str) -> bool:
-    scheme, _, rest = url.partition("://")
-    return scheme == "sqlite" and (rest == "/:memory:" or not Path(rest[1:]).exists())
+    kind, address = _parsed(url)
+    return kind == "sqlite" and (address == ":memory:" or not Path(address).exists())
 
 
 def _check_driver(url: str) -> None:

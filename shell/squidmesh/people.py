@@ -91,7 +91,7 @@ def plain_actor(by: By | None) -> object:
 
 
 def _actor(by: By | None) -> object:
-    """The stored form of an actor; null for none, and for what is none."""
+    """The stored form of an actor; null if there is none, or if it is not one."""
     if isinstance(by, Actor) and not checks.is_text(by.id):
         return None
     by = cast("str | Mapping[str, object] | None", plain_actor(by))

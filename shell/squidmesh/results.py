@@ -42,7 +42,7 @@ class Retry(StepResult):
         details: JSON-safe facts.
 
     Raises:
-        ConfigError: `after` is no duration.
+        ConfigError: `after` is not a duration.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Defer(StepResult):
         details: JSON-safe facts.
 
     Raises:
-        ConfigError: `for_` is no duration, or `until` is no instant with a time zone.
+        ConfigError: `for_` is not a duration, or `until` is not an instant with a time zone.
         TypeError: Neither or both of `for_` and `until` are given.
     """
 
@@ -87,9 +87,9 @@ class Defer(StepResult):
         if (for_ is None) is (until is None):
             raise TypeError("Defer needs exactly one of for_ and until")
         if until is not None and not _is_instant(until):
-            reason = "expected an instant with a time zone"
-            message = f"the option until is no instant: {reason}"
-            raise ConfigError(message, "invalid_option", {"option": "until", "reason": reason})
+            expected = "expected an instant with a time zone"
+            message = f"the option until is no instant: {expected}"
+            raise ConfigError(message, "invalid_option", {"option": "until", "reason": expected})
         self.reason = reason
         self.for_ms = None if for_ is None else duration_ms(for_, option="for_")
         self.until = until

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import TypedDict
 
 from attrs import evolve, frozen
@@ -13,11 +12,12 @@ from squidmesh.door.handle import Handled
 from squidmesh.door.mint import Mint
 from squidmesh.people import By, CommandOptions, said
 from squidmesh_core import canonical
-from squidmesh_core.definition.payload import resolve_payload, told
-from squidmesh_core.definition.spec import Spec, Trigger
+from squidmesh_core.definition.payload import beyond_defaults, resolve_payload
+from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import ConfigError
 from squidmesh_core.ids import Fingerprint, RunId, derived_run_id, is_run_id
 from squidmesh_core.protocol.commands import Offer, Receipted, Start
+from squidmesh_core.protocol.digests import start_digest
 
 
 class StartOptions(TypedDict, total=False):
@@ -124,6 +124,11 @@ def requested(
     queue, priority = _lane(spec, options)
     if who is None:
         who = said("start", _said_in(options))
+    resolved = resolve_payload(declared.payload, payload, now=instant)
+    beyond = beyond_defaults(declared.payload, payload)
+    # Without a key or an id nobody can ask for it again.
+    repeatable = who.key is not None or options.get("run_id") is not None
+    told_more = repeatable and len(beyond) < len(payload)
     command = Start(
         run_id=_run_id(
             mint, spec, trigger, key=who.key, run_id=options.get("run_id"), instant=instant
@@ -131,8 +136,9 @@ def requested(
         workflow=spec.workflow,
         definition=Fingerprint(spec.fingerprint),
         trigger=trigger,
-        input=resolve_payload(declared.payload, payload, now=instant),
-        digest=_digest(spec, declared, payload),
+        input=resolved,
+        digest=_digest(spec, trigger, beyond),
+        digest_in_full=_digest(spec, trigger, payload) if told_more else None,
         # Who gave an id can give it again: pruning leaves a tombstone under it.
         asked={} if options.get("run_id") is None else {"run_id": options["run_id"]},
         queue=queue,
@@ -181,19 +187,10 @@ def _run_id(
     raise checks.wrong("run_id", "expected a UUID in lower case")
 
 
-def _digest(spec: Spec, trigger: Trigger, payload: Mapping[str, object]) -> str:
-    """
-    What makes two starts the same: the command as given, before defaults.
-
-    So a field that a deploy adds with a default changes no start that was made before.
-    """
-    given = {
-        "workflow": spec.workflow,
-        "trigger": trigger.name,
-        "payload": canonical.storable(told(trigger.payload, payload), where="the payload"),
-        "parent": None,
-    }
-    return sha256(canonical.encode(given).encode()).hexdigest()
+def _digest(spec: Spec, trigger: str, given: Mapping[str, object]) -> str:
+    """What makes two starts the same; that the payload can be stored has been seen."""
+    storable = canonical.storable(dict(given), where="the payload")
+    return start_digest(spec.workflow, trigger, storable)
 
 
 def _lane(spec: Spec, options: StartOptions) -> tuple[str, int]:

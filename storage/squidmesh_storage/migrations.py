@@ -24,6 +24,8 @@ class Migration:
     kind: Literal["expand", "contract"]
     title: str
     sql: str
+    #: What has to be done beside it where there are runs already.
+    remark: str = ""
 
 
 @frozen(kw_only=True)
@@ -34,6 +36,15 @@ class Plan:
     found: int
     wanted: int
     steps: tuple[Migration, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The steps as people read them."""
+        return tuple(map(self._line, self.steps))
+
+    def _line(self, step: Migration) -> str:
+        remark = f"; {step.remark}" if step.remark and self.found else ""
+        return f"{step.number:04} {step.kind}: {step.title}{remark}"
 
 
 def only_row(rows: Sequence[Row], table: str) -> Row:
@@ -80,11 +91,21 @@ def planned(migrations: Sequence[Migration], found: int, *, oldest: int | None =
 
 
 def behind(plan: Plan, place: str, url: str) -> StorageError:
-    """Tables that lack something, and the command that brings them up to date."""
+    """
+    Tables that lack something, and the command that brings them up to date.
+
+    Args:
+        plan: What they lack.
+        place: Where they are.
+        url: The same as a shell takes it.
+    """
     command = f"squidmesh migrate {url}"
+    # A process that goes on beside what it cannot read takes it for damaged.
+    contracts = any(step.kind == "contract" for step in plan.steps)
+    first = "stop every process of the older release, then " if contracts else ""
     return StorageError(
         f"{place} has tables of schema {plan.found}, and this squidmesh needs {plan.wanted}; "
-        f"run `{command}`; nothing was changed",
+        f"{first}run `{command}`; nothing was changed",
         "schema_behind",
         {"found": plan.found, "wanted": plan.wanted, "command": command},
     )

@@ -76,6 +76,20 @@ def broken_chain(run_id: RunId, revision: Revision) -> StorageError:
     )
 
 
+def journal_gone(run_id: RunId) -> StorageError:
+    """The index lists a run of which no append is left."""
+    return StorageError(
+        f"the journal of run {run_id} is gone: the index lists the run, and no entry of it is "
+        "stored; no other run is affected",
+        "run_quarantined",
+        {
+            "run_id": run_id,
+            "revision": Revision(1),
+            "reason": "the index lists it, and its journal is gone",
+        },
+    )
+
+
 def closed(url: str) -> StorageError:
     """The journal was used after `close`."""
     return StorageError(f"the journal {url} is closed; nothing was done", "storage_error", {})

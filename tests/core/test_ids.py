@@ -11,6 +11,7 @@ from squidmesh_core.ids import (
     RunId,
     VisitKey,
     attempt_key,
+    attempt_visit,
     child_run_id,
     cron_signal_id,
     deferrals,
@@ -109,6 +110,19 @@ def test_keys_say_what_they_were_made_of(number: int, node: str) -> None:
     assert visit == undone_visit(undo_key(visit))
     assert (node, number) == (visit_node(undo_key(visit)), visit_number(undo_key(visit)))
     assert None is undone_visit(visit)
+
+
+@given(number=st.integers(1, 99), node=st.sampled_from(["ship", "timeout", "deferred"]))
+def test_an_attempt_says_which_visit_it_is_of(number: int, node: str) -> None:
+    """However often it was deferred, and whatever the node is called; so does a timer."""
+    visit = visit_key(RUN, NodeName(node), number)
+    first = attempt_key(visit, number)
+    later = deferred_key(deferred_key(first))
+
+    for key in (first, deferred_key(first), later, timeout_key(visit)):
+        assert visit == attempt_visit(key)
+    assert undo_key(visit) == attempt_visit(attempt_key(undo_key(visit), number))
+    assert run_visit(RUN) == attempt_visit(timeout_key(run_visit(RUN)))
 
 
 def test_odd_keys_are_first_visits() -> None:

@@ -344,6 +344,7 @@ class AllAdaptersAnswerAlike(RuleBasedStateMachine):
     @rule(after=st.sampled_from([None, *RUNS]), limit=st.sampled_from([1, 2, 9]))
     def somebody_walks_the_runs(self, after: RunId | None, limit: int) -> None:
         self.all_answer(lambda journal: journal.run_ids(after, limit))
+        self.all_answer(lambda journal: journal.listed_ids(after, limit))
 
     # -- what must always hold --
 

@@ -126,6 +126,23 @@ def test_an_older_schema_is_refused_with_the_command_to_run(
     assert before == _tables(postgres_dsn)
 
 
+@pytest.mark.parametrize("step", [EXTRA, BROKEN], ids=["expand", "contract"])
+def test_processes_are_to_be_stopped_before_a_step_that_contracts(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, step: Migration
+) -> None:
+    """They would take what they cannot read for damaged; beside what is only added they go on."""
+    PostgresJournal(postgres_dsn).close()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, step))
+
+    with pytest.raises(StorageError) as caught:
+        PostgresJournal(postgres_dsn)
+
+    told = "; stop every process of the older release, then run `squidmesh migrate '" in str(
+        caught.value
+    )
+    assert (step.kind == "contract") == told
+
+
 def test_an_older_schema_is_migrated_when_asked_at_open(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

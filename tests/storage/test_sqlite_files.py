@@ -148,7 +148,11 @@ def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["ext4", "tmpfs", "overlay", "fuse.virtiofs", None])
 def test_a_local_or_unknown_file_system_is_used(tmp_path: Path, kind: str | None) -> None:
     """Doubt is no reason to refuse."""
-    SqliteJournal(tmp_path / "journal.db", file_system_of=lambda _: kind).close()
+    file = tmp_path / "journal.db"
+
+    SqliteJournal(file, file_system_of=lambda _: kind).close()
+
+    assert file.exists()
 
 
 def test_the_file_system_is_that_of_the_longest_mount_point(tmp_path: Path) -> None:

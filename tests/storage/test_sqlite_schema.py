@@ -1,5 +1,6 @@
 """How a file comes to have its tables, and what happens to older and newer ones."""
 
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -88,6 +89,20 @@ def test_an_older_schema_is_refused_with_the_command_to_run(
     assert {"found": NEWEST, "wanted": NEWEST + 1, "command": command} == caught.value.details
     assert command in str(caught.value)
     assert before == _tables(file)
+
+
+def test_the_command_to_run_can_be_typed_as_it_is(tmp_path: Path) -> None:
+    """Also where a folder has a blank in its name."""
+    file = tmp_path / "old orders.db"
+    sqlite3.connect(file).close()
+    migrate(file, MIGRATIONS[:1])
+
+    with pytest.raises(StorageError) as caught:
+        SqliteJournal(file)
+
+    assert ["squidmesh", "migrate", f"sqlite:///{file}"] == shlex.split(
+        str(caught.value.details["command"])
+    )
 
 
 def test_an_older_schema_is_migrated_when_asked_at_open(

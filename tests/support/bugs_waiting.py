@@ -328,24 +328,24 @@ def key_forgotten_at_the_end(patch: pytest.MonkeyPatch) -> None:
 
 def other_payload_under_the_key_passes(patch: pytest.MonkeyPatch) -> None:
     """Only the key is compared."""
-    honest = receipts.not_now
+    honest = receipts.early_answer
 
-    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
+    def early_answer(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
         before = state.receipt(receipts.verb_of(command), command.said.key or "")
         return honest(state, spec, evolve(command, digest=before.digest) if before else command)
 
     for module in (gates_module, messages_module, cancel_module):
-        patch.setattr(module, "not_now", not_now)
+        patch.setattr(module, "early_answer", early_answer)
 
 
 def repetition_done_again(patch: pytest.MonkeyPatch) -> None:
     """A repeated message is one more message."""
-    honest = receipts.not_now
+    honest = receipts.early_answer
 
-    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
+    def early_answer(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
         return honest(state, spec, evolve(command, said=evolve(command.said, key=None)))
 
-    patch.setattr(messages_module, "not_now", not_now)
+    patch.setattr(messages_module, "early_answer", early_answer)
 
 
 def key_not_written(patch: pytest.MonkeyPatch) -> None:
@@ -361,11 +361,11 @@ def key_not_written(patch: pytest.MonkeyPatch) -> None:
 
 def over_means_over_first(patch: pytest.MonkeyPatch) -> None:
     """Whether the run is over is asked before whether the command was given before."""
-    honest = receipts.not_now
+    honest = receipts.early_answer
 
-    def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
+    def early_answer(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
         keyless = evolve(command, said=evolve(command.said, key=None))
         return honest(state, spec, keyless) or honest(state, spec, command)
 
     for module in (gates_module, messages_module, cancel_module):
-        patch.setattr(module, "not_now", not_now)
+        patch.setattr(module, "early_answer", early_answer)

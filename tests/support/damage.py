@@ -93,6 +93,12 @@ def _second_entry(body: str) -> str:
     return canonical.encode([entries[0], {"type": "run_started"}, *entries[2:]])
 
 
+def _of_another_step(body: str) -> str:
+    told = body.replace('"step":"a"', '"step":"b"')
+    assert told != body
+    return told
+
+
 DAMAGES: Final[dict[str, Damage]] = {
     "a byte of the first body flipped": _changed(0, _flipped),
     "a byte of a body flipped": _changed(1, _flipped),
@@ -115,6 +121,10 @@ DAMAGES: Final[dict[str, Damage]] = {
         harm=lambda records: forged(records, 0, body=_second_entry(records[0].body)),
         shows_at=lambda _: Revision(2),
     ),
+    "an entry that contradicts itself": Damage(
+        harm=lambda records: forged(records, 0, body=_of_another_step(records[0].body)),
+        shows_at=lambda _: Revision(3),
+    ),
     "an entry of no version": _forged(1, lambda body: body.replace('"v":1', '"v":0')),
 }
 
@@ -135,7 +145,9 @@ NEWER: Final[dict[str, tuple[Callable[[str], str], str]]] = {
 def rewrite(stage: Stage, journal: Journal, run_id: RunId, records: Records) -> None:
     """Put these rows in the place of a run's journal, behind the adapter's back."""
     if isinstance(journal, MemoryJournal):
-        journal._tables.journals[run_id] = list(records)
+        journal._tables.journals.pop(run_id, None)
+        if records:
+            journal._tables.journals[run_id] = list(records)
         return
     if stage.url is not None:
         rewrite_rows(stage.url, run_id, records)
@@ -156,6 +168,19 @@ def change_rows(stage: Stage, statement: str) -> None:
         return
     with _file(stage) as connection:
         connection.execute(statement.replace("squidmesh.", "squidmesh_"))
+
+
+def say_codec(stage: Stage, journal: Journal, run_id: RunId, codec: int) -> None:
+    """Say of a run's last append that another codec wrote it."""
+    if isinstance(journal, MemoryJournal):
+        journal._tables.codecs[run_id] = codec
+        return
+    newest = f"select max(first) from squidmesh.journal where run_id = '{run_id}'"
+    change_rows(
+        stage,
+        f"update squidmesh.journal set codec = {codec} "
+        f"where run_id = '{run_id}' and first = ({newest})",
+    )
 
 
 def rewrite_definition(stage: Stage, journal: Journal, fingerprint: str, text: str | None) -> None:

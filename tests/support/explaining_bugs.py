@@ -12,11 +12,11 @@ from squidmesh_core.definition.spec import Spec
 from squidmesh_core.state.attempt import Attempt
 from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.run import RunState
-from squidmesh_core.views.explanation import Surroundings, actions, reasons, standing, wishes
+from squidmesh_core.views.explanation import Surroundings, actions, candidates, reasons, standing
+from squidmesh_core.views.explanation.candidates import Candidate
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.records import Action, ActionName, RefusedAction
 from squidmesh_core.views.explanation.standing import Standing, StandingKind
-from squidmesh_core.views.explanation.wishes import Wish
 from squidmesh_core.views.reason import Reason, reason_of
 from support.planted import Plant
 
@@ -86,10 +86,10 @@ def code_made_up(patch: pytest.MonkeyPatch) -> None:
 def message_not_offered(patch: pytest.MonkeyPatch) -> None:
     """Nobody is told that a message could be handed in."""
 
-    def silent(_case: Case) -> Iterator[Wish]:
+    def silent(_case: Case) -> Iterator[Candidate]:
         yield from ()
 
-    patch.setattr(wishes, "_messages", silent)
+    patch.setattr(candidates, "_messages", silent)
 
 
 def pause_overlooked(patch: pytest.MonkeyPatch) -> None:

@@ -188,6 +188,10 @@ class FaultyJournal:
         """See `Journal`."""
         return self.honest.run_ids(after, limit)
 
+    def listed_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal`."""
+        return self.honest.listed_ids(after, limit)
+
     def definition(self, fingerprint: Fingerprint) -> str | None:
         """See `Journal`."""
         return self.honest.definition(fingerprint)

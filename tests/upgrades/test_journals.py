@@ -24,6 +24,7 @@ from squidmesh_core.protocol.chain import AppendRecord, first_break, origin
 from squidmesh_core.protocol.codec import decode, encode
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.protocol.wire import WIRE_TYPES
+from squidmesh_core.state.contradiction import Named
 from squidmesh_core.state.fold import fold
 from squidmesh_core.state.run import RunState
 from support.features import FEATURES
@@ -79,6 +80,20 @@ def test_nothing_in_a_golden_journal_is_an_anomaly(name: str) -> None:
     ends = [states(run_id, records)[-1] for run_id, records in exported(name).runs.items()]
 
     assert [()] * len(ends) == [state.anomalies for state in ends]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_in_a_golden_journal_contradicts_itself(name: str) -> None:
+    """Nor the definition: every later release can read it."""
+    export = exported(name)
+    known = definitions(export)
+    for run_id, records in export.runs.items():
+        named, state = Named(run_id), states(run_id, records)[-1]
+        for entry in entries(records):
+            named.take(entry)
+        assert state.started is not None
+        if state.pruned is None:  # nothing but a tombstone is left, and it names no node
+            named.check(known[state.started.definition])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -106,7 +106,7 @@ def _replay(
     claims, reader = Claims(model, spec, findings), Reader(run_id, findings)
     families = [claims, *(family(model, spec, findings) for family in _FAMILIES)]
     for entries in reader.read(records):
-        model.turn_page()
+        model.begin_append()
         for entry in entries:
             for family in families:
                 family.judge(entry)

@@ -121,7 +121,7 @@ class Model:
         ends = (self.terminal, self.compensation, self.pruned)
         return any(end is not None for end in ends)
 
-    def turn_page(self) -> None:
+    def begin_append(self) -> None:
         """Begin the next append."""
         self.appends += 1
         self.append = []

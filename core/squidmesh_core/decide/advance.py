@@ -88,7 +88,7 @@ def claim_for(desk: Desk, key: AttemptKey, offer: Offer) -> None:
     desk.offer = None
 
 
-def claim_order(attempt: Attempt) -> tuple[int, datetime, str]:
+def _claim_order(attempt: Attempt) -> tuple[int, datetime, str]:
     """Smaller is claimed sooner (specs/protocol.md §3)."""
     intent = attempt.intent
     return intent.priority, intent.visible_at, intent.attempt_key
@@ -134,7 +134,7 @@ def _tick_one(desk: Desk) -> bool:
     due = [a for a in _takeable(desk, offer) if a.intent.action is None]
     if not due:
         return False
-    tick(desk, min(due, key=claim_order), offer)
+    tick(desk, min(due, key=_claim_order), offer)
     return True
 
 
@@ -150,7 +150,7 @@ def _claim_successor(desk: Desk) -> None:
         and not _comes_later(attempt, offer)
     ]
     if due:
-        claim_for(desk, min(due, key=claim_order).key, offer)
+        claim_for(desk, min(due, key=_claim_order).key, offer)
 
 
 def _comes_later(attempt: Attempt, offer: Offer) -> bool:

@@ -6,7 +6,7 @@ from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Answer
 from squidmesh_core.decide.apply import end_run, give_up
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.decide.receipts import not_now, refused, write_receipt
+from squidmesh_core.decide.receipts import early_answer, refused, write_receipt
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.protocol.commands import Cancel
 from squidmesh_core.state.run import RunState
@@ -20,7 +20,7 @@ def cancel(state: RunState, spec: Spec, command: Cancel, now: datetime) -> Answe
     A run that is undoing its steps is not cancelled, lest half of it pass for
     an end; `abandon` ends it and lists the rest (specs/protocol.md §5).
     """
-    answer = not_now(state, spec, command)
+    answer = early_answer(state, spec, command)
     if answer is not None:
         return answer
     if command.abandon and command.compensate:

@@ -11,7 +11,9 @@ from typing import Final
 
 from squidmesh_core.decide.answer import Decision
 from squidmesh_core.definition.spec import Node, Spec, StepNode
+from squidmesh_core.errors import StorageError
 from squidmesh_core.ids import ClaimId, Revision, RunId, token_hash
+from squidmesh_core.protocol.codec import damaged
 from squidmesh_core.protocol.commands import Offer
 from squidmesh_core.protocol.entries import Entry
 from squidmesh_core.state.draft import Draft
@@ -32,7 +34,7 @@ class Desk:
         self.offer = offer
         self.draft = Draft(state)
         self._entries: list[Entry] = []
-        self._anomalies = len(state.anomalies)
+        self._anomalies = state.anomalies
         self._minted = 0
 
     @property
@@ -59,16 +61,15 @@ class Desk:
         Write one entry and fold it.
 
         Raises:
+            StorageError: `run_quarantined`: the entry does not fit the state, in which
+                others did not fit before.
             RuntimeError: The entry does not fit the state: a bug in a decider.
                 Nothing was appended.
         """
         take(self.draft, entry)
         self._entries.append(entry)
-        if len(self.draft.anomalies) != self._anomalies:
-            raise RuntimeError(
-                f"a decider wrote an entry that does not fit: {self.draft.anomalies[-1]}; "
-                "nothing was appended"
-            )
+        if self.draft.anomalies is not self._anomalies:
+            raise self._misfit()
         if len(self._entries) > MOST_ENTRIES:
             raise RuntimeError(f"one decision wants over {MOST_ENTRIES} entries; none was appended")
 
@@ -86,3 +87,13 @@ class Desk:
     def decision(self) -> Decision:
         """What was written."""
         return Decision(entries=tuple(self._entries), state=self.draft.state())
+
+    def _misfit(self) -> StorageError | RuntimeError:
+        if self._anomalies:
+            first = self._anomalies[0]
+            why = f"{first.entry_type} does not fit what comes before it ({first.reason})"
+            return damaged(self.run_id, first.revision, why)
+        misfit = self.draft.anomalies[-1]
+        return RuntimeError(
+            f"a decider wrote an entry that does not fit: {misfit}; nothing was appended"
+        )

@@ -42,8 +42,13 @@ def enter(desk: Desk, node: Node, *, not_before: datetime | None = None) -> None
     """
     Begin a visit: schedule its first attempt, or open what is waited for.
 
-    A mapping that names a missing path fails the step that wanted it; one
-    visit more than allowed fails the run for good (specs/protocol.md §4).
+    Args:
+        desk: The decision in the making.
+        node: The node to enter.
+        not_before: From when on, if not at once.
+
+    Raises:
+        RuntimeError: The node is of a kind that this release cannot run.
     """
     number = desk.draft.visits.get(node.name, 0) + 1
     visit = visit_key(desk.run_id, node.name, number)

@@ -16,8 +16,8 @@ from squidmesh_core.decide.apply import apply_answer
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.receipts import (
     digest_of,
+    early_answer,
     misfit,
-    not_now,
     refused,
     undoing,
     verb_of,
@@ -42,7 +42,7 @@ _KINDS: Final[Mapping[type, str]] = {PauseNode: "pause", ApprovalNode: "approval
 
 def pause(state: RunState, spec: Spec, command: Pause, now: datetime) -> Answer:
     """Hold the run: claimed attempts settle, gates and messages are taken, no claim is made."""
-    answer = not_now(state, spec, command) or undoing(state)
+    answer = early_answer(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     hold = state.gates.hold
@@ -61,7 +61,7 @@ def pause(state: RunState, spec: Spec, command: Pause, now: datetime) -> Answer:
 
 def resume(state: RunState, spec: Spec, command: Resume, now: datetime) -> Answer:
     """Lift the hold first; without one, answer a pause node."""
-    answer = not_now(state, spec, command) or undoing(state)
+    answer = early_answer(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     desk = Desk(state, spec, now, None)
@@ -87,7 +87,7 @@ def resume(state: RunState, spec: Spec, command: Resume, now: datetime) -> Answe
 
 def review(state: RunState, spec: Spec, command: Review, now: datetime) -> Answer:
     """Answer an approval, with its form."""
-    answer = not_now(state, spec, command) or undoing(state)
+    answer = early_answer(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     gate = _gate(state, spec, command.node, "approval")

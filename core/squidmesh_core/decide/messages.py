@@ -13,8 +13,8 @@ from squidmesh_core.decide.apply import apply_success
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.receipts import (
     digest_of,
+    early_answer,
     misfit,
-    not_now,
     refused,
     undoing,
     write_receipt,
@@ -31,7 +31,7 @@ from squidmesh_core.state.run import RunState
 
 def send(state: RunState, spec: Spec, command: Send, now: datetime) -> Answer:
     """Take a message in: for the visit that has waited longest, else for one to come."""
-    answer = not_now(state, spec, command) or undoing(state)
+    answer = early_answer(state, spec, command) or undoing(state)
     if answer is not None:
         return answer
     node = spec.nodes.get(NodeName(command.node))

@@ -1,14 +1,15 @@
 """
 Pruning: may this run be removed, and what stays in its place?
 
-It is no command of the door, because nothing is appended: the journal as a whole
-goes, in one transaction.  A run whose id may come again leaves a tombstone, so that no other run ever begins under that id: the same start finds
-the pruned run, another one is refused (specs/protocol.md §8.11).
+It is no `Command`, because nothing is appended: the journal as a whole goes, in
+one transaction.  A run whose id may come again leaves a tombstone, so that no
+other run ever begins under that id: the same start finds the pruned run, another
+one is refused (specs/protocol.md §8.11).
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, get_args
 
 from attrs import frozen
 
@@ -20,11 +21,8 @@ from squidmesh_core.protocol.entries import Beginning, RunPruned, RunStarted, Ru
 from squidmesh_core.protocol.wire import instant_to_text
 from squidmesh_core.state.run import Receipt, RunState
 
-_BEGINNINGS: Final[Mapping[str, Beginning]] = {
-    "start": "start",
-    "replay": "replay",
-    "retry_compensation": "retry_compensation",
-}
+#: A receipt's command → the same word, where it is one that begins a run.
+_BEGINNINGS: Final[Mapping[str, Beginning]] = {name: name for name in get_args(Beginning)}
 
 
 @frozen(kw_only=True)

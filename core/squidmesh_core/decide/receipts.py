@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from squidmesh_core.decide.answer import Already, Refusal
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.definition.payload import told
+from squidmesh_core.definition.payload import beyond_defaults
 from squidmesh_core.definition.spec import ApprovalNode, ReceiveNode, Spec
 from squidmesh_core.errors import PayloadError
 from squidmesh_core.ids import NodeName, RunId
@@ -65,17 +65,17 @@ def digest_of(spec: Spec, run_id: RunId, command: Operating, node: object) -> st
     asked, said = spec.nodes.get(NodeName(str(node))), command.said
     match asked, command:
         case ApprovalNode(form=tuple() as fields), Review(form=Mapping() as given):
-            beyond = told(fields, given, assumed=command.assumed)
+            beyond = beyond_defaults(fields, given, assumed=command.assumed)
             same = review(run_id, said, command.decision, node=command.node, form=beyond)
         case ReceiveNode(message=fields), Send(payload=Mapping() as given):
-            beyond = told(fields, given, assumed=command.assumed)
+            beyond = beyond_defaults(fields, given, assumed=command.assumed)
             same = send(run_id, said, node=command.node, payload=beyond)
         case _:
             return command.digest
     return same.command.digest if len(beyond) < len(given) else command.digest
 
 
-def not_now(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
+def early_answer(state: RunState, spec: Spec, command: Operating) -> Already | Refusal | None:
     """The answer to a repetition, or to a command that this run is past; null: go on."""
     verb, said = verb_of(command), command.said
     before = state.receipt(verb, said.key) if said.key is not None else None
@@ -111,10 +111,21 @@ def last_answer(state: RunState) -> dict[str, object]:
     }
 
 
-def again(state: RunState, verb: Verb, digest: str, key: str | None) -> Already | Refusal:
-    """The answer to a start of a run that is there: the same one, or a conflict."""
+def again(
+    state: RunState, verb: Verb, digest: str, key: str | None, *, in_full: str | None = None
+) -> Already | Refusal:
+    """
+    The answer to a start of a run that is there: the same one, or a conflict.
+
+    Args:
+        state: The run.
+        verb: How it was asked for.
+        digest: What the start is told apart by.
+        key: Its idempotency key.
+        in_full: See `Start.digest_in_full`.
+    """
     for receipt in state.receipts:
-        if receipt.command == verb and receipt.digest == digest:
+        if receipt.command == verb and receipt.digest in {digest, in_full}:
             return Already(revision=receipt.revision, state=state)
     if key is not None:
         return key_taken(state, verb, key)

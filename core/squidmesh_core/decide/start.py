@@ -2,24 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 from squidmesh_core.decide.advance import advance
 from squidmesh_core.decide.answer import Answer, Refusal
 from squidmesh_core.decide.desk import Desk
 from squidmesh_core.decide.enter import enter, missing_input, start_clock
 from squidmesh_core.decide.receipts import again, write_receipt
-from squidmesh_core.definition.spec import Node, ReceiveNode, Spec, StepNode
-from squidmesh_core.ids import NodeName, run_visit
+from squidmesh_core.definition.spec import WHOLE_RUN, Node, ReceiveNode, Spec, StepNode
+from squidmesh_core.ids import run_visit
 from squidmesh_core.plan.messages import correlation_of
 from squidmesh_core.plan.progress import plan
 from squidmesh_core.protocol.commands import Copied, Start, Undoing
 from squidmesh_core.protocol.entries import CompensationStarted, RunStarted, StepApplied
 from squidmesh_core.state.run import RunState
 from squidmesh_core.values import MissingPath, bind
-
-#: The step that the timer of the whole run names.
-WHOLE_RUN: Final = NodeName("")
 
 
 def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
@@ -31,7 +27,13 @@ def start(state: RunState, spec: Spec, command: Start, now: datetime) -> Answer:
     start is refused.
     """
     if state.started is not None:
-        return again(state, command.verb, command.digest, command.said.key)
+        return again(
+            state,
+            command.verb,
+            command.digest,
+            command.said.key,
+            in_full=command.digest_in_full,
+        )
     missing = _missing_at_start(spec, command)
     if missing is not None:
         return missing

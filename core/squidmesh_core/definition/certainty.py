@@ -17,7 +17,7 @@ from squidmesh_core.ids import NodeName
 
 @frozen(kw_only=True)
 class Certainty:
-    """Answers for one acyclic-by-dependency or routed workflow."""
+    """Whose outputs each node of one workflow can count on."""
 
     #: Node → its bit.
     bit: dict[NodeName, int]

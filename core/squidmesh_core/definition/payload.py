@@ -92,7 +92,7 @@ def default_value(default: Default, now: datetime) -> object:
     assert_never(default.clock)
 
 
-def told(
+def beyond_defaults(
     fields: Iterable[Field], given: Mapping[str, object], *, assumed: Collection[str] = ()
 ) -> dict[str, object]:
     """

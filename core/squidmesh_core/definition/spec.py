@@ -37,6 +37,8 @@ Idempotency = Literal["return_existing_run", "skip_duplicate"]
 
 #: The target of a route that ends its strand.
 COMPLETE: Final = NodeName("complete")
+#: What stands for a step where the time-out of the whole run is scheduled.
+WHOLE_RUN: Final = NodeName("")
 
 
 @frozen(kw_only=True)

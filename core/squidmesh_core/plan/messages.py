@@ -33,7 +33,7 @@ def went_without(state: RunState, node: NodeName) -> bool:
     return state.visits.get(node, 0) > took
 
 
-def came(state: RunState, node: NodeName, correlation: str) -> bool:
+def all_received(state: RunState, node: NodeName, correlation: str) -> bool:
     """Whether all came that was waited for under a correlation, or what came is kept."""
     took = [
         visit in state.applied and state.applied[visit].succeeded

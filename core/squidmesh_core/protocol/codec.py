@@ -23,6 +23,8 @@ from squidmesh_core.protocol.wire import CLASSES, VERSIONS, key_prefix, wire_typ
 
 __all__ = [
     "CODEC_VERSION",
+    "check_codec",
+    "damaged",
     "decode",
     "encode",
     "entries_of",
@@ -83,9 +85,9 @@ def decode(body: str, *, run_id: RunId, first: Revision) -> tuple[Entry, ...]:
     try:
         items = canonical.decode(body)
     except (ValueError, RecursionError) as exc:
-        raise _damaged(run_id, first, f"its body is no JSON ({exc})") from exc
+        raise damaged(run_id, first, f"its body is no JSON ({exc})") from exc
     if not isinstance(items, list) or not items:
-        raise _damaged(run_id, first, "its body is no list of entries")
+        raise damaged(run_id, first, "its body is no list of entries")
     prefix = key_prefix(run_id)
     return tuple([_read(item, run_id, prefix, first + index) for index, item in enumerate(items)])
 
@@ -100,11 +102,32 @@ def entries_of(record: AppendRecord) -> tuple[Entry, ...]:
     entries = decode(record.body, run_id=record.run_id, first=record.first)
     if len(entries) != record.last - record.first + 1:
         why = f"its body holds {len(entries)} entries, its row says otherwise"
-        raise _damaged(record.run_id, record.first, why)
+        raise damaged(record.run_id, record.first, why)
     if entries[-1].at != record.at:
         why = "its row says another instant than its last entry"
-        raise _damaged(record.run_id, record.first, why)
+        raise damaged(record.run_id, record.first, why)
     return entries
+
+
+def check_codec(codec: int, *, run_id: RunId, head: Revision) -> None:
+    """
+    See that this process may read a run, by the codec that is stored with its last append.
+
+    Whoever appends has read all that came before, so that speaks for the whole run.
+
+    Raises:
+        StorageError: `newer_entries` if it is a later one, `run_quarantined` if there
+            never was such a one.
+    """
+    if codec > CODEC_VERSION:
+        raise StorageError(
+            f"run {run_id} was written with codec {codec}, by a newer squidmesh than this one, "
+            f"which knows codec {CODEC_VERSION}; the run is left alone.",
+            "newer_entries",
+            {"run_id": run_id, "revision": head, "codec": codec, "known": CODEC_VERSION},
+        )
+    if codec < 1:
+        raise damaged(run_id, head, f"its row says codec {codec}, which there never was")
 
 
 def entry_to_json(entry: Entry, run_id: RunId) -> dict[str, object]:
@@ -129,17 +152,17 @@ def entry_from_json(data: object, *, run_id: RunId, revision: Revision) -> Entry
 
 def _read(data: object, run_id: RunId, prefix: str, revision: int) -> Entry:
     if not isinstance(data, dict):
-        raise _damaged(run_id, revision, f"expected an object, not {data!r}")
+        raise damaged(run_id, revision, f"expected an object, not {data!r}")
     name, version = data.get("type"), data.get("v")
     if not isinstance(name, str) or type(version) is not int:
-        raise _damaged(run_id, revision, "it has no type and version")
+        raise damaged(run_id, revision, "it has no type and version")
     present = VERSIONS.get(name, 0)
     try:
         if version != present or not present:
             data = _up_to_date(data, run_id, revision, version=version, present=present)
         entry: Entry = _READERS[CLASSES[name]](data, prefix, revision)
     except (ValueError, RecursionError) as exc:
-        raise _damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
+        raise damaged(run_id, revision, f"{name} v{version}: {exc}") from exc
     return entry
 
 
@@ -173,7 +196,8 @@ def _newer(run_id: RunId, revision: int, name: str, version: int) -> StorageErro
     )
 
 
-def _damaged(run_id: RunId, revision: int, reason: str) -> StorageError:
+def damaged(run_id: RunId, revision: int, reason: str) -> StorageError:
+    """A journal that cannot be read, and where that begins."""
     return StorageError(
         f"run {run_id} cannot be read at revision {revision}: {reason}. Nothing was changed.",
         "run_quarantined",

@@ -101,6 +101,9 @@ class Start:
     input: Mapping[str, object]
     #: SHA-256 of workflow, trigger, payload as given and parent; of a replay, of what was asked.
     digest: str
+    #: That of all that was handed in, defaults too: receipts of earlier releases hold it;
+    #: null: it is the same one.
+    digest_in_full: str | None = None
     queue: str = "default"
     priority: int = 0
     tags: tuple[str, ...] = ()

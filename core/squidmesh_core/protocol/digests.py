@@ -1,4 +1,4 @@
-"""What makes two commands the same: a digest of what was asked, and by whom."""
+"""What makes two commands the same: a digest of what was asked."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -35,4 +35,19 @@ def command_digest(
         "actor": actor,
         "comment": comment,
     }
+    return sha256(canonical.encode(given).encode()).hexdigest()
+
+
+def start_digest(workflow: str, trigger: str, payload: object) -> str:
+    """
+    SHA-256 of a start as given, before defaults, in lower-case hex (specs/protocol.md §6).
+
+    So a field that a deploy adds with a default changes no start that was made before.
+
+    Args:
+        workflow: What is started.
+        trigger: By which of its triggers.
+        payload: What was handed in, in storable form, without what goes without saying.
+    """
+    given = {"workflow": workflow, "trigger": trigger, "payload": payload, "parent": None}
     return sha256(canonical.encode(given).encode()).hexdigest()

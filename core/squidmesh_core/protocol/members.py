@@ -32,7 +32,7 @@ from squidmesh_core.protocol.wire import (
 )
 
 # Writers and readers are chosen by a field's type at run time, where the type
-# checker cannot follow; hence `Any` here and nowhere else.
+# checker cannot follow; hence `Any`.
 Write = Callable[[Any, str], object]
 Read = Callable[[object, str], Any]
 

@@ -7,7 +7,7 @@ them to specs/entries/: one per entry type, and one for the body of an append.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Final, Literal, NewType, Union, get_args, get_origin
@@ -67,7 +67,7 @@ def _record(cls: type) -> dict[str, object]:
         members[name] = _of(fields[twins.get(field.name, field.name)].type)
         if field.default is attrs.NOTHING and field.name not in twins:
             required.append(name)
-    return _object(members, required)
+    return object_of(members, required)
 
 
 def _of(hint: object) -> Schema:
@@ -88,12 +88,14 @@ def _of(hint: object) -> Schema:
     raise TypeError(f"{hint!r} has no schema")
 
 
-def _object(members: Mapping[str, Schema], required: list[str] | None = None) -> dict[str, object]:
-    """An object with these members and no other; all required unless said otherwise."""
+def object_of(
+    members: Mapping[str, object], required: Sequence[str] | None = None
+) -> dict[str, object]:
+    """The schema of an object with these members and no other; all required unless said otherwise."""
     return {
         "type": "object",
         "properties": dict(members),
-        "required": list(members) if required is None else required,
+        "required": list(members if required is None else required),
         "additionalProperties": False,
     }
 
@@ -107,9 +109,9 @@ _KEY: Final[Schema] = {"type": "string", "pattern": "^([0-9a-f-]{36})?:.*$"}
 _BINDING: Final[Schema] = {
     "oneOf": [
         _TEXTS,
-        _object({"value": True}),
-        _object({"path": _TEXTS, "default": True}),
-        _object({"object": _map_of(_TEXTS)}),
+        object_of({"value": True}),
+        object_of({"path": _TEXTS, "default": True}),
+        object_of({"object": _map_of(_TEXTS)}),
     ]
 }
 _SCHEMAS: Final[Mapping[object, Schema]] = {
@@ -126,10 +128,10 @@ _SCHEMAS: Final[Mapping[object, Schema]] = {
     Mapping[str, str]: {"type": "object", "additionalProperties": {"type": "string"}},
     Input: {
         "oneOf": [
-            _object({"from": {"oneOf": [_map_of(_BINDING), {"type": "array", "maxItems": 0}]}}),
-            _object({"of": _KEY}),
-            _object({"undo": _KEY}),
-            _object({"value": True}),
+            object_of({"from": {"oneOf": [_map_of(_BINDING), {"type": "array", "maxItems": 0}]}}),
+            object_of({"of": _KEY}),
+            object_of({"undo": _KEY}),
+            object_of({"value": True}),
         ]
     },
 }

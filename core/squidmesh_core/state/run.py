@@ -29,7 +29,7 @@ from squidmesh_core.state.gates import Gates
 from squidmesh_core.state.mail import Mail
 from squidmesh_core.state.saga import Saga
 
-#: Commands whose receipt a state keeps findable are few; all are kept, in order.
+#: What a command of a person or a system leaves behind; few per run, so all are kept.
 Receipt = RunSignalReceived
 
 

@@ -1,11 +1,14 @@
 """When a deadline is due, and how it stands at an instant (specs/protocol.md §7)."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 from attrs import frozen
 
 DeadlineStatus = Literal["on_time", "due_soon", "overdue", "escalated"]
+
+#: A deadline of a hundred years, escalated after as many, still ends before the year 10000.
+LAST: Final = datetime(9699, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 @frozen(kw_only=True)

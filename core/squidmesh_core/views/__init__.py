@@ -1,6 +1,17 @@
 """
-What one can ask of a run: the index rows it implies, its snapshot, its graph.
+What one can ask of a run.  Views only read.
 
-Views only read.  `index` is what adapters store beside a journal, `inspection`
-what people and programs see, `diff` how two of those differ.
+    index        the rows that adapters store beside a journal
+    inspection   one run at one instant: a snapshot
+    steps, waiting, deadlines, history, reason   the parts of a snapshot
+    explanation  why a run is where it is, and what may be done
+    graph        its definition with its progress, as data and pictures
+    diff         how two snapshots differ
+    effects      what a command does to a run
+    notices      what hooks are told of an append
+    board, counts, bulk, hooks                   records about many runs
+    visibility   who may see which member of all this
+    plain, given, words, schemas                 what views are written with
+
+Open `inspection` first.
 """

@@ -18,6 +18,7 @@ from attrs import Factory, frozen
 
 from squidmesh_core.ids import NodeName, Revision, RunId
 from squidmesh_core.values.binding import Path
+from squidmesh_core.values.condition import same
 from squidmesh_core.views.inspection import Snapshot
 from squidmesh_core.views.plain import View
 from squidmesh_core.views.steps import StepView
@@ -159,15 +160,5 @@ def _values(path: Path, before: object, after: object) -> Iterator[ValueDiff]:
                 yield ValueDiff(path=inner, change="removed", before=before[name])
             else:
                 yield from _values(inner, before[name], after[name])
-    elif not _same(before, after):
+    elif not same(before, after):
         yield ValueDiff(path=path, change="changed", before=before, after=after)
-
-
-def _same(before: object, after: object) -> bool:
-    """Equal as JSON has it: true is not 1, in a list neither."""
-    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
-        pairs = zip(before, after, strict=False)
-        return len(before) == len(after) and all(_same(one, other) for one, other in pairs)
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
-    return isinstance(before, bool) is isinstance(after, bool) and before == after

@@ -7,7 +7,7 @@ from typing import Final
 from squidmesh_core.decide import Decision
 from squidmesh_core.decide.replay import ReplayPlan
 from squidmesh_core.definition.spec import ApprovalNode, PauseNode, Spec
-from squidmesh_core.ids import NodeName, is_timeout
+from squidmesh_core.ids import is_timeout
 from squidmesh_core.plan.compensation import candidates
 from squidmesh_core.protocol.entries import (
     AttemptScheduled,
@@ -108,11 +108,7 @@ class Effects:
 def _scheduled(entry: AttemptScheduled) -> Iterator[str]:
     if entry.kind == "compensation" or is_timeout(entry.attempt_key):
         return
-    yield f"{_name(entry.step)} becomes visible{_when(entry.visible_at, entry.at)}"
-
-
-def _name(node: NodeName) -> str:
-    return repr(node)
+    yield f"{entry.step!r} becomes visible{_when(entry.visible_at, entry.at)}"
 
 
 def _when(visible_at: datetime, now: datetime) -> str:

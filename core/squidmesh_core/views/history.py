@@ -72,6 +72,11 @@ def command_views(state: RunState) -> tuple[CommandView, ...]:
     return tuple(command_view(receipt) for receipt in state.receipts)
 
 
+def last_command(state: RunState, command: str) -> RunSignalReceived | None:
+    """The newest receipt of a command; null: it was never given."""
+    return next((one for one in reversed(state.receipts) if one.command == command), None)
+
+
 def command_view(receipt: RunSignalReceived) -> CommandView:
     """One command, as its receipt has it."""
     return CommandView(

@@ -13,7 +13,7 @@ from typing import Final, Literal, NewType, Union, get_args, get_origin
 
 from attrs import fields_dict, has
 
-from squidmesh_core.protocol.schemas import DIALECT, Schema
+from squidmesh_core.protocol.schemas import DIALECT, Schema, object_of
 from squidmesh_core.views.board import Board
 from squidmesh_core.views.bulk import Bulk
 from squidmesh_core.views.counts import Counts
@@ -74,12 +74,7 @@ def _record(kind: type, parts: dict[str, dict[str, object]]) -> dict[str, object
         hint = declared[name].type
         written = plain_name(name, is_span=hint is timedelta)
         members[written] = _of(hint, parts)
-    return {
-        "type": "object",
-        "properties": members,
-        "required": list(members),
-        "additionalProperties": False,
-    }
+    return object_of(members)
 
 
 def _of(hint: object, parts: dict[str, dict[str, object]]) -> Schema:

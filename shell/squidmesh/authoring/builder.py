@@ -65,7 +65,7 @@ class WorkflowBuilder:
         The finished workflow.
 
         Raises:
-            DefinitionError: With every problem at once; a name that is none is said alone.
+            DefinitionError: With every problem at once; an invalid name is reported alone.
         """
         try:
             title(self._name)

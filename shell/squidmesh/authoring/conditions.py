@@ -6,7 +6,7 @@ condition then.
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol, assert_never, runtime_checkable
+from typing import Final, Literal, Protocol, assert_never, runtime_checkable
 
 from attrs import frozen
 
@@ -16,9 +16,9 @@ from squidmesh_core.values import Condition as CoreCondition
 from squidmesh_core.values.binding import Path as ContextPath
 from squidmesh_core.values.condition import Operator
 
-AS_BOOL = "a condition is data: join with & and |, negate with not_()"
-CONSTANT = "this is a constant; for a missing value write is_missing(x)"
-WHY_CONSTANT = "`x is None` cannot be recorded, it is False at once"
+AS_BOOL: Final = "a condition is data: join with & and |, negate with not_()"
+CONSTANT: Final = "this is a constant; for a missing value write is_missing(x)"
+WHY_CONSTANT: Final = "`x is None` cannot be recorded, it is False at once"
 
 
 @frozen(kw_only=True)

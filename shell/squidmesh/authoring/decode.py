@@ -53,27 +53,16 @@ from squidmesh.authoring.scalars import (
     strict,
 )
 
-T = TypeVar("T")
 
-
-def structure(value: object, wanted: type[T], *, closed: bool = False) -> T:
+def reader_for(wanted: object, *, closed: bool = False) -> Reader:
     """
-    The value of a type that a JSON value stands for.
+    The compiled reader of a type, which every step's input comes by.
 
     Args:
-        value: What the journal or a caller holds.
         wanted: The type; any annotation will do.
         closed: Whether unknown members are refused too, as for what comes from outside.
             What a journal holds may be older than the class, so there they are ignored.
-
-    Raises:
-        ContractMismatch: The value does not fit; every misfit is listed.
     """
-    return cast("T", reader_for(wanted, closed=closed)(value))
-
-
-def reader_for(wanted: object, *, closed: bool = False) -> Reader:
-    """The compiled reader of a type, which every step's input comes by."""
     try:
         return _compiled(wanted, closed=closed)
     except TypeError:  # an unhashable hint, such as Annotated[int, []]
@@ -279,10 +268,8 @@ def _converter(closed: bool) -> Converter:
         return _only(lambda value, _: build(as_list(value, list)), list | tuple, wanted)
 
     # The last one registered is asked first.
-    factory, predicate = (
-        converter.register_structure_hook_factory,
-        converter.register_structure_hook_func,
-    )
+    factory = converter.register_structure_hook_factory
+    predicate = converter.register_structure_hook_func
     factory(_is(Collection), collection)
     factory(_is(Mapping), mapping)
     predicate(lambda t: t is object or isinstance(t, TypeVar), lambda value, _: value)

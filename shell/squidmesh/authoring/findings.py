@@ -8,6 +8,7 @@ member, the class knows more.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -21,7 +22,7 @@ from squidmesh_core.definition.problem import Place, Problem, errors_of
 from squidmesh_core.definition.spec import Spec
 
 #: With one of these a payload or a name is not known, so nothing can be said about who reads it.
-_BLINDING = frozenset(
+_BLINDING: Final = frozenset(
     {"invalid_contract", "reserved_name", "invalid_trigger_name", "invalid_step_name"}
 )
 

@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from inspect import CO_NEWLOCALS, CO_OPTIMIZED
 from types import FrameType
+from typing import Final
 
 from attrs import frozen
 
 #: Frames of these modules are ours, not the host's; the demo inside squidmesh is a host.
-_OURS = ("squidmesh.authoring.", "squidmesh.actions")
-_COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
+_OURS: Final = ("squidmesh.authoring.", "squidmesh.actions")
+_COMPREHENSIONS: Final = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 
 @frozen(kw_only=True)

@@ -10,8 +10,8 @@ from squidmesh.authoring.notes import note
 from squidmesh.authoring.options import (
     checked_deadline,
     checked_duration,
-    known_options,
-    needed_duration,
+    checked_timeout,
+    refuse_unknown,
 )
 from squidmesh.authoring.policies import Deadline
 from squidmesh.authoring.triggers import Trigger
@@ -48,7 +48,7 @@ class Wait(Node[None]):
         return WaitNode(
             name=wiring.name_of(self),
             after=wiring.names_of(self._after),
-            duration_ms=needed_duration(self, "duration_ms", self._duration, code=code) or 1,
+            duration_ms=checked_duration(self, "duration_ms", self._duration, code=code) or 1,
         )
 
 
@@ -139,7 +139,7 @@ class Pause(Gate["Decision[None]"]):
             after=wiring.names_of(self._after),
             output=self._output_key(),
             deadline=checked_deadline(self, options.get("deadline")),
-            timeout_ms=checked_duration(self, "timeout_ms", options.get("timeout")),
+            timeout_ms=checked_timeout(self, options.get("timeout")),
             max_visits=options.get("max_visits"),
         )
 
@@ -173,7 +173,7 @@ class Approval(Gate[Decision[F]], Generic[F]):
             after=wiring.names_of(self._after),
             output=self._output_key(),
             deadline=checked_deadline(self, options.get("deadline")),
-            timeout_ms=checked_duration(self, "timeout_ms", options.get("timeout")),
+            timeout_ms=checked_timeout(self, options.get("timeout")),
             max_visits=options.get("max_visits"),
         )
 
@@ -191,17 +191,17 @@ class Receive(Gate[M]):
 
     def _spec(self, wiring: Wiring) -> ReceiveNode:
         options = self._options
-        given = self._correlation is not None
+        correlation = self._correlation
+        if correlation is not None:
+            correlation = wiring.binding(self, correlation, str, "correlation")
         return ReceiveNode(
             name=wiring.name_of(self),
             message=self._contract(self._message, "message"),
-            correlation=wiring.binding(self, self._correlation, str, "correlation")
-            if given
-            else None,
+            correlation=correlation,
             after=wiring.names_of(self._after),
             output=self._output_key(),
             deadline=checked_deadline(self, options.get("deadline")),
-            timeout_ms=checked_duration(self, "timeout_ms", options.get("timeout")),
+            timeout_ms=checked_timeout(self, options.get("timeout")),
             max_visits=options.get("max_visits"),
         )
 
@@ -270,7 +270,7 @@ def log(message: str, *, level: LogLevel = "info", after: Sequence[BaseNode] = (
 
 def pause(question: str, **options: Unpack[GateOptions]) -> Pause:
     """Wait until a person says go on."""
-    known_options("pause", options, GateOptions)
+    refuse_unknown("pause", options, GateOptions)
     return Pause(question, options)
 
 
@@ -282,7 +282,7 @@ def approval(
     question: str, *, form: type[Any] | None = None, **options: Unpack[GateOptions]
 ) -> Approval[Any]:
     """Wait until a person says yes or no; `on_reject` says where no leads."""
-    known_options("approval", options, GateOptions)
+    refuse_unknown("approval", options, GateOptions)
     return Approval(question, form, options)
 
 
@@ -297,7 +297,7 @@ def receive(
         correlation: A path or constant by which a sender finds the run.
         options: See `GateOptions`.
     """
-    known_options("receive", options, GateOptions)
+    refuse_unknown("receive", options, GateOptions)
     return Receive(contract, correlation, options)
 
 
@@ -319,5 +319,5 @@ def children(
         join: `all`: every child must complete; `settled`: all must end; `none`: go on at once.
         options: See `ChildrenOptions`.
     """
-    known_options("children", options, ChildrenOptions)
+    refuse_unknown("children", options, ChildrenOptions)
     return ChildrenOf(trigger, over, key, join, options)

@@ -7,6 +7,7 @@ Annotations, resolved: what a class, a function or a hint really says.
 
 import types
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from inspect import isroutine
 from typing import (
@@ -66,14 +67,10 @@ def _resolve(
     visible: dict[str, object] = {}
     for scope in scopes:  # the inner scope hides the outer one
         visible.update(scope)
-    attempts: list[dict[str, object] | None] = [scopes[0] if local and scopes else None, visible]
-    for attempt in attempts:
-        try:
-            return get_type_hints(subject, localns=attempt, include_extras=True)
-        except NameError:
-            if attempt is visible:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    with suppress(NameError):
+        outermost = scopes[0] if local and scopes else None
+        return get_type_hints(subject, localns=outermost, include_extras=True)
+    return get_type_hints(subject, localns=visible, include_extras=True)
 
 
 def bare(hint: object) -> object:

@@ -10,7 +10,7 @@ from squidmesh.duration import parse_duration
 from squidmesh_core.values import DeadlinePolicy, RetryPolicy
 
 
-def known_options(function: str, options: Mapping[str, object], known: type) -> None:
+def refuse_unknown(function: str, options: Mapping[str, object], known: type) -> None:
     """
     Refuse a misspelt option at once, as Python does.
 
@@ -54,16 +54,14 @@ def checked_deadline(source: Source, deadline: object) -> DeadlinePolicy | None:
         return None
 
 
-def checked_duration(
-    source: Source, option: str, duration: object, *, code: str = "invalid_step_option"
-) -> int | None:
-    """The milliseconds of a duration option; `None` if there is none or it is wrong."""
-    if duration is None:
+def checked_timeout(source: Source, timeout: object) -> int | None:
+    """The milliseconds of a time-out option; `None` if there is none or it is wrong."""
+    if timeout is None:
         return None
-    return needed_duration(source, option, duration, code=code)
+    return checked_duration(source, "timeout_ms", timeout, code="invalid_step_option")
 
 
-def needed_duration(source: Source, option: str, duration: object, *, code: str) -> int | None:
+def checked_duration(source: Source, option: str, duration: object, *, code: str) -> int | None:
     """The milliseconds of a duration that must be there; `None` if it is wrong."""
     try:
         milliseconds = parse_duration(duration)

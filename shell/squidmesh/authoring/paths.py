@@ -7,7 +7,7 @@ A path has no public names, so no field is ever shadowed.
 """
 
 from collections.abc import Collection
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from attrs import evolve
 
@@ -44,7 +44,7 @@ def maybe(x: T) -> T | None:
     A path whose value may be missing; the parameter then gets `None`.
 
     Raises:
-        DefinitionError: It is no path.
+        DefinitionError: It is not a path.
     """
     recorded = recorded_of(x)
     if recorded is None:
@@ -63,7 +63,7 @@ def is_in(x: T, choices: Collection[T]) -> bool:
     Whether the value at a path is one of the choices.
 
     Raises:
-        DefinitionError: The first argument is no path.
+        DefinitionError: The first argument is not a path.
     """
     recorded = recorded_of(x)
     if recorded is None:
@@ -76,7 +76,7 @@ def is_missing(x: object) -> bool:
     Whether there is no value at a path, or null.
 
     Raises:
-        DefinitionError: It is no path.
+        DefinitionError: It is not a path.
     """
     recorded = recorded_of(x)
     if recorded is None:
@@ -164,75 +164,16 @@ def _as_value(*_: object, **__: object) -> NoReturn:
     raise stopped("path_as_value", AS_VALUE)
 
 
-for _name in (
-    *(
-        [
-            "str",
-            "format",
-            "len",
-            "iter",
-            "next",
-            "reversed",
-            "contains",
-            "call",
-            "int",
-            "float",
-            "complex",
-            "index",
-            "bytes",
-            "delitem",
-        ]
-    ),
-    *(
-        [
-            "setitem",
-            "delattr",
-            "neg",
-            "pos",
-            "abs",
-            "round",
-            "trunc",
-            "floor",
-            "ceil",
-            "divmod",
-            "rdivmod",
-            "enter",
-            "aenter",
-        ]
-    ),
-    *(
-        [
-            "add",
-            "sub",
-            "mul",
-            "matmul",
-            "truediv",
-            "floordiv",
-            "mod",
-            "pow",
-            "lshift",
-            "rshift",
-            "xor",
-        ]
-    ),
-    *(
-        [
-            "radd",
-            "rsub",
-            "rmul",
-            "rmatmul",
-            "rtruediv",
-            "rfloordiv",
-            "rmod",
-            "rpow",
-            "rlshift",
-            "rrshift",
-            "rxor",
-        ]
-    ),
-    *(["await", "aiter"]),
-):
-    setattr(Path, f"__{_name}__", _as_value)
+#: What values can do and a path cannot, by the special method.
+_USES: Final = """
+    str format len iter next reversed contains call int float complex index bytes delitem
+    setitem delattr neg pos abs round trunc floor ceil divmod rdivmod enter aenter
+    add sub mul matmul truediv floordiv mod pow lshift rshift xor
+    radd rsub rmul rmatmul rtruediv rfloordiv rmod rpow rlshift rrshift rxor
+    await aiter
+"""
+for _use in _USES.split():
+    setattr(Path, f"__{_use}__", _as_value)
 
 
 def _recorded(path: "Path") -> Recorded:

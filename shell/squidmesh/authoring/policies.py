@@ -50,7 +50,7 @@ def retry_policy(retry: object) -> RetryPolicy:
     The core's form of a retry option.
 
     Raises:
-        ValueError: It is no number of attempts and no `Retries`, or one of its parts is wrong.
+        ValueError: It is neither a number of attempts nor `Retries`, or one of its parts is wrong.
     """
     if isinstance(retry, int) and not isinstance(retry, bool):
         retry = Retries(retry)

@@ -52,7 +52,7 @@ class Recorded:
         One name further down; a name that is not there is noted.
 
         Raises:
-            AttributeError: It is none of the contract's and looks like a tool asking.
+            AttributeError: It is not one of the contract's, and looks like a tool asking.
             DefinitionError: It is something that values have, such as a method.
         """
         place = evolve(self.place, below=(*self.place.below, name))

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from squidmesh.authoring.frames import Names
 from squidmesh.authoring.hints import bare, class_hints, markers, substitute
-from squidmesh.authoring.markers import SECRET, ClockDefault
+from squidmesh.authoring.markers import ClockDefault
 
 
 class _Absent:
@@ -40,11 +40,6 @@ class Member:
     def clock(self) -> ClockDefault | None:
         """The marker of a field that defaults to the instant of the start."""
         return next((m for m in markers(self.hint) if isinstance(m, ClockDefault)), None)
-
-    @property
-    def sensitive(self) -> bool:
-        """Whether only auditors may see it."""
-        return SECRET in markers(self.hint)
 
 
 def record_class(hint: object) -> type | None:
@@ -76,7 +71,7 @@ def record_members(hint: object, names: Names | None = None) -> Mapping[str, Mem
 
     Raises:
         NameError: An annotation uses a name that cannot be seen.
-        TypeError: The hint is no record class.
+        TypeError: The hint is not a record class.
     """
     cls = record_class(hint)
     if cls is None:

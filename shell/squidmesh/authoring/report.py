@@ -21,7 +21,7 @@ def definition_error(
     """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     places = [_place(problem) for problem in problems]
-    # A name that is none is in its problem's message, written so that it can be shown.
+    # An invalid name is in its problem's message, written so that it can be shown.
     labels = [label if is_node_name(label) else "" for label in labels]
     numbers = [f"SM{problem.sm}" if problem.sm else problem.code for problem in problems]
     widths = [max(map(len, column)) for column in (places, labels, numbers)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum, Flag
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 from uuid import UUID
 
 from squidmesh.authoring.hints import name_of
@@ -141,32 +141,24 @@ FROM_TEXT: Final[tuple[tuple[type, Callable[[str], object], str], ...]] = (
 # -- writing --
 
 
-def _write_float(value: object) -> object:
-    return float(value)  # type: ignore[arg-type]  # an int or a float, as WRITTEN says
-
-
-def _write_span(value: object) -> object:
+def _write_span(value: timedelta) -> str:
     return format_duration(parse_duration(value))
 
 
-def _write_instant(value: object) -> object:
-    if value.tzinfo is None:  # type: ignore[attr-defined]  # a datetime or a time
+def _write_instant(value: datetime) -> str:
+    if value.tzinfo is None:
         raise ValueError
-    return value.isoformat()  # type: ignore[attr-defined]  # see above
+    return value.isoformat()
 
 
-def _write_date(value: object) -> object:
+def _write_date(value: date) -> str:
     if isinstance(value, datetime):
         raise ValueError
-    return value.isoformat()  # type: ignore[attr-defined]  # a date
+    return value.isoformat()
 
 
-def _write_time(value: object) -> object:
-    return value.isoformat()  # type: ignore[attr-defined]  # a time
-
-
-def _write_decimal(value: object) -> object:
-    if not value.is_finite():  # type: ignore[attr-defined]  # a Decimal
+def _write_decimal(value: Decimal) -> str:
+    if not value.is_finite():
         raise ValueError
     return str(value)
 
@@ -176,15 +168,16 @@ def _same(value: object) -> object:
 
 
 #: type → (what may stand for it, how it is written, what it is called)
-WRITTEN: Final[Mapping[type, tuple[type | tuple[type, ...], Callable[[object], object], str]]] = {
+#: The first says what the second may be given, which no checker can see.
+WRITTEN: Final[Mapping[type, tuple[type | tuple[type, ...], Callable[[Any], object], str]]] = {
     str: (str, _same, "str"),
     bool: (bool, _same, "bool"),
     int: (int, _same, "int"),
-    float: ((float, int), _write_float, "float"),
+    float: ((float, int), float, "float"),
     type(None): (type(None), _same, "None"),
     datetime: (datetime, _write_instant, "a datetime with a time zone"),
     date: (date, _write_date, "a date"),
-    time: (time, _write_time, "a time"),
+    time: (time, time.isoformat, "a time"),
     timedelta: (timedelta, _write_span, "a timedelta of whole milliseconds, zero or more"),
     Decimal: (Decimal, _write_decimal, "a finite Decimal"),
     UUID: (UUID, str, "a UUID"),

@@ -22,9 +22,9 @@ from squidmesh.authoring.nodes import BaseNode, N, Node, Wiring
 from squidmesh.authoring.notes import note
 from squidmesh.authoring.options import (
     checked_deadline,
-    checked_duration,
     checked_retry,
-    known_options,
+    checked_timeout,
+    refuse_unknown,
 )
 from squidmesh.authoring.policies import Deadline, Retries
 from squidmesh.authoring.signature import Function, InvalidFunction, Signature
@@ -208,7 +208,7 @@ class Step(Node[R], Generic[P, R]):
             output=self._output_key(),
             retry=checked_retry(self, "retry", options.get("retry")),
             deadline=checked_deadline(self, options.get("deadline")),
-            timeout_ms=checked_duration(self, "timeout_ms", options.get("timeout")),
+            timeout_ms=checked_timeout(self, options.get("timeout")),
             queue=options.get("queue"),
             priority=options.get("priority"),
             max_visits=options.get("max_visits"),
@@ -281,7 +281,7 @@ def step(fn: Callable[..., Any], **options: Any) -> Step[..., Any]:
     Raises:
         TypeError: An option does not exist, or `fn` cannot be called.
     """
-    known_options("step", options, StepOptions)
+    refuse_unknown("step", options, StepOptions)
     if not callable(fn):
         raise TypeError(f"step() takes a function, not {type(fn).__name__}")
     return Step(fn, options)

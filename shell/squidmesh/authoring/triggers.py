@@ -7,7 +7,6 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args, is_typ
 from squidmesh.authoring.contracts import (
     InvalidContract,
     fields_of,
-    sensitive_paths,
     without_instants,
 )
 from squidmesh.authoring.decode import reader_for
@@ -75,9 +74,6 @@ class Trigger(Source, Generic[P]):
     def _spec(self) -> SpecTrigger:
         return ManualTrigger(name=self._label or "", payload=self._fields())
 
-    def _sensitive(self) -> list[tuple[str, ...]]:
-        return list(sensitive_paths(self._contract, ()))
-
 
 class CronTrigger(Trigger[P]):
     """What starts a run for each slot of a schedule."""
@@ -124,7 +120,7 @@ def payload_of(trigger: Trigger[P], payload: P) -> dict[str, object]:
     The JSON form of a payload, without the fields that the instant of the start fills.
 
     Raises:
-        ConfigError: What starts a run is no trigger.
+        ConfigError: What starts a run is not a trigger.
         PayloadError: It is not of the trigger's contract, or a field has another type.
     """
     if not isinstance(trigger, Trigger):

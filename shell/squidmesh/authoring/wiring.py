@@ -23,7 +23,7 @@ from squidmesh.authoring.paths import Path, recorded_of
 from squidmesh.authoring.recording import Recorded
 from squidmesh.authoring.records import ABSENT, Member, record_class, record_members
 from squidmesh.authoring.signature import Input, Signature
-from squidmesh.authoring.steps import Step
+from squidmesh.authoring.steps import Arguments, Step
 from squidmesh.authoring.triggers import Trigger
 from squidmesh_core.ids import NodeName
 from squidmesh_core.values import Binding, Constant, FromPath, ObjectOf, OptionalPath
@@ -79,9 +79,11 @@ class Wires:
         read = step._signature() if isinstance(step, Step) else None
         if read is None or not isinstance(step, Step):
             return {}
-        given = self._by_name(read) if step._arguments is None else self._by_takes(step, read)
+        if step._arguments is None:
+            given, location = self._by_name(read), step._location
+        else:
+            given, location = _by_takes(step, step._arguments, read), step._arguments.location
         bindings: dict[str, Binding] = {}
-        location = step._location if step._arguments is None else step._arguments.location
         for name, value in given.items():
             wanted = read.inputs[name].hint if name in read.inputs else Any
             spot = Spot(
@@ -101,27 +103,6 @@ class Wires:
         """Where a value that a node takes comes from; what is wrong is noted."""
         spot = Spot(node=node, tail=(tail,), location=node._location, text=f"'{tail}'")
         return self._bound(spot, value, wanted)
-
-    def _by_takes(self, step: Step[..., Any], read: Signature) -> dict[str, object]:
-        arguments = step._arguments
-        assert arguments is not None, "the caller looked"  # noqa: S101
-        positional = [name for name, declared in read.inputs.items() if declared.positional]
-        given: dict[str, object] = dict(zip(positional, arguments.args, strict=False))
-        takes = f"{read.name}() takes {', '.join(read.inputs) or 'nothing'}"
-        if len(arguments.args) > len(positional):
-            surplus = len(arguments.args) - len(positional)
-            message = f"{read.name}() has no parameter for {surplus} of the values"
-            note(step, "unknown_input", message, takes, location=arguments.location)
-        for name, value in arguments.kwargs.items():
-            if name in given:
-                message = f"{read.name}() gets two values for '{name}'"
-                note(step, "unknown_input", message, takes, location=arguments.location)
-            elif name not in read.inputs and not read.open:
-                message = f"{read.name}() has no parameter '{name}'"
-                note(step, "unknown_input", message, takes, location=arguments.location)
-            else:
-                given[name] = value
-        return given
 
     def _by_name(self, read: Signature) -> dict[str, object]:
         given: dict[str, object] = {}
@@ -215,6 +196,27 @@ class Wires:
             if recorded.place == Place(source=source):
                 return name
         return None
+
+
+def _by_takes(step: Step[..., Any], arguments: Arguments, read: Signature) -> dict[str, object]:
+    """What `.takes` was given, by parameter; what fits none is noted."""
+    positional = [name for name, declared in read.inputs.items() if declared.positional]
+    given: dict[str, object] = dict(zip(positional, arguments.args, strict=False))
+    takes = f"{read.name}() takes {', '.join(read.inputs) or 'nothing'}"
+    if len(arguments.args) > len(positional):
+        surplus = len(arguments.args) - len(positional)
+        message = f"{read.name}() has no parameter for {surplus} of the values"
+        note(step, "unknown_input", message, takes, location=arguments.location)
+    for name, value in arguments.kwargs.items():
+        if name in given:
+            message = f"{read.name}() gets two values for '{name}'"
+            note(step, "unknown_input", message, takes, location=arguments.location)
+        elif name not in read.inputs and not read.open:
+            message = f"{read.name}() has no parameter '{name}'"
+            note(step, "unknown_input", message, takes, location=arguments.location)
+        else:
+            given[name] = value
+    return given
 
 
 def _may_be_absent(member: Member) -> bool:

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 import click
 from attrs import evolve, frozen
 
-from squidmesh.cli.agreeing import agree
 from squidmesh.cli.commanding import Manner
+from squidmesh.cli.confirming import confirm
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE, REFUSED, hint_of
 from squidmesh.cli.screen import Cell, Screen, status_cell
@@ -116,7 +116,7 @@ def steer_many(
         return DONE if many["dry_run"] else _exit(found.items)
     if asks:
         told.show(found.items, planned=True)
-        agree(f"{verb.capitalize()} {counted(len(found.to_do), 'run')}?")
+        confirm(f"{verb.capitalize()} {counted(len(found.to_do), 'run')}?")
     if before:
         click.echo(before, err=True)
     done = {item.id: item for item in _carried_out(steer, found.to_do)}

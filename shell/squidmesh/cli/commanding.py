@@ -12,7 +12,7 @@ from typing import TypedDict, TypeVar, Unpack
 
 import click
 
-from squidmesh.cli.agreeing import agree
+from squidmesh.cli.confirming import confirm
 from squidmesh.cli.documents import mask_of
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.panels import run_panel
@@ -150,7 +150,7 @@ def ask(screen: Screen, before: Snapshot, effects: Sequence[str], verb: Verb) ->
     screen.line(f"{name} would do this:")
     for effect in effects:
         screen.line(f"  {effect}")
-    agree(f"{name.capitalize()}?")
+    confirm(f"{name.capitalize()}?")
 
 
 def _told(before: Snapshot, state: RunState, answer: Answer, verb: Verb) -> Told:

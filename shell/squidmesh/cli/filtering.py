@@ -1,7 +1,7 @@
 """The filters of `squidmesh runs`, for commands on whatever these let through."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import click
 
@@ -13,7 +13,7 @@ from squidmesh.views.filtering import RunFilters
 C = TypeVar("C", bound=Callable[..., object])
 
 #: Option → the same option of `runs`.
-_FILTERS: Mapping[str, click.Parameter] = {
+_FILTERS: Final[Mapping[str, click.Parameter]] = {
     param.name: param for param in runs.params if param.name in RunFilters.__optional_keys__
 }
 
@@ -46,7 +46,7 @@ def resolved(mesh: Mesh, filters: RunFilters) -> RunFilters:
     The same with whole ids.
 
     Raises:
-        RunNotFound: The parent is none, or several.
+        RunNotFound: No run, or more than one, is meant by the parent.
     """
     parent = filters.get("parent")
     return filters if parent is None else {**filters, "parent": find_run(mesh, parent)}

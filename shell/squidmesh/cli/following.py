@@ -4,7 +4,7 @@ Following one run to its end: a live tree on a terminal, a line for each event i
 Nothing here moves the run; a worker does, in this process or in another.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from squidmesh.cli.bars import Bars
 from squidmesh.cli.documents import mask_of, snapshot_document
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 #: How long to wait for a run's end before looking at its middle again.
-_TICK = "100ms"
+_TICK: Final = "100ms"
 
 
 def follow(
@@ -39,7 +39,7 @@ def follow(
         bars: On a terminal, also a bar for each attempt.
 
     Raises:
-        ConfigError: The time-out is no duration.
+        ConfigError: The time-out is not a duration.
         WaitTimeout: It took longer; the run goes on.
     """
     patience, screen = _Patience(mesh, timeout), session.screen

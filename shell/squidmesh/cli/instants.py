@@ -1,4 +1,4 @@
-"""Instants as they are typed: ISO 8601, so long ago, or so far ahead; and revisions, which they stand in for."""
+"""Instants as they are typed: ISO 8601, an age, or a time from now; and revisions."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -7,7 +7,16 @@ from squidmesh.cli.screen import json_text
 from squidmesh.files.masking import Mask
 from squidmesh.views.reading import JournalEntry
 from squidmesh_core.canonical import restore
-from squidmesh_core.ids import AttemptKey, NodeName, RunId, is_timeout
+from squidmesh_core.ids import (
+    AttemptKey,
+    NodeName,
+    RunId,
+    VisitKey,
+    attempt_visit,
+    is_timeout,
+    run_visit,
+    visit_node,
+)
 from squidmesh_core.views.words import actor_name
 
 #: Entries that tell a follower nothing that another one does not.
@@ -16,21 +25,22 @@ _QUIET: Final = frozenset({"run_signal_received", "attempt_heartbeat", "attempt_
 
 def masked(entry: JournalEntry, mask: Mask, run_id: RunId) -> Mapping[str, object]:
     """The members of an entry, with what is sensitive masked."""
+    node = node_of(entry.data, run_id)
     data: dict[str, object] = {}
     for name, value in entry.data.items():
         match entry.type, name, value:
             case "run_started", "input", _:
                 data[name] = mask.context(value)
-            case "attempt_completed", "output", _:
-                data[name] = mask.output(node_of(entry.data, run_id), value)
-            case "manual_step_resolved", "result", _:
-                data[name] = mask.output(node_of(entry.data, run_id), value)
-            case "message_received", "payload", _:
-                data[name] = mask.output(node_of(entry.data, run_id), value)
+            case (
+                ("attempt_completed", "output", _)
+                | ("manual_step_resolved", "result", _)
+                | ("message_received", "payload", _)
+            ):
+                data[name] = mask.output(node, value)
             case "message_awaited", "correlation", str():
-                data[name] = mask.correlation(node_of(entry.data, run_id), value)
+                data[name] = mask.correlation(node, value)
             case "step_applied", "reused_from", Mapping() as reused:
-                data[name] = _reused(reused, node_of(entry.data, run_id), mask)
+                data[name] = _reused(reused, node, mask)
             case "step_applied", "transition", Mapping() as taken:
                 data[name] = _decided(taken, mask)
             case _:
@@ -42,11 +52,10 @@ def node_of(data: Mapping[str, object], run_id: RunId) -> NodeName:
     """The node that an entry is about: named, or part of its keys; empty if there is none."""
     if isinstance(data.get("step"), str):
         return NodeName(str(data["step"]))
-    key = str(data.get("attempt_key") or data.get("visit_key") or "").removeprefix(f"{run_id}")
-    visit = key.removeprefix(":compensate").removeprefix(":").split(":")[0]
-    if visit == "timeout":  # of the run itself
-        return NodeName("")
-    return NodeName(visit.partition("@")[0])
+    visit = VisitKey(str(data.get("visit_key") or run_visit(run_id)))
+    if key := data.get("attempt_key"):
+        visit = attempt_visit(AttemptKey(str(key)))
+    return NodeName("") if visit == run_visit(run_id) else visit_node(visit)
 
 
 def entry_cells(entry: JournalEntry, mask: Mask, run_id: RunId) -> tuple[str, str, str] | None:

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, cast
+from typing import Concatenate, Final, ParamSpec, cast
 
 import click
 
@@ -44,7 +44,7 @@ def common(body: Body[P]) -> Callable[..., int]:
     return command
 
 
-_COMMON = (
+_COMMON: Final = (
     click.option(
         "--app",
         metavar="MODULE:NAME",

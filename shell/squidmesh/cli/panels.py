@@ -46,7 +46,7 @@ _MOST_CHARACTERS: Final = 10_000
 _MOST_LINES: Final = 200
 
 
-def run_panel(snapshot: Snapshot, screen: Screen, *, commands: bool = True) -> "Group":
+def run_panel(snapshot: Snapshot, screen: Screen, *, commands: bool) -> "Group":
     """
     A run as `show` and the live tree draw it.
 

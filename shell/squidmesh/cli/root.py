@@ -18,7 +18,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from squidmesh.cli.agreeing import Declined
+from squidmesh.cli.confirming import Declined
 from squidmesh.cli.exits import DONE, INTERRUPTED, UNREAD, USAGE, exit_code, hint_for
 from squidmesh.cli.text import json_safe
 from squidmesh_core.errors import DefinitionError, SquidmeshError

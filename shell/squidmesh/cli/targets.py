@@ -9,7 +9,7 @@ What `run` and `start` begin: a workflow of a module, or one that the applicatio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import isclass
-from typing import Protocol, Unpack
+from typing import Final, Protocol, Unpack
 
 from attrs import frozen
 
@@ -22,7 +22,7 @@ from squidmesh.starting import StartOptions
 from squidmesh_core.definition.spec import Field, Spec
 from squidmesh_core.views.inspection import Run
 
-_OPTION = "workflow"
+_OPTION: Final = "workflow"
 
 
 class Target(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from squidmesh.cli.application import wrong
 from squidmesh.cli.session import Session
 from squidmesh.mesh import Mesh
 from squidmesh_core.errors import ConfigError
@@ -26,5 +27,4 @@ def performing(session: Session) -> Iterator[Mesh]:
 
 
 def _nothing_to_perform() -> ConfigError:
-    reason = "no workflows are registered, so there is nothing to perform; give --app"
-    return ConfigError(f"app: {reason}", "invalid_option", {"option": "app", "reason": reason})
+    return wrong("app", "no workflows are registered, so there is nothing to perform; give --app")

@@ -1,7 +1,7 @@
 """
-The demonstration with murder: workers are killed between an effect and its record.
+The demonstration with crashes: workers are killed between an effect and its record.
 
-The victim says on its standard output what it has done and not yet recorded: a
+The worker says on its standard output what it has done and not yet recorded: a
 charge, or the refund of one; then, and only then, it gets SIGKILL.  No timing is
 involved.
 """
@@ -16,11 +16,11 @@ from typing import Final
 from squidmesh.config import URL_VARIABLE
 from squidmesh.demo.books import read_books
 from squidmesh.demo.driver import Kill, Progress, Told, await_all, begin_shop, seconds_since
-from squidmesh.demo.folder import Folder
+from squidmesh.demo.folder import Folder, wrong
 from squidmesh.demo.intake import take_in
 from squidmesh.demo.ledger import Kind, Ledger
 from squidmesh.demo.standins import StandIns
-from squidmesh_core.errors import ConfigError, SquidmeshError
+from squidmesh_core.errors import SquidmeshError
 
 #: When each worker is killed: as soon as the ledger holds so many lines of a kind.
 KILL_AT: Final[tuple[tuple[Kind, int], ...]] = (("charged", 10), ("charged", 75), ("refunded", 1))
@@ -40,7 +40,7 @@ def demonstrate_crashes(folder: Folder, progress: Progress) -> Told:
     ledger = Ledger(folder.ledger)
     if folder.url.startswith("memory:"):
         reason = "workers of other processes cannot reach memory://; leave out --crash or --url"
-        raise ConfigError(f"url: {reason}", "invalid_option", {"option": "url", "reason": reason})
+        raise wrong("url", reason)
     with begin_shop(folder) as mesh:
         began = mesh.door.journal.now()
         intake = take_in(mesh, folder.export)

@@ -1,5 +1,5 @@
 """
-A worker process that can be told when to wait for its death.
+A worker process that stops at a chosen moment, and waits to be killed.
 
     SQUIDMESH_URL=… python -m squidmesh.demo.doomed FOLDER LEASE [KIND LINES]
 

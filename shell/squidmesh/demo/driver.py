@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from squidmesh.demo.books import Books, read_books
-from squidmesh.demo.folder import Folder
+from squidmesh.demo.folder import Folder, wrong
 from squidmesh.demo.gateway import Gateway
 from squidmesh.demo.intake import Intake, take_in
 from squidmesh.demo.ledger import Kind, Ledger
@@ -19,7 +19,7 @@ from squidmesh.demo.standins import People, StandIns
 from squidmesh.demo.warehouse import Warehouse
 from squidmesh.demo.workflow import OrderFulfilment, connect
 from squidmesh.mesh import Mesh
-from squidmesh_core.errors import ConfigError, WaitTimeout
+from squidmesh_core.errors import WaitTimeout
 
 #: Steps at once.
 CONCURRENCY: Final = 8
@@ -102,7 +102,7 @@ def begin_shop(folder: Folder) -> Mesh:
     if mesh.door.journal.run_ids(None, 1):
         mesh.close()
         reason = f"{folder.journal} holds runs already; name an empty database. Nothing was written"
-        raise ConfigError(f"url: {reason}", "invalid_option", {"option": "url", "reason": reason})
+        raise wrong("url", reason)
     return mesh
 
 

@@ -74,7 +74,7 @@ def fresh_folder(asked: Path | None, *, few: bool = False, url: str | None = Non
         with as_file(files("squidmesh.demo") / (FEW if few else EXPORT)) as packaged:
             shutil.copyfile(packaged, path / EXPORT)
     except OSError as exc:
-        raise _wrong(f"{exc.filename}: {exc.strerror}") from None
+        raise wrong("folder", f"{exc.filename}: {exc.strerror}") from None
     return Folder(path=path, given=url)
 
 
@@ -83,10 +83,11 @@ def _made(asked: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="squidmesh-demo-"))
     asked.mkdir(parents=True, exist_ok=True)
     if any(asked.iterdir()):
-        raise _wrong(f"{asked} is not empty; name a new folder. Nothing was written")
+        raise wrong("folder", f"{asked} is not empty; name a new folder. Nothing was written")
     return asked.absolute()
 
 
-def _wrong(reason: str) -> ConfigError:
-    details = {"option": "folder", "reason": reason}
-    return ConfigError(f"folder: {reason}", "invalid_option", details)
+def wrong(option: str, reason: str) -> ConfigError:
+    """The refusal of an option of the demonstration."""
+    details = {"option": option, "reason": reason}
+    return ConfigError(f"{option}: {reason}", "invalid_option", details)

@@ -17,7 +17,8 @@ from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import DefinitionError, RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import first_break
-from squidmesh_core.protocol.codec import entries_of
+from squidmesh_core.protocol.codec import check_codec, entries_of
+from squidmesh_core.state.contradiction import Named
 from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.fold import take
 from squidmesh_core.state.run import RunState
@@ -222,11 +223,14 @@ def _unmarked(memory: Memory, run_id: RunId, after: Revision) -> Trip[Loaded]:
 
 def _read(memory: Memory, run_id: RunId, loaded: Loaded) -> Trip[tuple[Known, Revision]]:
     """A run, and up to which revision a checkpoint knew it."""
+    check_codec(loaded.codec, run_id=run_id, head=loaded.head.revision)
     begin = thawed(run_id, loaded.checkpoint)
     if begin is None and loaded.checkpoint is not None:
         loaded = yield from load(run_id, BEGINNING, whole=True)
-    state = _folded(begin or RunState(run_id=run_id), loaded)
+    named = Named(run_id)
+    state = _folded(begin or RunState(run_id=run_id), loaded, named)
     spec = yield from definition_of(memory, state)
+    named.check(spec)
     known = Known(state=state, hash=loaded.head.hash, spec=spec)
     return known, begin.revision if begin else BEGINNING
 
@@ -239,6 +243,7 @@ def _continued(known: Known, loaded: Loaded) -> Known:
         StorageError: The journal is not the one that was read before.
     """
     state, head = known.state, loaded.head
+    check_codec(loaded.codec, run_id=state.run_id, head=head.revision)
     broken = first_break(loaded.records[:1], previous=known.hash, after=state.revision)
     if not loaded.records and head.hash != known.hash:
         broken = state.revision
@@ -246,13 +251,17 @@ def _continued(known: Known, loaded: Loaded) -> Known:
         raise unreadable(state.run_id, "the journal is not the one that was read before", broken)
     if not loaded.records:
         return known
-    return Known(state=_folded(state, loaded), hash=head.hash, spec=known.spec)
+    named = Named(state.run_id)
+    state = _folded(state, loaded, named)
+    named.check(known.spec)
+    return Known(state=state, hash=head.hash, spec=known.spec)
 
 
-def _folded(state: RunState, loaded: Loaded) -> RunState:
+def _folded(state: RunState, loaded: Loaded, named: Named) -> RunState:
     draft = Draft(state)
     with resting(sum(len(record.body) for record in loaded.records)):
         for record in loaded.records:
             for entry in entries_of(record):
+                named.take(entry)
                 take(draft, entry)
     return draft.state()

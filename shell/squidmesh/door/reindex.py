@@ -5,7 +5,7 @@ Dropping the index and all checkpoints loses nothing; rebuilding gives equal
 rows, except that those of held attempts may lag (specs/protocol.md §8.10).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from squidmesh.door.door import Door
@@ -67,7 +67,12 @@ def reindex_run(door: Door, run_id: RunId) -> None:
 
 def every_run(journal: Journal) -> Iterator[RunId]:
     """The ids of all runs that have a journal, a page at a time."""
+    return all_ids(journal.run_ids)
+
+
+def all_ids(verb: Callable[[RunId | None, int], Sequence[RunId]]) -> Iterator[RunId]:
+    """All the ids that a verb names, a page at a time."""
     after: RunId | None = None
-    while page := journal.run_ids(after, _PAGE):
+    while page := verb(after, _PAGE):
         yield from page
         after = page[-1]

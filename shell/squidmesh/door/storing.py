@@ -31,6 +31,7 @@ from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import entries_of
 from squidmesh_core.protocol.commands import Receipted
 from squidmesh_core.protocol.rows import IndexRows, RowChanges
+from squidmesh_core.state.contradiction import Named
 from squidmesh_core.state.fold import fold_run
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import rows_of
@@ -88,6 +89,7 @@ class Kept:
         if state.gates.hold is not None:  # somebody may lift it here
             going_on = evolve(state, gates=evolve(state.gates, hold=None))
             check_fits(going_on, (), rows_of(going_on, spec))
+        _check_hangs_together(run_id, records, spec)
         return cls(
             run_id=run_id,
             records=records,
@@ -209,6 +211,23 @@ def _hold(door: Door, state: RunState, definition: str) -> tuple[Decision, Spec]
     if isinstance(answer, Refusal):
         raise refusal(answer)
     raise TypeError("a hold without a key was never given before")
+
+
+def _check_hangs_together(run_id: RunId, records: Sequence[AppendRecord], spec: Spec) -> None:
+    """
+    Refuse what whoever reads the run would be refused, once it is stored.
+
+    Raises:
+        ValueError: An entry contradicts itself, or names what the definition has not.
+    """
+    named = Named(run_id)
+    try:
+        for record in records:
+            for entry in entries_of(record):
+                named.take(entry)
+        named.check(spec)
+    except StorageError as error:
+        raise ValueError(str(error.details["reason"])) from error
 
 
 def _state(run_id: RunId, records: Sequence[AppendRecord]) -> RunState:

@@ -66,7 +66,7 @@ def restore(door: Door, path: FilePath) -> int:
     Returns how many runs were stored.
 
     Raises:
-        ConfigError: `invalid_bundle`: the file is no export, or not as it was written;
+        ConfigError: `invalid_bundle`: the file is not an export, or not as it was written;
             nothing was stored.  Or it cannot be read.
         IdempotencyConflict: A run is here with another journal; nothing was stored.
         StorageError: The storage failed, or a newer squidmesh wrote the file.
@@ -110,7 +110,7 @@ def load(door: Door, path: FilePath) -> Run:
     A run that is there already is left as it is.
 
     Raises:
-        ConfigError: `invalid_bundle`: the file is no bundle, or not as it was written.
+        ConfigError: `invalid_bundle`: the file is not a bundle, or not as it was written.
             Or it cannot be read.
         IdempotencyConflict: The run is here with another journal.
         Refused: `compensating`: the run cannot be held, so it is not stored.

@@ -43,7 +43,7 @@ class Filing:
         A run that is here already stays as it is (`Run.duplicate`).
 
         Raises:
-            ConfigError: `invalid_bundle`: the file is no bundle, or was altered.
+            ConfigError: `invalid_bundle`: the file is not a bundle, or was altered.
             IdempotencyConflict: The run is here with another journal.
             Refused: `compensating`: the run cannot be held, so it is not stored.
             StorageError: The storage failed, or a newer squidmesh wrote the file.
@@ -69,7 +69,7 @@ class Filing:
         Store the runs of an export, which go on as they were; how many were not here.
 
         Raises:
-            ConfigError: `invalid_bundle`: the file is no export, or was altered;
+            ConfigError: `invalid_bundle`: the file is not an export, or was altered;
                 nothing was stored.
             IdempotencyConflict: A run is here with another journal; nothing was stored.
             StorageError: The storage failed, or a newer squidmesh wrote the file.

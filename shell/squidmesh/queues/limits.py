@@ -156,12 +156,12 @@ def _change(
         by=receipt.actor,
         note=receipt.comment,
         metadata=receipt.metadata,
-        limits=limits_of(after),
+        limits=_limits(after),
     )
 
 
-def limits_of(settings: QueueSettings) -> dict[str, object]:
-    """What limits a queue, as `set_queue` takes it; limits that there are none of are left out."""
+def _limits(settings: QueueSettings) -> dict[str, object]:
+    """What limits a queue, as `set_queue` takes it; a limit that is not set is left out."""
     rate = settings.rate
     limits = {
         "concurrency": settings.concurrency,

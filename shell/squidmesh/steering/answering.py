@@ -9,7 +9,7 @@ from squidmesh.authoring.gates import Approval, Receive
 from squidmesh.authoring.mismatch import ContractMismatch
 from squidmesh.authoring.records import record_class
 from squidmesh_core.canonical import storable
-from squidmesh_core.definition.payload import told
+from squidmesh_core.definition.payload import beyond_defaults
 from squidmesh_core.errors import PayloadError, StorageError
 
 F = TypeVar("F")
@@ -43,7 +43,7 @@ def assumed(node: Approval[F] | Receive[M] | str | None, said: object) -> frozen
     """The fields of a form or message that say no more than the default of the node's contract."""
     if not isinstance(node, Approval | Receive) or not isinstance(said, Mapping):
         return frozenset()
-    return frozenset(said.keys() - told(node._fields, said).keys())
+    return frozenset(said.keys() - beyond_defaults(node._fields, said).keys())
 
 
 def _written(value: object, contract: object, what: str) -> object:

@@ -9,7 +9,7 @@ from squidmesh.door.door import Door
 from squidmesh.door.recall import UNREADABLE
 from squidmesh_core.errors import Refused, RunNotFound, StorageError
 from squidmesh_core.ids import NodeName, RunId
-from squidmesh_core.plan.messages import came, indexed
+from squidmesh_core.plan.messages import all_received, indexed
 from squidmesh_core.protocol.rows import CorrelationRow
 from squidmesh_core.state.run import RunState
 
@@ -41,7 +41,7 @@ def deliver(door: Door, node: Receive[Any], correlation: str, *, key: str | None
         if key is not None and run.receipt("send", key) is not None:
             return run.run_id
         # What was waited for in vain did not come before: its sender must not take it for done.
-        received = received or came(run, NodeName(node.name), correlation)
+        received = received or all_received(run, NodeName(node.name), correlation)
     if received and not waiting:
         why = f"the run of this correlation has taken its message already at {node.name!r}"
         raise Refused(f"{why}; nothing was written", "already_received", details)

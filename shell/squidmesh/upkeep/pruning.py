@@ -53,7 +53,7 @@ def asked(older_than: Duration | None, run_id: RunId | None) -> Asked:
     What is to be pruned, from the options of the verb.
 
     Raises:
-        ConfigError: `older_than` is no duration, or not exactly one of the two is given.
+        ConfigError: `older_than` is not a duration, or not exactly one of the two is given.
     """
     if (older_than is None) is (run_id is None):
         raise checks.wrong("older_than", "give either an age or one run, such as older_than='90d'")

@@ -1,9 +1,10 @@
 """
 Verifying: every stored append of a run read again, and what rests on it compared.
 
+    journal      a run that the index lists has one
     chain        each append follows the one before it
-    entries      a body is canonical, and holds what its row says
-    definition   the one that the run names is there, unchanged
+    entries      a body is canonical, and holds what its row says; none contradicts itself
+    definition   the one that the run names is there, unchanged, and has all that they name
     index        the rows are those that the state implies
     checkpoint   what it holds is the state at its revision
     rules        the offline checker finds nothing, if it is asked
@@ -14,8 +15,10 @@ and a checkpoint that tells something else is dropped.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from heapq import merge
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
@@ -24,18 +27,19 @@ from squidmesh import checks
 from squidmesh.door.checkpoints import VERSION, thawed
 from squidmesh.door.door import Door
 from squidmesh.door.recall import fingerprint_of, mark_of, read_spec, unreadable
-from squidmesh.door.reindex import every_run
+from squidmesh.door.reindex import all_ids, every_run
 from squidmesh_core import canonical
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import BEGINNING, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, first_break, origin
-from squidmesh_core.protocol.codec import entries_of
+from squidmesh_core.protocol.codec import check_codec, entries_of
+from squidmesh_core.state.contradiction import Named
 from squidmesh_core.state.draft import Draft
 from squidmesh_core.state.fold import take
 from squidmesh_core.state.run import RunState
 from squidmesh_core.views.index import differing, rows_of
-from squidmesh_storage.api import Journal
+from squidmesh_storage.api import Journal, Quarantine
 
 if TYPE_CHECKING:
     from squidmesh_core.checker import Violation
@@ -120,7 +124,7 @@ def verify(door: Door, run_id: RunId | None = None, *, checker: bool = False) ->
         )
     verdicts: Counter[Verdict] = Counter()
     entries, telling = 0, []
-    for one in every_run(door.journal):
+    for one in _run_ids(door.journal):
         with suppress(RunNotFound):  # gone since it was named
             verified = _verify_run(door, one, specs, checker=checker)
             verdicts[verified.verdict] += 1
@@ -128,6 +132,12 @@ def verify(door: Door, run_id: RunId | None = None, *, checker: bool = False) ->
             if verified.verdict != "ok" or verified.lifted or verified.checkpoint == "unusable":
                 telling.append(verified)
     return Report(verdicts=dict(verdicts), entries=entries, results=tuple(telling))
+
+
+def _run_ids(journal: Journal) -> Iterator[RunId]:
+    """The ids of all runs that have a journal or are listed, each once, in order."""
+    together = merge(every_run(journal), all_ids(journal.listed_ids))
+    return (run_id for run_id, _ in groupby(together))
 
 
 def _verify_run(
@@ -138,6 +148,8 @@ def _verify_run(
     reader = _Reader(door.journal, run_id, kept=[] if checker else None)
     try:
         reader.read_on()
+        loaded = door.journal.load(run_id, reader.revision)
+        check_codec(loaded.codec, run_id=run_id, head=loaded.head.revision)
         rows = () if reader.newer else _differing_rows(reader, specs)
     except StorageError as error:
         return _set_aside(door, reader, error)
@@ -152,7 +164,7 @@ def _verify_run(
         rows=rows,
         checkpoint=_judge_checkpoint(door, reader),
         violations=violations,
-        lifted=_lift_mark(door, reader),
+        lifted=_lift_mark(door, run_id, loaded.quarantined),
     )
 
 
@@ -172,6 +184,7 @@ class _Reader:
         self.newer: StorageError | None = None
         self._hash = origin(run_id)
         self._draft = Draft(RunState(run_id=run_id))
+        self._named = Named(run_id)
 
     @property
     def state(self) -> RunState:
@@ -183,12 +196,14 @@ class _Reader:
         The definition that the run names, as it is stored.
 
         Raises:
-            StorageError: It cannot be read, or is not the one that is named.
+            StorageError: It cannot be read, is not the one that is named, or has not what
+                the entries name.
         """
         state = self.state
         fingerprint = fingerprint_of(state)
         if fingerprint not in specs:
             specs[fingerprint] = read_spec(state, self.journal.definition(fingerprint))
+        self._named.check(specs[fingerprint])
         return specs[fingerprint]
 
     def read_on(self) -> bool:
@@ -197,7 +212,7 @@ class _Reader:
 
         Raises:
             RunNotFound: There is nothing at all.
-            StorageError: `run_quarantined`: something does not fit.
+            StorageError: `run_quarantined`: something does not fit, or all of it is gone.
         """
         before = self.revision
         while page := self.journal.stored(self.run_id, self.revision, PAGE):
@@ -228,6 +243,7 @@ class _Reader:
         if canonical.encode(canonical.decode(record.body)) != record.body:
             raise unreadable(self.run_id, "its body is not in canonical form", record.first)
         for entry in entries:
+            self._named.take(entry)
             take(self._draft, entry)
         if self.checkpoint is not None and (record.last, record.hash) == (
             self.checkpoint.revision,
@@ -300,12 +316,12 @@ def _judge_checkpoint(door: Door, reader: _Reader) -> CheckpointVerdict:
     return "unusable"
 
 
-def _lift_mark(door: Door, reader: _Reader) -> bool:
-    door.memory.left_alone.discard(reader.run_id)
-    if door.journal.load(reader.run_id, reader.revision).quarantined is None:
+def _lift_mark(door: Door, run_id: RunId, mark: Quarantine | None) -> bool:
+    door.memory.left_alone.discard(run_id)
+    if mark is None:
         return False
     try:
-        door.journal.quarantine(reader.run_id, None)
+        door.journal.quarantine(run_id, None)
     except StorageError:
         return False
     return True

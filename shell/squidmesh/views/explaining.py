@@ -55,13 +55,13 @@ def explain(
     """
     try:
         known = door.fresh(run_id)
+        instant = now or door.journal.now()
+        around = surroundings(door, known.state, instant)
+        return explanation.explain(known.state, known.spec, instant, around, zone=zone)
     except StorageError as error:
         if error.code not in UNREADABLE:
             raise
         return _unreadable(door, run_id, error, now or door.journal.now(), zone)
-    instant = now or door.journal.now()
-    around = surroundings(door, known.state, instant)
-    return explanation.explain(known.state, known.spec, instant, around, zone=zone)
 
 
 def surroundings(door: Door, state: RunState, now: datetime) -> Surroundings:
@@ -215,6 +215,8 @@ def _unreadable(
     kind, version = error.details.get("type"), error.details.get("version")
     newer = error.code == "newer_entries"
     said = f"{kind} v{version}" if kind else "a definition that it cannot read"
+    if "codec" in error.details:
+        said = f"entries of codec {error.details['codec']}"
     why = Unreadable(
         reason="newer_entries" if newer else "run_quarantined",
         said=said if newer else mark.reason,

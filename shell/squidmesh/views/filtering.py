@@ -138,7 +138,7 @@ def deadline_status(option: str, status: object) -> DeadlineStatus | None:
 
 
 def _id_of(run: object) -> RunId:
-    from squidmesh.views.reading import run_id_of  # it knows how runs are read
+    from squidmesh.views.reading import run_id_of  # few lists are of one parent
 
     return run_id_of(run)
 

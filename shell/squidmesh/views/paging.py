@@ -34,7 +34,7 @@ def page_limit(limit: object) -> int:
     How many runs a page may show.
 
     Raises:
-        ConfigError: It is no number from 1 to `LONGEST_PAGE`.
+        ConfigError: It is not a number from 1 to `LONGEST_PAGE`.
     """
     if type(limit) is int and 1 <= limit <= LONGEST_PAGE:
         return limit
@@ -59,7 +59,7 @@ def read_cursor(where: RunFilter, cursor: str, *more: object) -> tuple[datetime,
     Where a page begins.
 
     Raises:
-        ConfigError: `invalid_cursor`: it is none, or one of another list.
+        ConfigError: `invalid_cursor`: it is not one, or one of another list.
     """
     at, run_id, mark = unpacked(cursor, 3)
     place = instant_in(at), run_in(run_id)
@@ -94,7 +94,7 @@ def instant_in(text: str) -> datetime:
     An instant that stands in a cursor.
 
     Raises:
-        ConfigError: `invalid_cursor`: it is none.
+        ConfigError: `invalid_cursor`: it is not one.
     """
     try:
         at = datetime.fromisoformat(text)
@@ -110,7 +110,7 @@ def run_in(text: str) -> RunId:
     The id of a run that stands in a cursor.
 
     Raises:
-        ConfigError: `invalid_cursor`: it is none.
+        ConfigError: `invalid_cursor`: it is not one.
     """
     if not is_run_id(text):
         raise _unreadable()

@@ -70,7 +70,7 @@ class Redacting:
 
         Raises:
             ConfigError: `invalid_visibility_policy`: the policy answered with no scope.
-            TypeError: It is no view.
+            TypeError: It is not a view.
         """
         return _redaction().redact(view, _scope(self._decide(actor, view)))
 
@@ -87,7 +87,7 @@ def _scope(answer: object) -> Scope:
     An answer that is a scope.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not one.
     """
     if isinstance(answer, str) and answer in SCOPES:
         return answer

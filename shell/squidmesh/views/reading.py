@@ -115,7 +115,7 @@ def journal(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[JournalEnt
 
     Raises:
         RunNotFound: There is no such run.
-        ConfigError: `after` is no revision.
+        ConfigError: `after` is not a revision.
         StorageError: Its journal is unreadable; while iterating, too.
     """
     least = checks.integer("after", after, least=0)

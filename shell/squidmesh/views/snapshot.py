@@ -35,9 +35,9 @@ class Snapshot(inspection.Snapshot):
         Raises:
             PayloadError: What lies there is of another type; the run's definition may be older.
             Refused: The node has put nothing out so far, or the run was pruned.
-            ConfigError: That is no node.
+            ConfigError: That is not a node.
         """
-        from squidmesh.authoring.nodes import Node  # who has a node has loaded it
+        from squidmesh.authoring.nodes import Node  # a caller with a node has loaded it
 
         if not isinstance(node, Node):
             raise checks.wrong("node", "expected a node of a workflow; names are in `context`")
@@ -63,9 +63,9 @@ class Snapshot(inspection.Snapshot):
         Raises:
             PayloadError: It is of another type; the run's definition may be older.
             Refused: The run was pruned.
-            ConfigError: That is no trigger.
+            ConfigError: That is not a trigger.
         """
-        from squidmesh.authoring.triggers import Trigger  # who has a trigger has loaded it
+        from squidmesh.authoring.triggers import Trigger  # a caller with a trigger has loaded it
 
         if not isinstance(trigger, Trigger):
             raise checks.wrong("trigger", "expected a trigger of a workflow; data is in `input`")

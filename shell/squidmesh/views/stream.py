@@ -58,7 +58,7 @@ class Stream:
         after: Entries up to this revision are not told.
 
     Raises:
-        ConfigError: `after` is no revision.
+        ConfigError: `after` is not a revision.
     """
 
     def __init__(self, run_id: RunId, after: int) -> None:
@@ -132,7 +132,7 @@ def watch(door: Door, run_id: RunId, *, after: int = 0) -> Iterator[Watched]:
 
     Raises:
         RunNotFound: There is no such run.
-        ConfigError: `after` is no revision.
+        ConfigError: `after` is not a revision.
         StorageError: Its journal is unreadable; while iterating, too.
     """
     stream = Stream(run_id, after)

@@ -81,7 +81,7 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
-            ConfigError: `now` is no instant.
+            ConfigError: `now` is not an instant.
             StorageError: The storage failed.
         """
         from squidmesh.views.explaining import explain
@@ -168,7 +168,7 @@ class Viewing:
             now: The instant that deadlines are judged at.
 
         Raises:
-            ConfigError: `now` is no instant.
+            ConfigError: `now` is not an instant.
         """
         from squidmesh.views.counting import counts
 
@@ -193,7 +193,7 @@ class Viewing:
 
         Raises:
             RunNotFound: There is no such run.
-            ConfigError: `after` is no revision.
+            ConfigError: `after` is not a revision.
             StorageError: Its journal is unreadable; while iterating, too.
         """
         from squidmesh.views.reading import journal, run_id_of
@@ -209,7 +209,7 @@ class Viewing:
         Raises:
             RunNotFound: There is no such run.
             Refused: While iterating: it was pruned.
-            ConfigError: `after` is no revision.
+            ConfigError: `after` is not a revision.
             StorageError: Its journal is unreadable; while iterating, too.
         """
         from squidmesh.views.reading import run_id_of

@@ -69,7 +69,7 @@ def waiting(
 
     Raises:
         RunNotFound: There is no such run.
-        ConfigError: There is no such status, or the time-out is no duration.
+        ConfigError: There is no such status, or the time-out is not a duration.
         WaitTimeout: It took longer, or the run is over and never had that status.
     """
     timeout_ms = None if timeout is None else duration_ms(timeout, option="timeout")

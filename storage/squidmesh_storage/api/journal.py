@@ -1,7 +1,7 @@
 """
 The journal as a whole: all verbs, the same in a shared transaction, and hints of work.
 
-    Loading      load, load_many, stored, run_ids
+    Loading      load, load_many, stored, run_ids, listed_ids
     Appending    append, find
     Claiming     claimable, foremost
     Listing      runs, deadlines, finished, tally, rows_of, correlated

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from squidmesh_core.ids import BEGINNING, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import Head
 from squidmesh_storage.api.keeping import Checkpoint
 
@@ -37,6 +38,8 @@ class Loaded:
     head: Head
     #: Why the run is marked as unreadable, or null.  The mark hides nothing here.
     quarantined: Quarantine | None = None
+    #: The codec of the head's append.
+    codec: int = CODEC_VERSION
 
 
 class Loading(Protocol):
@@ -55,9 +58,9 @@ class Loading(Protocol):
             whole: Leave a checkpoint aside: all appends are wanted.
 
         Raises:
-            RunNotFound: No append of this run exists.
-            StorageError: `run_quarantined`: a row does not fit the chain; the
-                revision is in the details.
+            RunNotFound: No append of this run exists, and the index does not list it.
+            StorageError: `run_quarantined`: a row does not fit the chain, or no append
+                is left of a run that the index lists; the revision is in the details.
         """
         ...
 
@@ -87,5 +90,14 @@ class Loading(Protocol):
 
         Those behind an id; of the beginning of one, as people type it, those from the
         first that begins so.
+        """
+        ...
+
+    def listed_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """
+        Ids of all runs that the index lists, with a journal or without, in order.
+
+        Those behind an id.  With `run_ids`, what `verify` walks: a journal that is gone
+        is missed by nobody else.
         """
         ...

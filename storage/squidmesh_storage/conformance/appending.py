@@ -4,7 +4,6 @@
 from datetime import timedelta
 
 import pytest
-from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound
 from squidmesh_core.ids import BEGINNING, Revision
@@ -46,10 +45,7 @@ class AppendPromises(Promises):
     def test_an_append_behind_the_head_is_a_conflict(self, journal: Journal) -> None:
         """Somebody was first: the answer says where the head is, and nothing changes."""
         begun = first(run_id(1))
-        commit(
-            journal,
-            begun,
-        )
+        commit(journal, begun)
         commit(journal, then(begun))
 
         (outcome,) = journal.append((then(begun, body="[]"),))
@@ -254,4 +250,4 @@ class AppendPromises(Promises):
         begun = first(run_id(1))
 
         with pytest.raises(ValueError, match="begins at"):
-            Batch(record=evolve(begun.record), expected=Revision(4), rows=begun.rows)
+            Batch(record=begun.record, expected=Revision(4), rows=begun.rows)

@@ -7,8 +7,9 @@ import pytest
 from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
-from squidmesh_core.ids import Revision, RunId
+from squidmesh_core.ids import BEGINNING, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_storage.api import Batch, Checkpoint, Journal
 from squidmesh_storage.conformance.kit import (
     Promises,
@@ -20,6 +21,7 @@ from squidmesh_storage.conformance.kit import (
     puts,
     records_of,
     run_id,
+    run_row,
     then,
 )
 
@@ -142,6 +144,19 @@ class ChainPromises(Promises):
         with pytest.raises(RunNotFound):
             journal.load(run_id(1))
         assert look(journal) == ()
+
+    def test_a_listed_run_without_any_row_left_is_damaged(self, journal: Journal) -> None:
+        """Somebody took its journal away: that is no run that never was, whoever asks."""
+        listed = RowChanges(run=run_row(run_id(1)), put=(attempt(run_id(1)),))
+        begun, other = first(run_id(1), rows=listed), first(run_id(2))
+        commit(journal, begun, other)
+
+        assert self.damage(journal, run_id(1), (), Revision(0)) == 1
+        assert self.damage(journal, run_id(1), (), Revision(1)) == 1
+        assert [run_id(2)] == [*journal.load_many({run_id(1): BEGINNING, run_id(2): BEGINNING})]
+        assert look(journal) == ()
+        self.rewrite(journal, run_id(1), (begun.record,))
+        assert records_of(begun) == journal.load(run_id(1)).records
 
     def test_damage_leaves_other_runs_alone(self, journal: Journal) -> None:
         """They load, append and are claimed as ever."""

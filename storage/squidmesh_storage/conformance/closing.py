@@ -51,6 +51,7 @@ VERBS: Final[Mapping[str, Callable[[Journal], object]]] = {
     "remove": lambda journal: journal.remove(RUN, ONE, None),
     "rows_of": lambda journal: journal.rows_of(RUN),
     "run_ids": lambda journal: journal.run_ids(None, 5),
+    "listed_ids": lambda journal: journal.listed_ids(None, 5),
     "runs": lambda journal: journal.runs(RunFilter(), None, 5),
     "stored": lambda journal: journal.stored(RUN, Revision(0), 5),
     "survey": lambda journal: journal.survey(),

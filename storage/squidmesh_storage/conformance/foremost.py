@@ -22,7 +22,7 @@ QUEUES = ("default", "mail")
 
 
 class ForemostPromises(Promises):
-    """Whoever is busy can ask how urgent it is what waits."""
+    """Whoever is busy can ask how urgent the waiting work is."""
 
     def test_of_each_queue_the_most_urgent_priority_is_told(self, journal: Journal) -> None:
         """The smallest number, whatever came first."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypedDict, Unpack
 from uuid import UUID
 
 import pytest
@@ -35,7 +35,6 @@ from squidmesh_core.values.deadline import Thresholds
 from squidmesh_storage.api import Batch, Candidate, Choice, Claimed, Committed, Journal, Offered
 
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NO_ROWS: Final = RowChanges()
 
 _APPENDS: Final = count(1)
 
@@ -93,88 +92,51 @@ def run_id(number: int) -> RunId:
     return RunId(str(UUID(int=number)))
 
 
-def first(
-    run: RunId,
-    *,
-    entries: int = 1,
-    body: str = '[{"n":1}]',
-    rows: RowChanges = NO_ROWS,
-    at: datetime = EPOCH,
-    group: str | None = None,
-    codec: int = CODEC_VERSION,
-    notices: tuple[NoticeRow, ...] = (),
-) -> Batch:
+class AppendOptions(TypedDict, total=False):
+    """What a made-up append may say; the body differs between a first one and others."""
+
+    #: How many entries it has.
+    entries: int
+    body: str
+    rows: RowChanges
+    at: datetime
+    group: str | None
+    codec: int
+    notices: tuple[NoticeRow, ...]
+
+
+def first(run: RunId, **options: Unpack[AppendOptions]) -> Batch:
     """A run's first append."""
-    start = Head(revision=BEGINNING, hash=origin(run), at=at)
-    return on(
-        run,
-        start,
-        entries=entries,
-        body=body,
-        rows=rows,
-        at=at,
-        group=group,
-        codec=codec,
-        notices=notices,
-    )
+    start = Head(revision=BEGINNING, hash=origin(run), at=options.get("at", EPOCH))
+    options.setdefault("body", '[{"n":1}]')
+    return on(run, start, **options)
 
 
-def then(
-    before: Batch,
-    *,
-    entries: int = 1,
-    body: str = '[{"n":2}]',
-    rows: RowChanges = NO_ROWS,
-    at: datetime = EPOCH,
-    group: str | None = None,
-    codec: int = CODEC_VERSION,
-    notices: tuple[NoticeRow, ...] = (),
-) -> Batch:
+def then(before: Batch, **options: Unpack[AppendOptions]) -> Batch:
     """The append that follows another."""
-    record = before.record
-    head = record.head
-    return on(
-        record.run_id,
-        head,
-        entries=entries,
-        body=body,
-        rows=rows,
-        at=at,
-        group=group,
-        codec=codec,
-        notices=notices,
-    )
+    options.setdefault("body", '[{"n":2}]')
+    return on(before.record.run_id, before.record.head, **options)
 
 
-def on(
-    run: RunId,
-    head: Head,
-    *,
-    entries: int = 1,
-    body: str = '[{"n":3}]',
-    rows: RowChanges = NO_ROWS,
-    at: datetime = EPOCH,
-    group: str | None = None,
-    codec: int = CODEC_VERSION,
-    notices: tuple[NoticeRow, ...] = (),
-) -> Batch:
+def on(run: RunId, head: Head, **options: Unpack[AppendOptions]) -> Batch:
     """An append that follows a head."""
+    body = options.get("body", '[{"n":3}]')
     record = AppendRecord(
         run_id=run,
         first=Revision(head.revision + 1),
-        last=Revision(head.revision + entries),
+        last=Revision(head.revision + options.get("entries", 1)),
         append_id=AppendId(str(UUID(int=next(_APPENDS)))),
-        at=at,
+        at=options.get("at", EPOCH),
         body=body,
         hash=link(head.hash, body),
     )
     return Batch(
         record=record,
         expected=head.revision,
-        rows=rows,
-        group=group,
-        codec=codec,
-        notices=notices,
+        rows=options.get("rows", RowChanges()),
+        group=options.get("group"),
+        codec=options.get("codec", CODEC_VERSION),
+        notices=options.get("notices", ()),
     )
 
 

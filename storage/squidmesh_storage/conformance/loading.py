@@ -1,11 +1,12 @@
 # ruff: noqa: S101 (a test suite that ships with the package)
-"""What `load`, `find` and `run_ids` promise."""
+"""What `load`, `find`, `run_ids` and `listed_ids` promise."""
 
 import pytest
 from attrs import evolve
 
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Revision, RunId
+from squidmesh_core.protocol.rows import RowChanges
 from squidmesh_storage.api import Checkpoint, Journal, Loaded, Quarantine
 from squidmesh_storage.conformance.kit import (
     Promises,
@@ -14,6 +15,7 @@ from squidmesh_storage.conformance.kit import (
     head_of,
     records_of,
     run_id,
+    run_row,
     then,
 )
 
@@ -172,3 +174,16 @@ class LoadPromises(Promises):
     def test_the_url_says_where_the_journal_is(self, journal: Journal) -> None:
         """As one would open it."""
         assert "://" in journal.url
+
+    def test_listed_ids_walks_what_the_index_lists(self, journal: Journal) -> None:
+        """In order, a page at a time, whatever became of the journals."""
+        for number in (3, 1, 2):
+            listed = RowChanges(run=run_row(run_id(number)))
+            commit(journal, first(run_id(number), rows=listed))
+        commit(journal, first(run_id(4)))
+        self.rewrite(journal, run_id(2), ())
+
+        assert (run_id(1), run_id(2)) == journal.listed_ids(None, 2)
+        assert (run_id(3),) == journal.listed_ids(run_id(2), 2)
+        assert journal.listed_ids(run_id(3), 2) == ()
+        assert (run_id(1), run_id(3), run_id(4)) == journal.run_ids(None, 5)

@@ -78,6 +78,20 @@ class SurveyPromises(Promises):
 
         assert listed.codec == NEWER
 
+    def test_whoever_loads_a_run_sees_the_codec_of_its_last_append(self, journal: Journal) -> None:
+        """From its beginning, from its head, or among others."""
+        begun = first(run_id(1))
+        commit(journal, begun, first(run_id(2)))
+        commit(journal, then(begun, codec=NEWER))
+
+        together = journal.load_many({run_id(1): Revision(1), run_id(2): Revision(0)})
+
+        assert journal.load(run_id(1)).codec == NEWER
+        assert journal.load(run_id(1), Revision(2)).codec == NEWER
+        assert {run_id(1): NEWER, run_id(2): CODEC_VERSION} == {
+            run: loaded.codec for run, loaded in together.items()
+        }
+
     def test_a_survey_counts_runs_and_attempts(self, journal: Journal) -> None:
         """By status and by action, unclaimed or held."""
         now = journal.now()

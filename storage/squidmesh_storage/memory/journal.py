@@ -130,6 +130,11 @@ class MemoryJournal:
         with self._reading():
             return loading.run_ids(self._tables, after, limit)
 
+    def listed_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal.listed_ids`."""
+        with self._reading():
+            return loading.listed_ids(self._tables, after, limit)
+
     # -- the index
 
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:

@@ -10,7 +10,7 @@ from squidmesh_core.values.deadline import DeadlineStatus
 from squidmesh_storage.api import Listed, ListPage, RunFilter, Tally
 from squidmesh_storage.memory.tables import Tables
 
-#: What a page begins behind: an instant, and of the same instant a run id.
+#: The place after which a page begins: an instant, and a run id of that instant.
 Cursor = tuple[datetime, RunId]
 
 

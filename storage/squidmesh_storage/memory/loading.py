@@ -1,11 +1,13 @@
 """Reading what is kept of one run, and checking what is read of its journal."""
 
+from collections.abc import Iterable
+
 from squidmesh_core.ids import AppendId, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.memory.tables import Tables
-from squidmesh_storage.problems import check_chain
+from squidmesh_storage.problems import check_chain, journal_gone
 
 
 def load(tables: Tables, run_id: RunId, after: Revision, *, whole: bool = False) -> Loaded:
@@ -17,6 +19,8 @@ def load(tables: Tables, run_id: RunId, after: Revision, *, whole: bool = False)
         StorageError: `run_quarantined`.
     """
     stored = tables.journal(run_id)
+    if not stored and run_id in tables.runs:
+        raise journal_gone(run_id)
     checkpoint = None if after or whole else _usable_checkpoint(tables, run_id)
     start = checkpoint.revision if checkpoint else after
     records = tuple(record for record in stored if record.first > start)
@@ -27,6 +31,7 @@ def load(tables: Tables, run_id: RunId, after: Revision, *, whole: bool = False)
         checkpoint=checkpoint,
         head=stored[-1].head,
         quarantined=tables.quarantined.get(run_id),
+        codec=tables.codecs[run_id],
     )
 
 
@@ -42,9 +47,13 @@ def find(tables: Tables, run_id: RunId, append_id: AppendId) -> Revision | None:
 
 
 def run_ids(tables: Tables, after: RunId | None, limit: int) -> tuple[RunId, ...]:
-    """Ids of the runs behind this one that have a journal, in order."""
-    found = sorted(one for one in tables.journals if after is None or one > after)
-    return tuple(found[:limit])
+    """Ids of the runs after this one that have a journal, in order."""
+    return _page(tables.journals, after, limit)
+
+
+def listed_ids(tables: Tables, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+    """Ids of the runs behind this one that the index lists, in order."""
+    return _page(tables.runs, after, limit)
 
 
 def rows_of(tables: Tables, run_id: RunId) -> IndexRows:
@@ -69,6 +78,10 @@ def correlated(
         if (row.workflow, row.node, row.correlation) == asked
     )
     return tuple(sorted(found, key=lambda row: (not row.open, row.run_id))[:limit])
+
+
+def _page(ids: Iterable[RunId], after: RunId | None, limit: int) -> tuple[RunId, ...]:
+    return tuple(sorted(one for one in ids if after is None or one > after)[:limit])
 
 
 def _usable_checkpoint(tables: Tables, run_id: RunId) -> Checkpoint | None:

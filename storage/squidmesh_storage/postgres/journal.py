@@ -209,6 +209,10 @@ class PostgresJournal:
         """See `Journal.run_ids`."""
         return self._read(partial(loading.run_ids, self._sql, after, limit))
 
+    def listed_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal.listed_ids`."""
+        return self._read(partial(loading.listed_ids, self._sql, after, limit))
+
     # -- the index
 
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from squidmesh_core.errors import RunNotFound, StorageError
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId, is_run_id
 from squidmesh_core.protocol.chain import AppendRecord
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
 from squidmesh_storage.postgres.rows import (
@@ -24,9 +25,9 @@ from squidmesh_storage.postgres.rows import (
 )
 from squidmesh_storage.postgres.scripts import Call, Script, all_of, ask, ask_one
 from squidmesh_storage.postgres.statements import Statements
-from squidmesh_storage.problems import check_chain, run_not_found
+from squidmesh_storage.problems import check_chain, journal_gone, run_not_found
 
-_MARK, _CHECKPOINT = 0, 1
+_MARK, _CHECKPOINT, _NO_APPEND = 0, 1, 3
 #: The first id there could be: what the beginning of one is filled up with.
 _LEAST: Final = "00000000-0000-0000-0000-000000000000"
 
@@ -86,6 +87,12 @@ def run_ids(sql: Statements, after: RunId | None, limit: int) -> Script[tuple[Ru
     return tuple(RunId(run_id) for (run_id,) in rows)
 
 
+def listed_ids(sql: Statements, after: RunId | None, limit: int) -> Script[tuple[RunId, ...]]:
+    """Ids of runs that the index lists, in order."""
+    rows = yield from ask(sql.call("listed_ids", after=after, limit=str(max(0, limit))))
+    return tuple(RunId(run_id) for (run_id,) in rows)
+
+
 def _right_before(after: RunId) -> str:
     """The id behind which all stand that are behind this text: ids are no texts here."""
     if is_run_id(after):
@@ -140,7 +147,7 @@ def _load_call(sql: Statements, wanted: Mapping[RunId, Revision], *, whole: bool
 
 def _loaded(run_id: RunId, after: Revision, rows: Iterable[TupleRow]) -> Loaded:
     """What the rows of `load` say of one run."""
-    quarantined, checkpoint = None, None
+    quarantined, checkpoint, codec = None, None, CODEC_VERSION
     stored: list[AppendRecord] = []
     for _, kind, *row in rows:
         if kind == _MARK:
@@ -148,8 +155,11 @@ def _loaded(run_id: RunId, after: Revision, rows: Iterable[TupleRow]) -> Loaded:
         elif kind == _CHECKPOINT:
             revision, codec_version, digest, _, body, *_ = row
             checkpoint = checkpoint_from((revision, digest, codec_version, body))
+        elif kind == _NO_APPEND:
+            raise journal_gone(run_id)
         else:
-            stored.append(record_from(run_id, row))
+            *columns, codec = row
+            stored.append(record_from(run_id, columns))
     start = after if checkpoint is None else checkpoint.revision
     before = stored.pop(0) if stored and stored[0].first <= start else None
     check_chain(run_id, stored, before=before, after=start)
@@ -161,4 +171,5 @@ def _loaded(run_id: RunId, after: Revision, rows: Iterable[TupleRow]) -> Loaded:
         checkpoint=checkpoint,
         head=newest.head,
         quarantined=quarantined,
+        codec=codec,
     )

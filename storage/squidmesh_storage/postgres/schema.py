@@ -38,12 +38,14 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         kind="expand",
         title="runs by their deadlines",
         sql=read_sql("migrations", "0002_deadlines.sql"),
+        remark="`squidmesh reindex` brings in what runs already",
     ),
     Migration(
         number=3,
         kind="contract",
         title="the bodies of appends are packed",
         sql=read_sql("migrations", "0003_packed_bodies.sql"),
+        remark="first stop every process of an older release",
     ),
     Migration(
         number=4,

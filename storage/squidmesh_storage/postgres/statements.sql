@@ -541,7 +541,7 @@ left join lateral (
 ) as j on true
 left join squidmesh.quarantine as q on q.run_id = r.run_id;
 
--- load: Marks, usable checkpoints and appends of runs, from one snapshot; of each the append before them first.
+-- load: Marks, usable checkpoints and appends of runs, or that a listed one has none, from one snapshot; of each the append before them first.
 with wanted as materialized (
     select w.run_id, w.after
     from unnest(%(runs)s::uuid[], %(afters)s::bigint[]) as w (run_id, after)
@@ -558,15 +558,20 @@ usable as materialized (
         and j.last = c.revision and encode(j.hash, 'hex') = c.hash
 )
 select w.run_id::text, 0, q.revision, null::bigint, null::text, null::timestamptz, q.reason,
-    null::text, null::bytea
+    null::text, null::bytea, null::smallint
 from wanted as w
 join squidmesh.quarantine as q on q.run_id = w.run_id
 union all
-select u.run_id::text, 1, u.revision, u.codec_version, u.hash, null, u.body, null, null
+select u.run_id::text, 1, u.revision, u.codec_version, u.hash, null, u.body, null, null, null
 from usable as u
 union all
+select w.run_id::text, 3, null, null, null, null, null, null, null, null
+from wanted as w
+join squidmesh.runs as r on r.run_id = w.run_id
+where not exists (select 1 from squidmesh.journal as o where o.run_id = w.run_id)
+union all
 select w.run_id::text, 2, j.first, j.last, j.append_id, j.at, j.body, encode(j.hash, 'hex'),
-    j.packed
+    j.packed, j.codec
 from wanted as w
 join squidmesh.journal as j on j.run_id = w.run_id and j.first >= coalesce(
     (
@@ -613,6 +618,13 @@ with recursive walk (run_id, number) as (
     where walk.number < %(limit)s::bigint
 )
 select run_id::text from walk order by run_id limit %(limit)s::bigint;
+
+-- listed_ids: Ids of listed runs in order.
+select r.run_id::text
+from squidmesh.runs as r
+where r.run_id > coalesce(%(after)s::uuid, '00000000-0000-0000-0000-000000000000')
+order by r.run_id
+limit %(limit)s::bigint;
 
 -- run: The listed facts of a run.
 select

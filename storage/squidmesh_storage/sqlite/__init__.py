@@ -14,7 +14,8 @@ The SQLite adapter: journals in one local file, with full durability.
     connection.py   settings; errors        rows.py       records as rows
 """
 
+from squidmesh_storage.migrations import Migration, Plan
 from squidmesh_storage.sqlite.journal import SqliteJournal
-from squidmesh_storage.sqlite.schema import MIGRATIONS, Migration, Plan, migrate, plan, script
+from squidmesh_storage.sqlite.schema import MIGRATIONS, migrate, plan, script
 
 __all__ = ["MIGRATIONS", "Migration", "Plan", "SqliteJournal", "migrate", "plan", "script"]

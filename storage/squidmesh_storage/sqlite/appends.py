@@ -59,7 +59,7 @@ def head_of(connection: sqlite3.Connection, run_id: RunId) -> Head | None:
 
 
 def heads_of(connection: sqlite3.Connection, runs: Collection[RunId]) -> dict[RunId, Head]:
-    """Where some journals stand, of those that there are."""
+    """Where some journals stand; a run without one is left out."""
     rows = connection.execute(SQL["heads"], (json.dumps(list(runs)),))
     return {RunId(run_id): head_from((last, digest, at)) for run_id, last, digest, at in rows}
 

@@ -19,9 +19,9 @@ def of_kind(
     connection: sqlite3.Connection,
     kind: str,
     *,
-    prefix: str = "",
-    after: str = "",
-    limit: int | None = None,
+    prefix: str,
+    after: str,
+    limit: int | None,
 ) -> tuple[Record, ...]:
     """The records of a kind, by key; see `Journal.records`."""
     asked = {

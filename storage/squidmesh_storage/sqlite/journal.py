@@ -196,6 +196,11 @@ class SqliteJournal:
         with self._reading() as connection:
             return loading.run_ids(connection, after, limit)
 
+    def listed_ids(self, after: RunId | None, limit: int) -> tuple[RunId, ...]:
+        """See `Journal.listed_ids`."""
+        with self._reading() as connection:
+            return loading.listed_ids(connection, after, limit)
+
     # -- the index
 
     def runs(self, where: RunFilter, cursor: tuple[datetime, RunId] | None, limit: int) -> ListPage:

@@ -9,7 +9,7 @@ from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.rows import CorrelationRow, IndexRows
 from squidmesh_storage.api import Checkpoint, Loaded
-from squidmesh_storage.problems import check_chain
+from squidmesh_storage.problems import check_chain, journal_gone
 from squidmesh_storage.sqlite.rows import (
     attempt_from,
     correlation_from,
@@ -38,13 +38,17 @@ def load(
     records = tuple(
         record_from(run_id, row) for row in connection.execute(SQL["after"], (run_id, start))
     )
+    if before is None and not records and connection.execute(SQL["run"], (run_id,)).fetchone():
+        raise journal_gone(run_id)
     check_chain(run_id, records, before=before, after=start)
+    (codec,) = connection.execute(SQL["codec"], (run_id,)).fetchone()
     mark = connection.execute(SQL["quarantine"], (run_id,)).fetchone()
     return Loaded(
         records=records,
         checkpoint=checkpoint,
         head=(*((before,) if before else ()), *records)[-1].head,
         quarantined=None if mark is None else quarantine_from(*mark),
+        codec=codec,
     )
 
 
@@ -77,6 +81,14 @@ def run_ids(connection: sqlite3.Connection, after: RunId | None, limit: int) -> 
     """Ids of runs in order."""
     asked = {"after": after or "", "limit": limit}
     return tuple(RunId(run_id) for (run_id,) in connection.execute(SQL["run_ids"], asked))
+
+
+def listed_ids(
+    connection: sqlite3.Connection, after: RunId | None, limit: int
+) -> tuple[RunId, ...]:
+    """Ids of runs that the index lists, in order."""
+    found = connection.execute(SQL["listed_ids"], (after or "", limit))
+    return tuple(RunId(run_id) for (run_id,) in found)
 
 
 def rows_of(connection: sqlite3.Connection, run_id: RunId) -> IndexRows:

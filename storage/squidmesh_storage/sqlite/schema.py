@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from squidmesh_core.errors import StorageError
@@ -43,6 +44,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         kind="expand",
         title="runs by their deadlines",
         sql=read_sql("migrations", "0004_deadlines.sql"),
+        remark="`squidmesh reindex` brings in what runs already",
     ),
 )
 
@@ -102,7 +104,7 @@ def ensure(
     try:
         steps = planned(connection, migrations)
         if steps.found and steps.steps and not may_migrate:
-            raise behind(steps, str(path), f"sqlite:///{path}")
+            raise behind(steps, str(path), quote(f"sqlite:///{path}"))
         if steps.steps:
             migrate_here(connection, migrations)
     except sqlite3.Error as error:
@@ -182,15 +184,3 @@ def _existing(path: str | Path, *, only_look: bool = False) -> Iterator[sqlite3.
         raise translated(error, Path(path)) from error
     finally:
         connection.close()
-
-
-__all__ = [
-    "MIGRATIONS",
-    "Migration",
-    "Plan",
-    "ensure",
-    "migrate",
-    "migrate_here",
-    "plan",
-    "planned",
-]

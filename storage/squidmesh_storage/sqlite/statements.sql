@@ -15,6 +15,9 @@ where run_id = ?
 order by first desc
 limit 1;
 
+-- codec: What a process has to know to read a run: the codec of its last append.
+select codec from squidmesh_journal where run_id = ? order by first desc limit 1;
+
 -- heads: Where some journals stand.
 select j.run_id, j.last, lower(hex(j.hash)), j.at
 from json_each(?) as asked
@@ -71,6 +74,9 @@ with recursive walk (run_id, number) as (
     where walk.run_id is not null and walk.number < :limit
 )
 select run_id from walk where run_id is not null;
+
+-- listed_ids: Ids of listed runs in order.
+select run_id from squidmesh_runs where run_id > ? order by run_id limit ?;
 
 -- put_waiting: Store an unclaimed attempt.
 insert into squidmesh_waiting

@@ -4,7 +4,10 @@ import pytest
 
 from squidmesh_core.decide import desk as desk_module
 from squidmesh_core.decide.desk import Desk
-from squidmesh_core.protocol.entries import RunTerminal
+from squidmesh_core.errors import StorageError
+from squidmesh_core.ids import Fingerprint
+from squidmesh_core.protocol.entries import RunPruned, RunTerminal
+from squidmesh_core.state.fold import fold
 from support.scenario import Scenario
 from support.workflows import chain, step
 
@@ -24,6 +27,25 @@ def test_an_entry_that_does_not_fit_is_a_bug_and_not_an_anomaly() -> None:
 
     with pytest.raises(RuntimeError, match="nothing was appended"):
         made.write(again)
+
+
+def test_an_entry_that_does_not_fit_beside_others_is_damage() -> None:
+    """A journal in which an entry does not fit is no decider's: the first such one is named."""
+    run = Scenario(chain(step("a"), step("b")))
+    run.start()
+    begun = run.state.revision
+    late = RunPruned(
+        at=run.now, workflow="orders", definition=Fingerprint("f" * 64), trigger="placed",
+        digest="d", status="completed", started_at=run.now, ended_at=run.now,
+    )  # fmt: skip
+    made = Desk(fold(run.state, [late]), run.spec, run.now, run.offer())
+    end = RunTerminal(at=made.now, revision=made.next_revision, status="completed")
+    made.write(end)
+
+    with pytest.raises(StorageError, match="RunPruned does not fit") as caught:
+        made.write(end)
+
+    assert ("run_quarantined", begun + 1) == (caught.value.code, caught.value.details["revision"])
 
 
 @pytest.mark.parametrize("most", [2, 3])

@@ -226,6 +226,16 @@ def test_same_run_id_finds_its_run() -> None:
     assert 1 == run.expects_already(a_start()).revision
 
 
+def test_start_of_an_earlier_release_is_found_again() -> None:
+    """Its receipt holds the digest of all that was handed in, defaults too."""
+    run = Scenario(CHARGE)
+    run.decides(a_start(key="order-7", digest="with defaults"))
+    asked = evolve(a_start(key="order-7", digest="beyond defaults"), digest_in_full="with defaults")
+
+    assert 1 == run.expects_already(asked).revision
+    assert "idempotency_conflict" == run.expects_refusal(evolve(asked, digest_in_full="other")).code
+
+
 def test_another_request_under_the_key_conflicts() -> None:
     """A key belongs to one request; the refusal names it and writes nothing."""
     run = Scenario(CHARGE)

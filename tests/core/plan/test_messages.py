@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from squidmesh_core.ids import NodeName
-from squidmesh_core.plan.messages import came, correlations
+from squidmesh_core.plan.messages import all_received, correlations
 from squidmesh_core.values import Constant
 from support.scenario import Scenario
 from support.workflows import chain, receive, route, step, workflow
@@ -44,7 +44,7 @@ def test_nothing_is_open_while_a_run_undoes() -> None:
 
 def knows(run: Scenario, correlation: str = "A-1", node: str = "parcel") -> bool:
     """Whether a message came for the run."""
-    return came(run.state, NodeName(node), correlation)
+    return all_received(run.state, NodeName(node), correlation)
 
 
 def test_a_message_came_once_it_is_kept_or_taken() -> None:

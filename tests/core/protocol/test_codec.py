@@ -17,6 +17,8 @@ from squidmesh_core.ids import AppendId, AttemptKey, ClaimId, NodeName, Revision
 from squidmesh_core.protocol import converter
 from squidmesh_core.protocol.chain import AppendRecord
 from squidmesh_core.protocol.codec import (
+    CODEC_VERSION,
+    check_codec,
     decode,
     encode,
     entries_of,
@@ -404,3 +406,24 @@ def _fast(data: dict[str, object]) -> Entry | None:
         return entry_from_json(data, run_id=RUN, revision=Revision(0))
     except StorageError:
         return None
+
+
+@pytest.mark.parametrize("codec", [CODEC_VERSION + 1, 9_999])
+def test_a_later_codec_is_for_a_newer_process(codec: int) -> None:
+    """What it wrote may mean something else by now, even if it looks the same."""
+    with pytest.raises(StorageError) as caught:
+        check_codec(codec, run_id=RUN, head=Revision(7))
+
+    expected = {"run_id": RUN, "revision": 7, "codec": codec, "known": CODEC_VERSION}
+    assert ("newer_entries", expected) == (caught.value.code, caught.value.details)
+
+
+@pytest.mark.parametrize("codec", [0, -1])
+def test_a_codec_that_never_was_is_damage(codec: int) -> None:
+    """The first was 1; every one since then is known."""
+    with pytest.raises(StorageError) as caught:
+        check_codec(codec, run_id=RUN, head=Revision(7))
+
+    assert ("run_quarantined", 7) == (caught.value.code, caught.value.details["revision"])
+    for known in range(1, CODEC_VERSION + 1):
+        check_codec(known, run_id=RUN, head=Revision(7))

@@ -6,7 +6,7 @@ from hashlib import sha256
 from squidmesh_core.ids import NodeName, RunId
 from squidmesh_core.protocol import requests
 from squidmesh_core.protocol.commands import Receipted
-from squidmesh_core.protocol.digests import command_digest
+from squidmesh_core.protocol.digests import command_digest, start_digest
 from squidmesh_core.protocol.requests import Operation, ReplayRequest, RetryRequest
 
 RUN = RunId("0193e2a0-7b3c-7d10-8f00-123456789abc")
@@ -24,6 +24,13 @@ def test_the_digest_is_of_the_canonical_text() -> None:
     assert sha256(text.encode()).hexdigest() == command_digest(
         "approve", RUN, {"node": "Prüfung"}, {"id": "ana"}
     )
+
+
+def test_the_digest_of_a_start_is_of_the_canonical_text() -> None:
+    """Neither who starts it takes part, nor why, nor where it waits."""
+    text = '{"parent":null,"payload":{"sku":"Prüfung"},"trigger":"placed","workflow":"shop"}'
+
+    assert sha256(text.encode()).hexdigest() == start_digest("shop", "placed", {"sku": "Prüfung"})
 
 
 def test_options_at_their_default_take_no_part() -> None:

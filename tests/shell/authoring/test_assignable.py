@@ -58,7 +58,7 @@ class Box(Generic[T]):
     ],
     ids=repr,
 )
-def test_it_can(source: object, target: object) -> None:
+def test_a_value_of_the_one_type_is_one_of_the_other(source: object, target: object) -> None:
     """As checkers see it."""
     assert assignable(source, target)
 
@@ -87,6 +87,8 @@ def test_it_can(source: object, target: object) -> None:
     ],
     ids=repr,
 )
-def test_it_cannot(source: object, target: object) -> None:
+def test_a_value_of_the_one_type_may_not_be_one_of_the_other(
+    source: object, target: object
+) -> None:
     """A value would be refused when the step runs, so the class is refused now."""
     assert not assignable(source, target)

@@ -18,11 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squidmesh.authoring.contracts import choices_of
-from squidmesh.authoring.decode import reader_for, structure
+from squidmesh.authoring.decode import reader_for
 from squidmesh.authoring.encode import encode
 from squidmesh.authoring.mismatch import ContractMismatch
 
 T = TypeVar("T")
+
+
+def structure(value: object, wanted: type[T], *, closed: bool = False) -> T:
+    """The value of a type that a JSON value stands for."""
+    return cast("T", reader_for(wanted, closed=closed)(value))
 
 
 class Colour(Enum):

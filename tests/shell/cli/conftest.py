@@ -105,6 +105,24 @@ def on_terminal(squidmesh: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
     return typed
 
 
+@pytest.fixture(params=[80, 120])
+def wide(
+    request: pytest.FixtureRequest, squidmesh: Typed, monkeypatch: pytest.MonkeyPatch
+) -> Typed:
+    """Type a command on a terminal of so many columns; no line is longer."""
+
+    def typed(*arguments: str) -> Said:
+        with monkeypatch.context() as terminal:
+            terminal.setenv("COLUMNS", str(request.param))
+            terminal.setenv("TERM", "dumb")
+            terminal.setattr(sys.stdout, "isatty", lambda: True)
+            said = squidmesh(*arguments)
+        assert request.param >= max(map(len, said.out.splitlines()), default=0)
+        return said
+
+    return typed
+
+
 @pytest.fixture
 def started(squidmesh: Typed) -> Callable[..., str]:
     """Start a greeting of somebody and work it; its id."""

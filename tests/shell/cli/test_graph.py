@@ -7,29 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from support.commands import Said, Typed
+from support.commands import Typed
 from support.shop import Shop
 
 #: Texts, and numbers, which are known by their place alone.
 SECRETS = ("card-4711", "47114711", "99887766", "iban-5544", "33445566", "66006600")
-
-
-@pytest.fixture(params=[80, 120])
-def wide(
-    request: pytest.FixtureRequest, squidmesh: Typed, monkeypatch: pytest.MonkeyPatch
-) -> Typed:
-    """Type a command on a terminal of so many columns; no line is longer."""
-
-    def typed(*arguments: str) -> Said:
-        with monkeypatch.context() as terminal:
-            terminal.setenv("COLUMNS", str(request.param))
-            terminal.setenv("TERM", "dumb")
-            terminal.setattr(sys.stdout, "isatty", lambda: True)
-            said = squidmesh(*arguments)
-        assert request.param >= max(map(len, said.out.splitlines()), default=0)
-        return said
-
-    return typed
 
 
 def test_a_run_is_drawn_in_the_terminal(wide: Typed, shop: Shop) -> None:

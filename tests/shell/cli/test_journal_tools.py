@@ -130,7 +130,9 @@ def test_diff_of_runs_that_went_alike(on_terminal: Typed, worked: Start) -> None
         (["0193e2a0-7b3c-7d10-8f00-123456789abc@1"], 3),
     ],
 )
-def test_diff_of_nothing(squidmesh: Typed, started: Start, arguments: list[str], code: int) -> None:
+def test_a_diff_of_what_is_not_there_is_refused(
+    squidmesh: Typed, started: Start, arguments: list[str], code: int
+) -> None:
     """One sentence, and the exit code of what is wrong."""
     started("Ana")
     said = squidmesh("diff", *arguments)
@@ -139,7 +141,7 @@ def test_diff_of_nothing(squidmesh: Typed, started: Start, arguments: list[str],
     assert said.err.startswith("error")
 
 
-def test_diff_beyond_the_head(squidmesh: Typed, started: Start) -> None:
+def test_a_diff_beyond_the_head_is_refused(squidmesh: Typed, started: Start) -> None:
     """The run has not come so far."""
     assert 2 == squidmesh("diff", f"{started('Ana')}@99").code
 
@@ -169,7 +171,9 @@ def test_a_bundle_of_any_order_has_no_secrets(shop: Shop, where: Where) -> None:
     assert 0 == shop.squidmesh("verify", "--checker", *there).code
 
 
-def test_loading_is_told(squidmesh: Typed, on_terminal: Typed, worked: Start) -> None:
+def test_a_load_says_which_run_it_took_in(
+    squidmesh: Typed, on_terminal: Typed, worked: Start
+) -> None:
     """To people, and as a document."""
     run_id = worked("Ana")
     squidmesh("bundle", run_id, "one.sqm")

@@ -1,7 +1,12 @@
 """What is sensitive is in no output."""
 
 import json
+from dataclasses import dataclass
 
+import pytest
+
+from squidmesh import Mesh, Sensitive, Workflow, WorkflowBuilder, manual, step
+from squidmesh.cli.lines import masked, node_of
 from squidmesh.files.masking import MASK, Mask
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import NodeName
@@ -166,3 +171,40 @@ def test_a_value_that_was_read_inside_something_sensitive_is_masked() -> None:
     assert {"card.token.digits": MASK, "card.brand": "visa"} == mask.decisive(
         {"card.token.digits": 4711, "card.brand": "visa"}
     )
+
+
+@dataclass
+class Drawn:
+    """What a step puts out."""
+
+    pin: Sensitive[int]
+
+
+def draw() -> Drawn:
+    """A step."""
+    return Drawn(4711)
+
+
+def named(name: str) -> type[Workflow]:
+    """A workflow whose only step has this name."""
+    builder = WorkflowBuilder("shop.named")
+    builder.trigger("asked", manual())
+    builder.add(name, step(draw))
+    return builder.build()
+
+
+@pytest.mark.parametrize("name", ["draw", "timeout", "compensate", "deferred"])
+def test_an_entry_is_masked_whatever_its_node_is_called(name: str) -> None:
+    """Also by a word that keys are made with."""
+    workflow = named(name)
+    with Mesh.open("memory://", workflows=[workflow]) as mesh:
+        run = mesh.start_spec(workflow.spec, "asked", {}, actions=mesh.actions)
+        mesh.drain()
+        snapshot = mesh.inspect(run)
+        entries = {entry.type: entry for entry in mesh.journal(run)}
+    completed = entries["attempt_completed"]
+
+    hidden = masked(completed, Mask(snapshot.spec, snapshot.context), run.id)
+
+    assert name == node_of(completed.data, run.id)
+    assert {"pin": MASK} == hidden["output"]

@@ -11,7 +11,8 @@ import pytest
 from attrs import frozen
 
 from squidmesh.opening import migrate
-from squidmesh_storage import sqlite
+from squidmesh_storage import postgres, sqlite
+from squidmesh_storage.migrations import Plan
 from support.commands import Typed
 from support.postgres import execute
 
@@ -75,6 +76,19 @@ def test_migrating_says_what_was_done_once(
     assert planned == squidmesh("migrate", behind.url).records
     assert "is up to date" in on_terminal("migrate", behind.url).out
     assert 0 == squidmesh("runs", "--url", behind.url).code
+
+
+def test_a_plan_says_what_has_to_be_done_beside_it(squidmesh: Typed, folder: Path) -> None:
+    """Where there are runs already; an empty database has none that could lack anything."""
+    file = folder / "old.db"
+    sqlite3.connect(file).close()
+    sqlite.migrate(file, sqlite.MIGRATIONS[:3])
+    said = squidmesh("migrate", f"sqlite:///{file}", "--plan").out
+
+    assert "0004 expand: runs by their deadlines; `squidmesh reindex` brings" in said
+    assert "reindex" not in "".join(Plan(found=0, wanted=4, steps=sqlite.MIGRATIONS).lines)
+    older = Plan(found=2, wanted=4, steps=postgres.MIGRATIONS[2:])
+    assert older.lines[0].endswith("packed; first stop every process of an older release")
 
 
 def test_many_migrators_migrate_once(postgres_dsn: str) -> None:

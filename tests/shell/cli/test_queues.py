@@ -1,6 +1,5 @@
 """`queues`, `workers` and the commands that change a queue."""
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,27 +15,9 @@ from squidmesh_core.plan.admission import (
     RefusalKind,
     state_to_text,
 )
-from support.commands import Said, Typed
+from support.commands import Typed
 
 Start = Callable[..., str]
-
-
-@pytest.fixture(params=[80, 120])
-def wide(
-    request: pytest.FixtureRequest, squidmesh: Typed, monkeypatch: pytest.MonkeyPatch
-) -> Typed:
-    """Type a command on a terminal of so many columns; no line is longer."""
-
-    def typed(*arguments: str) -> Said:
-        with monkeypatch.context() as terminal:
-            terminal.setenv("COLUMNS", str(request.param))
-            terminal.setenv("TERM", "dumb")
-            terminal.setattr(sys.stdout, "isatty", lambda: True)
-            said = squidmesh(*arguments)
-        assert request.param >= max(map(len, said.out.splitlines()), default=0)
-        return said
-
-    return typed
 
 
 def register(folder: Path, owner: str, *, ago: timedelta = timedelta(0), **facts: object) -> None:

@@ -195,6 +195,28 @@ def test_the_same_key_replays_nothing_twice(stage: Stage) -> None:
     assert 4 == len(mesh.runs().items)
 
 
+def test_pages_of_replays_go_on_where_the_last_one_ended(stage: Stage) -> None:
+    """Until there are no more; runs that have begun meanwhile are on none of them."""
+    mesh, runs = cancelled(stage, 3)
+
+    first = mesh.replay_all({"status": "cancelled"}, key="k-1", limit=2)
+    second = mesh.replay_all({"status": "cancelled"}, key="k-1", limit=2, cursor=first.next)
+
+    assert [(run.id, "done") for run in runs] == [*outcomes(first), *outcomes(second)]
+    assert (True, None) == (first.next is not None, second.next)
+
+
+def test_a_run_that_is_not_there_stops_no_other_replay(stage: Stage) -> None:
+    """It is told with its code, in its place, in a plan as well."""
+    mesh, runs = cancelled(stage, 1)
+    nobody = RunId("0190f0e0-0000-7000-8000-000000000001")
+
+    for plan in (True, False):
+        told = mesh.replay_all([nobody, runs[0]], key="k-1", plan=plan)
+        assert [(nobody, "refused"), (runs[0].id, "done")] == outcomes(told)
+        assert ["not_found", None] == [item.code for item in told.items]
+
+
 def test_a_plan_of_replays_says_what_would_run_again(stage: Stage) -> None:
     """And begins none."""
     mesh, runs = cancelled(stage, 1)
@@ -275,6 +297,10 @@ def test_wrong_options_are_named_before_anything_is_read(stage: Stage) -> None:
         mesh.cancel_all({"tag": "vip"}, limit=501)
     with pytest.raises(ConfigError, match="key"):
         mesh.replay_all([], key=cast("str", None))
+    with pytest.raises(ConfigError, match="plan"):
+        mesh.replay_all([], key="k-1", plan=cast("bool", "yes"))
+    with pytest.raises(ConfigError, match="note"):
+        mesh.replay_all([], key="k-1", note=cast("str", 7))
     with pytest.raises(RunNotFound):
         mesh.cancel_all(["zebra"])
     assert "running" == mesh.inspect(runs[0]).status

@@ -72,7 +72,11 @@ class Later(Workflow, name="tests.DeliveredLater"):
     called.then(settled)
 
 
-@pytest.mark.parametrize("correlation", [LONG, "é" * 600, "sha256:0"])
+@pytest.mark.parametrize(
+    "correlation",
+    [LONG, "é" * 600, "sha256:0", LONG * 20],
+    ids=["long", "in bytes", "like a digest", "very long"],
+)
 def test_a_long_correlation_finds_its_run_in_every_database(stage: Stage, correlation: str) -> None:
     """From the start on, or once a step has said it; and only the run that it belongs to."""
     mesh = stage.mesh(Order, Later)

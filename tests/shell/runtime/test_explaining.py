@@ -142,6 +142,19 @@ def test_a_full_queue_is_told_with_who_fills_it(stage: Stage) -> None:
     assert "attempt_visible" == mesh.explain(run).reason
 
 
+def test_each_who_fills_a_queue_is_told(stage: Stage) -> None:
+    """With the worker that holds it, whichever run it is of."""
+    mesh = stage.mesh(actions=ACTIONS)
+    mesh.set_queue("default", concurrency=3)
+    held = [(start(mesh), claimed(mesh, owner=owner)) for owner in ("ben", "cleo", "dora")]
+    run = start(mesh)
+    work(mesh)
+
+    summary = mesh.explain(run).summary
+
+    assert all(f"of run {one.id} on {claim.owner}" in summary for one, claim in held)
+
+
 def test_a_full_key_is_told_apart_from_a_full_queue(stage: Stage) -> None:
     """The other key's run is ready."""
     mesh = stage.mesh(actions=ACTIONS)
@@ -257,6 +270,23 @@ def test_a_run_of_a_newer_release_is_explained(
 
     assert "newer_entries" == found.reason
     assert f"{details['revision']}: {said}; this one leaves it alone" in found.summary
+
+
+def test_an_unreadable_run_is_told_from_others_of_the_same_instant(stage: Stage) -> None:
+    """Lists have them side by side, and each is explained as itself."""
+    mesh = stage.mesh(actions=ACTIONS)
+    runs = [start(mesh) for _ in range(3)]
+    assert 1 == len({run.created_at for run in runs})
+    for run in runs:
+        mark = Quarantine(revision=Revision(2), reason=f"struck: {run.id}")
+        mesh.door.journal.quarantine(RunId(run.id), mark)
+
+    told = [mesh.explain(run) for run in runs]
+
+    assert [run.id for run in runs] == [one.run.id for one in told]
+    assert [f"revision 2: struck: {run.id}" for run in runs] == [
+        one.run.quarantined for one in told
+    ]
 
 
 def test_an_unreadable_run_that_no_list_has_stays_an_error(

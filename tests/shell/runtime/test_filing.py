@@ -1,9 +1,11 @@
 """Runs in files: what was written comes back as it was, and nothing else is taken in."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +121,12 @@ def runs_everywhere(mesh: Mesh) -> dict[str, Run]:
 def stored(mesh: Mesh, run: Run) -> tuple[AppendRecord, ...]:
     """The journal of a run."""
     return mesh.door.journal.load(RunId(run.id), whole=True).records
+
+
+def taken_over(mesh: Mesh, run: Run) -> list[Any]:
+    """What a fork has of its source."""
+    told = [entry.data.get("reused_from") for entry in mesh.journal(run)]
+    return [one for one in told if one is not None]
 
 
 # --- export and restore
@@ -375,6 +383,21 @@ def test_a_pruned_run_can_be_bundled(stage: Stage, elsewhere: Stage, tmp_path: P
     loaded = other.load(mesh.bundle(run, tmp_path / "one.sqm"))
 
     assert loaded.pruned_at is not None
+
+
+def test_a_bundle_of_a_fork_has_what_the_fork_took_over(
+    stage: Stage, elsewhere: Stage, tmp_path: Path
+) -> None:
+    """Every value that its source put out, but for the secrets in them."""
+    mesh, other = stage.mesh(Order), elsewhere.mesh(Order)
+    run = runs_everywhere(mesh)["completed"]
+    fork = mesh.replay(run, from_step=Order.charged, allow_irreversible=True)
+
+    loaded = other.load(mesh.bundle(fork, tmp_path / "one.sqm"))
+
+    mine, theirs = taken_over(mesh, fork), taken_over(other, loaded)
+    assert "reserved completed" == mine[0]["value"]
+    assert json.loads(json.dumps(mine).replace(CARD, "•••")) == theirs
 
 
 def test_exports_and_bundles_are_told_apart(stage: Stage, tmp_path: Path) -> None:

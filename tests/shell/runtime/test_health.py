@@ -1,11 +1,13 @@
 """Health: how a journal and the work in it stand, asked once."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
-from squidmesh import StorageError
+from squidmesh import Mesh, StorageError
 from squidmesh.ports import Ports
+from squidmesh.workers.registry import Presence
 from squidmesh_core.ids import Revision, RunId
 from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import RowChanges
@@ -149,3 +151,28 @@ def test_what_nobody_serves_or_performs_is_counted(stage: Stage) -> None:
     assert (1, ("mail",)) == (health.workers, health.paused)
     assert ({"mail": 1}, {"do.a": 2}) == (health.unserved, health.unperformed)
     assert health.ok
+
+
+def test_a_worker_that_drains_is_none_that_takes_work(stage: Stage) -> None:
+    """What it still performs says nothing of what waits."""
+    mesh = stage.mesh()
+    mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS)
+    here = Presence(
+        mesh.door,
+        owner="host:1:ana",
+        queues=("default",),
+        concurrency=1,
+        actions=ACTIONS.performable,
+    )
+    here.begin()
+    assert (1, {}, {}) == seen_to(mesh)
+
+    here.stop()
+
+    assert (0, {"default": 1}, {"do.a": 1}) == seen_to(mesh)
+
+
+def seen_to(mesh: Mesh) -> tuple[int, Mapping[str, int], Mapping[str, int]]:
+    """Workers, and what waits without one, by queue and by action."""
+    health = mesh.health()
+    return health.workers, health.unserved, health.unperformed

@@ -114,6 +114,21 @@ def test_a_hold_hides_nothing(stage: Stage, tmp_path: Path) -> None:
     assert str(caught.value.details["reason"]).startswith(field)
 
 
+def test_what_contradicts_itself_is_not_restored(stage: Stage, tmp_path: Path) -> None:
+    """Its hashes fit, and whoever reads it once it is stored would be refused."""
+    records, definition = _journal()
+    file = tmp_path / "all.jsonl"
+    lines = exports.write(_said('"step":"a"', '"step":"b"')(records), [definition])
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    mesh = stage.mesh()
+
+    with pytest.raises(ConfigError) as caught:
+        mesh.restore(file)
+
+    assert "is no visit of 'b'" in str(caught.value.details["reason"])
+    assert () == mesh.door.journal.run_ids(None, 10)
+
+
 def test_the_same_file_without_it_is_restored(stage: Stage, tmp_path: Path) -> None:
     """Or the test above would say nothing."""
     records, definition = _journal()

@@ -26,6 +26,7 @@ from support.damage import (
     forged,
     rewrite,
     rewrite_definition,
+    say_codec,
 )
 from support.stage import Stage, claimed, does
 from support.workflows import chain, step
@@ -74,6 +75,11 @@ def assert_quarantined(error: StorageError, run: Run, revision: Revision | None)
     assert error.details["reason"]
 
 
+def _of(verb: Callable[..., object], run: Run) -> object:
+    """What a verb gives of one run; `prune` has that as an option."""
+    return verb(run=run) if verb.__name__ == "prune" else verb(run)
+
+
 # --- where it shows
 
 
@@ -108,6 +114,69 @@ def test_the_others_go_on_beside_a_damaged_run(stage: Stage, name: str) -> None:
     assert "completed" == mesh.inspect(good).status
     assert {bad.id, good.id, cancelled.id} == {run.id for run in mesh.runs().items}
     assert [bad.id] == [run.id for run in mesh.runs().items if run.quarantined]
+
+
+def test_a_run_whose_journal_is_gone_is_damaged_and_not_unknown(stage: Stage) -> None:
+    """Whoever asks for it is told, whether he knew it before or not; the others go on."""
+    knows, run, _ = held(stage)
+    rewrite(stage, stage.journal(), RunId(run.id), ())
+    mesh = stage.mesh(actions=ACTIONS)
+    good = mesh.start_spec(OTHER, "placed", {}, actions=ACTIONS)
+
+    for verb in (mesh.inspect, mesh.explain, mesh.cancel, mesh.journal, knows.pause, mesh.prune):
+        error = refusal(lambda verb=verb: _of(verb, run))  # type: ignore[misc]  # lambdas cannot be annotated
+        assert_quarantined(error, run, Revision(1))
+        assert "gone" in str(error)
+    stage.clock.advance(90)
+    mesh.drain()
+    assert "completed" == mesh.inspect(good).status
+    assert [RunId(run.id)] == [*stage.journal().survey().quarantined]
+
+
+def test_a_start_with_the_key_of_a_run_whose_journal_is_gone_is_refused(stage: Stage) -> None:
+    """It was begun before, and nobody knows how far it came."""
+    run = stage.mesh().start_spec(OTHER, "placed", {}, actions=ACTIONS, key="order-1")
+    rewrite(stage, stage.journal(), RunId(run.id), ())
+    mesh = stage.mesh(actions=ACTIONS)
+    assert not mesh.verify().clean
+
+    error = refusal(lambda: mesh.start_spec(OTHER, "placed", {}, actions=ACTIONS, key="order-1"))
+
+    assert_quarantined(error, run, Revision(1))
+
+
+@pytest.mark.parametrize("codec", [CODEC_VERSION + 1, 9_999])
+def test_a_run_of_a_later_codec_is_left_alone(stage: Stage, codec: int) -> None:
+    """By name, whether this process knew it before or not; it is not marked, and others go on."""
+    knows, run, _ = held(stage)
+    say_codec(stage, stage.journal(), RunId(run.id), codec)
+    mesh = stage.mesh(actions=ACTIONS)
+    good = mesh.start_spec(OTHER, "placed", {}, actions=ACTIONS)
+
+    for verb in (mesh.inspect, mesh.cancel, knows.inspect):
+        error = refusal(lambda verb=verb: verb(run))  # type: ignore[misc]  # lambdas cannot be annotated
+        assert "newer_entries" == error.code
+        assert (codec, CODEC_VERSION) == (error.details["codec"], error.details["known"])
+    explained = mesh.explain(run)
+    assert "newer_entries" == explained.reason
+    assert f"entries of codec {codec}" in explained.summary
+    mesh.drain()
+    assert "completed" == mesh.inspect(good).status
+    assert {run.id: True, good.id: False} == {one.id: one.newer for one in mesh.runs().items}
+    assert stage.journal().survey().quarantined == {}
+
+
+def test_a_codec_that_never_was_is_damage(stage: Stage) -> None:
+    """The run is marked, as for any other row that cannot be."""
+    _, run, _ = held(stage)
+    say_codec(stage, stage.journal(), RunId(run.id), 0)
+    mesh = stage.mesh(actions=ACTIONS)
+
+    error = refusal(lambda: mesh.inspect(run))
+
+    revision = stage.journal().load(RunId(run.id)).head.revision
+    assert_quarantined(error, run, revision)
+    assert [RunId(run.id)] == [*stage.journal().survey().quarantined]
     assert mesh.claim(owner="ana") is None
 
 

@@ -89,6 +89,16 @@ def test_the_past_is_shown_as_it_was(stage: Stage) -> None:
     assert mesh.inspect(run).context == mesh.inspect(run, at=stage.clock.now).context
 
 
+def test_what_a_run_has_come_to_is_past_also_where_the_clock_went_back(stage: Stage) -> None:
+    """Its own last instant can always be asked for."""
+    run = started(stage)
+    mesh = stage.mesh()
+    reached = mesh.inspect(run)
+    stage.clock.advance(-60)
+
+    assert reached == mesh.inspect(run, at=stage.clock.now + timedelta(seconds=60))
+
+
 @pytest.mark.parametrize(
     "at",
     [

@@ -1,6 +1,7 @@
 """Reading runs back: checkpoints, damage, and what newer processes wrote."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -8,6 +9,7 @@ from attrs import evolve
 from squidmesh import Mesh, Run, StorageError
 from squidmesh.door import checkpoints as checkpoints_module
 from squidmesh_core import canonical
+from squidmesh_core.checker import bundle as bundles
 from squidmesh_core.ids import AppendId, Fingerprint, Revision, RunId
 from squidmesh_core.protocol.chain import AppendRecord, link
 from squidmesh_core.protocol.rows import RowChanges
@@ -144,6 +146,43 @@ def test_the_past_and_the_journal_are_whole_behind_a_checkpoint(stage: Stage) ->
     assert [28, 29] == [entry.revision for entry in mesh.journal(run, after=27)]
     assert 3 == mesh.inspect(run, at=3).at_revision
     assert checkpoint == mesh.door.journal.checkpoint(run.id)
+
+
+def behind_a_checkpoint(stage: Stage) -> Run:
+    """A run that is over, and whose first step was done long before its checkpoint."""
+    mesh = stage.mesh()
+    run = mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS)
+    mesh.complete(claimed(mesh), 1)
+    claim = claimed(mesh)
+    for _ in range(25):
+        claim = mesh.heartbeat(claim)
+    stage.mesh().inspect(run)
+    mesh.complete(claim, 2)
+    assert mesh.door.journal.load(RunId(run.id)).checkpoint is not None
+    return run
+
+
+def test_a_fork_takes_over_what_was_done_before_a_checkpoint(stage: Stage) -> None:
+    """Its source is read from the first entry on."""
+    run = behind_a_checkpoint(stage)
+    mesh = stage.mesh(actions=ACTIONS)
+
+    fork = mesh.replay(run, from_step="b")
+    mesh.drain()
+
+    assert {"a": 1, "b": 1} == mesh.inspect(fork).context
+    assert "completed" == mesh.inspect(fork).status
+
+
+def test_a_bundle_has_what_was_done_before_a_checkpoint(stage: Stage, tmp_path: Path) -> None:
+    """Whoever loads it has no checkpoint, and needs none."""
+    run = behind_a_checkpoint(stage)
+    mesh = stage.mesh()
+
+    with mesh.bundle(run, tmp_path / "one.sqm").open(encoding="utf-8") as file:
+        records = bundles.read(file).records
+
+    assert (1, mesh.inspect(run).at_revision) == (records[0].first, records[-1].last)
 
 
 def test_a_keyed_start_finds_a_run_behind_its_checkpoint(stage: Stage) -> None:

@@ -98,6 +98,13 @@ def test_a_redacted_journal_is_a_journal(history: tuple[Entry, ...]) -> None:
     )
 
 
+def test_a_secret_that_is_part_of_another_leaves_nothing_of_it() -> None:
+    """Masked first, it would leave the rest of the longer one to be read."""
+    mask = Mask(SPEC, {"card": ["yard", "back yard"]})
+
+    assert f"in the {MASK}, in a {MASK}" == mask.text("in the back yard, in a yard")
+
+
 def test_secrets_are_masked_in_every_entry() -> None:
     """In whatever member a host's text may stand."""
     failure = kinds.Failure(kind="Boom", message=f"no {SECRET}", code=SECRET, details={"x": SECRET})

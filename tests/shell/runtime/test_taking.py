@@ -12,6 +12,7 @@ from squidmesh.door.door import Door
 from squidmesh.workers.settling import hand_back
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import BEGINNING, Revision, RunId
+from squidmesh_core.state.contradiction import Named
 from squidmesh_core.state.run import RunState
 from squidmesh_storage.api import Choice, Claimed, DecideClaims, Loaded, Offered
 from squidmesh_storage.memory import MemoryJournal
@@ -176,10 +177,10 @@ def test_a_run_that_reading_trips_over_keeps_no_other_from_being_claimed(
     stage.clock.advance(90)
     mesh = newcomer(stage, journal)
 
-    def breaks(state: RunState, loaded: Loaded) -> RunState:
+    def breaks(state: RunState, loaded: Loaded, named: Named) -> RunState:
         if state.run_id == strange:
             raise RuntimeError("an entry that nobody thought of")
-        return folded(state, loaded)
+        return folded(state, loaded, named)
 
     folded = recall._folded
     monkeypatch.setattr(recall, "_folded", breaks)

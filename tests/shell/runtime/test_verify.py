@@ -8,10 +8,12 @@ from attrs import evolve
 from squidmesh import Mesh, Run, RunNotFound, StorageError
 from squidmesh.door import checkpoints as checkpoints_module
 from squidmesh.door import recall as recall_module
+from squidmesh.door import reindex
 from squidmesh.door.checkpoints import checkpoint_of, thawed
 from squidmesh.door.requests import drive
 from squidmesh.upkeep import verifying
-from squidmesh_core.ids import AttemptKey, Revision, RunId
+from squidmesh_core.ids import BEGINNING, AttemptKey, Revision, RunId
+from squidmesh_core.protocol.codec import CODEC_VERSION
 from squidmesh_core.protocol.rows import AttemptRow, CorrelationRow, IndexRows, RunRow
 from squidmesh_storage.api import Checkpoint, Journal, Quarantine
 from support.damage import (
@@ -22,6 +24,7 @@ from support.damage import (
     forged,
     rewrite,
     rewrite_definition,
+    say_codec,
 )
 from support.stage import EPOCH, Stage, claimed, does
 from support.workflows import chain, step
@@ -191,6 +194,52 @@ def test_damage_is_found_marked_and_lifted_once_it_is_mended(stage: Stage, name:
     assert "completed" == mesh.inspect(run_id).status
 
 
+def test_a_journal_that_is_gone_is_missed(stage: Stage) -> None:
+    """The index lists the run: it is named, marked, and goes on once its journal is back."""
+    run_id, records = held(stage)
+    begun(stage)
+    journal = stage.journal()
+    rewrite(stage, journal, run_id, ())
+    mesh = stage.mesh(actions=ACTIONS)
+
+    (found,) = mesh.verify().results
+
+    reason = "the index lists it, and its journal is gone"
+    assert (run_id, "damaged", 0, 1, reason) == (
+        found.run_id, found.verdict, found.revision, found.at_revision, found.reason,
+    )  # fmt: skip
+    assert (found,) == mesh.verify(run_id).results
+    mark = Quarantine(revision=Revision(1), reason=reason)
+    assert {run_id: mark} == mesh.health().quarantined
+
+    rewrite(stage, journal, run_id, records)
+    (mended,) = mesh.verify().results
+    assert (run_id, "ok", True) == (mended.run_id, mended.verdict, mended.lifted)
+    stage.clock.advance(90)
+    mesh.drain()
+    assert "completed" == mesh.inspect(run_id).status
+
+
+@pytest.mark.parametrize("pages", [1, 2, 500])
+def test_every_run_is_verified_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    """Listed ones, those that the index does not know, and those whose journal is gone."""
+    monkeypatch.setattr(reindex, "_PAGE", pages)
+    listed, unlisted, gone, last = (RunId(begun(stage).id) for _ in range(4))
+    journal = stage.journal()
+    assert journal.index(unlisted, journal.load(unlisted).head.revision, IndexRows())
+    rewrite(stage, journal, gone, ())
+
+    report = stage.mesh().verify()
+
+    assert {"ok": 2, "index_differs": 1, "damaged": 1} == report.verdicts
+    assert {unlisted: "index_differs", gone: "damaged"} == {
+        one.run_id: one.verdict for one in report.results
+    }
+    assert {listed, last}.isdisjoint(one.run_id for one in report.results)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -246,6 +295,25 @@ def test_a_report_is_made_where_nobody_can_write(
     assert {"damaged": 1} == mesh.verify().verdicts
 
 
+def test_what_the_definition_does_not_have_is_damage(stage: Stage) -> None:
+    """A step of another name, forged so well that all of its keys and hashes fit."""
+    run_id, records = held(stage)
+    told = [
+        evolve(one, body=one.body.replace(":a", ":z").replace('"step":"a"', '"step":"z"'))
+        for one in records
+    ]
+    rewrite(stage, stage.journal(), run_id, forged(told, 0, body=told[0].body))
+    mesh = stage.mesh(actions=ACTIONS)
+
+    (found,) = mesh.verify().results
+
+    assert ("damaged", 3) == (found.verdict, found.at_revision)
+    assert "'z' is no such node" in str(found.reason)
+    with pytest.raises(StorageError, match="is no such node"):
+        mesh.inspect(run_id)
+    assert "run_quarantined" == mesh.explain(run_id).reason
+
+
 # --- newer entries
 
 
@@ -281,6 +349,34 @@ def test_a_run_that_was_left_alone_is_worked_on_once_it_is_right_again(stage: St
 
     mesh.drain()
     assert "completed" == mesh.inspect(run).status
+
+
+@pytest.mark.parametrize(
+    ("codec", "verdict"), [(CODEC_VERSION + 1, "newer"), (9_999, "newer"), (0, "damaged")]
+)
+def test_a_codec_that_this_release_does_not_know_is_found(
+    stage: Stage, codec: int, verdict: str
+) -> None:
+    """A later one is another process's to read, one that never was is damage; nothing is lost."""
+    run_id, records = held(stage)
+    begun(stage)
+    journal = stage.journal()
+    say_codec(stage, journal, run_id, codec)
+    mesh = stage.mesh(actions=ACTIONS)
+
+    (found,) = mesh.verify().results
+
+    assert (run_id, verdict, records[-1].last) == (
+        found.run_id, found.verdict, found.at_revision,
+    )  # fmt: skip
+    assert f"codec {codec}" in str(found.reason)
+    assert records == journal.stored(run_id, BEGINNING, 99)
+    say_codec(stage, journal, run_id, CODEC_VERSION)
+    (mended,) = mesh.verify(run_id).results
+    assert ("ok", verdict == "damaged") == (mended.verdict, mended.lifted)
+    stage.clock.advance(90)
+    mesh.drain()
+    assert "completed" == mesh.inspect(run_id).status
 
 
 def test_damage_behind_newer_entries_is_found(stage: Stage) -> None:

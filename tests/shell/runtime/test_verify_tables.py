@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from squidmesh import StorageError
 from squidmesh_core.ids import RunId
 from support.damage import change_rows
 from support.stage import Stage, does, stage_on
@@ -61,3 +62,39 @@ def test_wrong_tables_are_named_and_reindex_mends_them(tables: Stage, name: str)
     mesh.reindex()
     assert mesh.verify().clean
     assert right == tables.journal().rows_of(RunId(run.id))
+
+
+def test_a_journal_that_is_gone_from_its_table_is_missed(tables: Stage) -> None:
+    """Whoever asks for the run is told so, and every other run goes on."""
+    mesh = tables.mesh(actions=ACTIONS)
+    gone, other = (mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS) for _ in range(2))
+    change_rows(tables, f"delete from squidmesh.journal where run_id = '{gone.id}'")
+    mesh = tables.mesh(actions=ACTIONS)
+
+    for verb in (mesh.inspect, mesh.explain, mesh.cancel):
+        with pytest.raises(StorageError, match="the index lists the run") as caught:
+            verb(gone)
+        assert "run_quarantined" == caught.value.code
+    (found,) = mesh.verify().results
+    assert (gone.id, "damaged", 1) == (found.run_id, found.verdict, found.at_revision)
+    assert [gone.id] == [*mesh.health().quarantined]
+    mesh.drain()
+    assert "completed" == mesh.inspect(other).status
+
+
+def test_a_codec_beyond_this_release_is_noticed_in_its_table(tables: Stage) -> None:
+    """The run is left to a newer process, and every other run goes on."""
+    mesh = tables.mesh(actions=ACTIONS)
+    newer, other = (mesh.start_spec(SPEC, "placed", {}, actions=ACTIONS) for _ in range(2))
+    change_rows(tables, f"update squidmesh.journal set codec = 99 where run_id = '{newer.id}'")
+    mesh = tables.mesh(actions=ACTIONS)
+
+    for verb in (mesh.inspect, mesh.cancel):
+        with pytest.raises(StorageError, match="codec 99") as caught:
+            verb(newer)
+        assert "newer_entries" == caught.value.code
+    assert "newer_entries" == mesh.explain(newer).reason
+    (found,) = mesh.verify().results
+    assert (newer.id, "newer", {}) == (found.run_id, found.verdict, mesh.health().quarantined)
+    mesh.drain()
+    assert "completed" == mesh.inspect(other).status

@@ -7,6 +7,8 @@ from itertools import islice
 import pytest
 
 from squidmesh import ActionRegistry, ConfigError, Mesh, Refused, Run, RunNotFound, StorageError
+from squidmesh.views.stream import Stream
+from squidmesh.views.waiting import FIRST_LOOK, LONGEST_LOOK
 from squidmesh_core.definition.spec import Spec
 from squidmesh_core.ids import RunId
 from squidmesh_storage.api import Quarantine
@@ -145,3 +147,18 @@ def test_a_watcher_that_goes_is_forgotten(stage: Stage) -> None:
     entries.close()
 
     assert not mesh.door.watchers._by_run
+
+
+def test_a_run_that_rests_is_looked_at_ever_more_seldom(stage: Stage) -> None:
+    """Up to half a second apart; what comes is followed closely again."""
+    mesh = stage.mesh()
+    run = started(mesh)
+    stream = Stream(RunId(run.id), 0)
+    stream.read(mesh.door)
+
+    quiet = [stream.rest() for _ in range(8)]
+    mesh.pause(run)
+    stream.read(mesh.door)
+
+    assert sorted(quiet) == quiet
+    assert (FIRST_LOOK, LONGEST_LOOK, FIRST_LOOK) == (quiet[0], quiet[-1], stream.rest())

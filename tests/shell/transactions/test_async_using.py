@@ -201,12 +201,17 @@ async def test_who_is_cancelled_leaves_the_connection_to_the_host(
 ) -> None:
     """What came after its rollback would be committed with whatever the host does next."""
     reached, free, rounds = asyncio.Event(), asyncio.Event(), count(1)
+    interrupted = list[int]()
     send = postgres_joined._sent_async
 
     async def held(connection: AsyncConnection[TupleRow], calls: Round) -> Sequence[Rows]:
-        if next(rounds) == last:
+        if (number := next(rounds)) == last:
             reached.set()
-            await free.wait()
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                interrupted.append(number)
+                raise
         return await send(connection, calls)
 
     monkeypatch.setattr(postgres_joined, "_sent_async", held)
@@ -219,10 +224,13 @@ async def test_who_is_cancelled_leaves_the_connection_to_the_host(
         starting = asyncio.create_task(inside.start(Packing.placed, Order("A-1")))
         await reached.wait()
         starting.cancel()
+        for _ in range(100):  # turns in which what it waits for is to be ended
+            await asyncio.sleep(0)
+        free.set()
         with pytest.raises(asyncio.CancelledError):
             await starting
+        assert [last] == interrupted
         await connection.rollback()
-        free.set()
         with pytest.raises(StorageError, match="call `using` again"):
             await inside.start(Packing.placed, Order("A-1"))
         await inside.close()

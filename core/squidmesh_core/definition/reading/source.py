@@ -94,15 +94,12 @@ class Source:
             return None
         return Source(members=value, path=(*self.path, name), report=self.report)
 
-    def items(self, name: str) -> tuple[object, ...]:
-        """The items of a list that may be left out."""
-        return tuple(self.optional(name, a_list, default=[], code="invalid_collection"))
-
     def objects(self, name: str, *, code: str) -> "Iterator[Source]":
         """The objects in a list; what is no object there is reported and left out."""
         if self.has(name) and not isinstance(self.members[name], list):
             self.report.broken = True
-        for i, item in enumerate(self.items(name)):
+        items: list[object] = self.optional(name, a_list, default=[], code="invalid_collection")
+        for i, item in enumerate(items):
             if isinstance(item, Mapping):
                 yield Source(members=item, path=(*self.path, name, i), report=self.report)
             else:

@@ -6,10 +6,10 @@ leaves to the reader what a schema cannot say: what a journal can store, and
 that a date exists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from squidmesh_core.protocol.commands import Verb
-from squidmesh_core.protocol.schemas import DIALECT
+from squidmesh_core.protocol.schemas import DIALECT, object_of
 from squidmesh_core.protocol.signals.members import INSTANT, MAP, MEMBERS, TEXT, Member
 
 
@@ -25,11 +25,11 @@ def signal_schemas() -> dict[str, dict[str, object]]:
 
 
 def _envelope(verb: Verb, members: Sequence[Member]) -> dict[str, object]:
-    payload = _object(
+    payload = object_of(
         {member.name: member.kind.schema for member in members},
         [member.name for member in members if member.required],
     )
-    return _object(
+    return object_of(
         {
             "type": {"const": verb},
             "payload": payload,
@@ -39,14 +39,3 @@ def _envelope(verb: Verb, members: Sequence[Member]) -> dict[str, object]:
         },
         ["type", "payload", "occurred_at"],
     )
-
-
-def _object(
-    properties: Mapping[str, Mapping[str, object]], required: Sequence[str]
-) -> dict[str, object]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }

@@ -14,7 +14,7 @@ Explanation: why is this run here, what supports that, and what may I do now?
     ended          runs that are over
     unreadable     runs whose journal this process cannot read
     details        the same as data
-    wishes         everything that anybody could ask of a run, as commands
+    candidates     everything that anybody could ask of a run, as commands
     actions        those that would be followed, and those that would be refused, asked of
                    the deciders themselves
     evidence       the revisions of the journal that say so

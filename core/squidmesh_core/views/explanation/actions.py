@@ -1,9 +1,9 @@
 """
 What may be done now, and what would be refused.
 
-Every wish is put to the decider that would be asked in earnest: what it would follow
-is listed with what would come of it, what it would refuse with the same code.  There
-is no second set of rules here.
+Every candidate is put to the decider that the real command would reach: what that would
+follow is listed with its effect, what it would refuse with the same code.  There is no
+second set of rules here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,10 +19,10 @@ from squidmesh_core.protocol.commands import Claim, Offer, Start
 from squidmesh_core.protocol.entries import CompensationStarted
 from squidmesh_core.protocol.requests import ReplayRequest, RetryRequest
 from squidmesh_core.views.effects import Effects
+from squidmesh_core.views.explanation.candidates import SOMEBODY, Candidate, candidates
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.records import Action, ActionName, RefusedAction
 from squidmesh_core.views.explanation.standing import Standing
-from squidmesh_core.views.explanation.wishes import SOMEBODY, Wish, wishes
 from squidmesh_core.views.words import clipped, listed, quoted
 
 #: The verb of each action, where it is not the action's name.
@@ -56,33 +56,33 @@ def judged(case: Case) -> Judged:
 
 
 def _commands(case: Case) -> Iterator[Action | RefusedAction]:
-    for wish in wishes(case):
-        answer = decide(case.state, case.spec, wish.command, case.now)
+    for candidate in candidates(case):
+        answer = decide(case.state, case.spec, candidate.command, case.now)
         if isinstance(answer, Refusal):
-            yield _refused(wish.name, answer, wish.node)
-        elif isinstance(answer, Decision) and not _idle(wish, answer):
-            yield _possible(case, wish, answer)
+            yield _refused(candidate.name, answer, candidate.node)
+        elif isinstance(answer, Decision) and not _idle(candidate, answer):
+            yield _possible(case, candidate, answer)
 
 
-def _idle(wish: Wish, answer: Decision) -> bool:
+def _idle(candidate: Candidate, answer: Decision) -> bool:
     """Whether it would do the same as another one: there is nothing to undo."""
     begins = any(isinstance(entry, CompensationStarted) for entry in answer.entries)
-    return wish.name == "cancel_and_undo" and not begins
+    return candidate.name == "cancel_and_undo" and not begins
 
 
-def _possible(case: Case, wish: Wish, answer: Decision) -> Action:
-    run_id, verb = case.state.run_id, _VERBS.get(wish.name, wish.name)
-    arguments = f'"{run_id}"{f", {wish.call}" if wish.call else ""}'
-    options = f" {wish.options}" if wish.options else ""
+def _possible(case: Case, candidate: Candidate, answer: Decision) -> Action:
+    run_id, verb = case.state.run_id, _VERBS.get(candidate.name, candidate.name)
+    arguments = f'"{run_id}"{f", {candidate.call}" if candidate.call else ""}'
+    options = f" {candidate.options}" if candidate.options else ""
     lines = _effects(case, answer)
     effect = _joined(lines) or "nothing else follows at once"
-    if wish.uncertain:
-        effect = f"{str(wish.node)!r} takes it; where the run goes then hangs on what it says"
+    if candidate.uncertain:
+        effect = f"{str(candidate.node)!r} takes it; where the run goes then hangs on what it says"
     return Action(
-        name=wish.name,
-        label=wish.label,
-        node=wish.node,
-        safe=not wish.uncertain and _is_safe(answer),
+        name=candidate.name,
+        label=candidate.label,
+        node=candidate.node,
+        safe=not candidate.uncertain and _is_safe(answer),
         effect=effect,
         call=f"mesh.{verb}({arguments})",
         command=f"squidmesh {verb} {run_id}{options}",

@@ -6,6 +6,7 @@ from squidmesh_core.plan.compensation import candidates
 from squidmesh_core.protocol.entries import RunTerminal
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.undoing import left_lines, undone_text
+from squidmesh_core.views.history import last_command
 from squidmesh_core.views.words import clipped, failure_text, quoted, somebody, span
 
 
@@ -49,12 +50,12 @@ def ended_lines(case: Case) -> Iterator[str]:
 
 
 def _cancelled(case: Case) -> str:
-    cancel = next((one for one in reversed(case.state.receipts) if one.command == "cancel"), None)
+    cancel = last_command(case.state, "cancel")
     return f"It was cancelled by {somebody(cancel.actor)}" if cancel else "It was cancelled"
 
 
 def _note(case: Case) -> str:
-    cancel = next((one for one in reversed(case.state.receipts) if one.command == "cancel"), None)
+    cancel = last_command(case.state, "cancel")
     return f": {clipped(cancel.comment)}" if cancel and cancel.comment else ""
 
 

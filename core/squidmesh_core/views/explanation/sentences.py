@@ -2,14 +2,14 @@
 
 from squidmesh_core.definition.spec import ApprovalNode, Node, PauseNode
 from squidmesh_core.plan.progress import waits_for
-from squidmesh_core.protocol.entries import ManualStepPaused, RunSignalReceived
-from squidmesh_core.state.run import RunState
+from squidmesh_core.protocol.entries import ManualStepPaused
 from squidmesh_core.views.explanation.attempts import standing_text
 from squidmesh_core.views.explanation.case import Case
 from squidmesh_core.views.explanation.ended import outcome_text
 from squidmesh_core.views.explanation.gates import due_text
 from squidmesh_core.views.explanation.reasons import Finding
 from squidmesh_core.views.explanation.undoing import undoing_text
+from squidmesh_core.views.history import last_command
 from squidmesh_core.views.steps import step_status
 from squidmesh_core.views.words import clipped, listed, quoted, somebody
 
@@ -42,11 +42,6 @@ def joining_text(case: Case, node: Node) -> str:
     done = [name for name in node.after if name not in missing]
     are = "is" if len(done) == 1 else "are"
     return f"{node.name!r} waits for {listed(open_)}; {quoted(done)} {are} done"
-
-
-def last_command(state: RunState, command: str) -> RunSignalReceived | None:
-    """The newest command of a kind."""
-    return next((one for one in reversed(state.receipts) if one.command == command), None)
 
 
 def hold_text(case: Case) -> str:

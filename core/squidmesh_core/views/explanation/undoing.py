@@ -8,6 +8,7 @@ from squidmesh_core.ids import undo_key
 from squidmesh_core.protocol.entries import Unrecovered
 from squidmesh_core.views.explanation.attempts import name_of
 from squidmesh_core.views.explanation.case import Case
+from squidmesh_core.views.history import last_command
 from squidmesh_core.views.waiting import CompensationView, compensation_view, in_turn
 from squidmesh_core.views.words import LEFT, failure_text, listed, quoted, somebody
 
@@ -20,7 +21,12 @@ _WORDS: Final[Mapping[str, str]] = {
 
 
 def undoing_text(case: Case) -> str:
-    """That what was done is undone, why, how far it is and what comes next, in one sentence."""
+    """
+    Why a run undoes what it did, and how far that has come, in one sentence.
+
+    Raises:
+        ValueError: The run undoes nothing.
+    """
     view = compensation_view(case.state, case.spec)
     if view is None:
         raise ValueError(f"run {case.state.run_id} undoes nothing")
@@ -74,9 +80,7 @@ def undone_text(case: Case) -> str | None:
 
 def _why(case: Case, view: CompensationView) -> str:
     if view.failure is None:
-        cancel = next(
-            (one for one in reversed(case.state.receipts) if one.command == "cancel"), None
-        )
+        cancel = last_command(case.state, "cancel")
         return f"{somebody(cancel.actor if cancel else None)} cancelled it"
     where = repr(str(view.node)) if view.node else "the run"
     return f"{where} failed with {failure_text(view.failure)}"

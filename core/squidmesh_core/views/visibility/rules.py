@@ -41,6 +41,9 @@ def table(*, external: str = "", operator: str = "", auditor: str = "", **parts:
         operator: Those that operators and auditors see.
         auditor: Those that auditors alone see.
         parts: Those of which others see a part.
+
+    Raises:
+        ValueError: A member is listed twice.
     """
     rules: dict[str, Rule] = dict(parts)
     for scope, names in zip(SCOPES, (external, operator, auditor), strict=True):

@@ -13,6 +13,7 @@ from squidmesh.cli.exits import DONE, INVALID
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
+from squidmesh.cli.text import counted
 from squidmesh.mesh import Mesh
 from squidmesh_core.definition.problem import Problem
 from squidmesh_core.definition.spec import Spec
@@ -89,7 +90,7 @@ def _print(screen: Screen, specs: Sequence[Spec], findings: Sequence[Finding]) -
     if screen.form == "human":
         names = ", ".join(spec.workflow for spec in specs) or "no workflow"
         wrong = sum(finding.problem.severity == "error" for finding in findings)
-        verdict = f"{wrong} problem{'s' if wrong != 1 else ''}" if wrong else "nothing is wrong"
+        verdict = counted(wrong, "problem") if wrong else "nothing is wrong"
         screen.line(f"{names}: {verdict}", "red" if wrong else "green")
 
 

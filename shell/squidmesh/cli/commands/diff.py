@@ -68,13 +68,13 @@ def _masked(mesh: Mesh, run: str, revision: int | None) -> Snapshot:
     snapshot = mesh.inspect(find_run(mesh, run), at=revision)
     mask = mask_of(snapshot)
     error, key = snapshot.run.error, snapshot.run.key
-    shown = evolve(
+    masked = evolve(
         snapshot.run,
         error=None if error is None else mask.text(error),
         key=None if key is None else mask.text(key),
     )
     context = cast("dict[str, object]", mask.context(snapshot.context))
-    return evolve(snapshot, run=shown, context=context)
+    return evolve(snapshot, run=masked, context=context)
 
 
 def _print(found: RunDiff, screen: Screen) -> None:

@@ -13,6 +13,7 @@ from squidmesh.cli.exits import DONE, STORAGE
 from squidmesh.cli.options import common
 from squidmesh.cli.screen import Cell, Screen
 from squidmesh.cli.session import Session
+from squidmesh.cli.text import counted
 from squidmesh.views.health import Health
 from squidmesh_core.views.words import span
 
@@ -114,11 +115,11 @@ def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
         value = f"{hook.name} fails for {hook.event}: {hook.failing[0].problem}"
         yield _Fact(name="hooks", value=value, mark="look")
     for queue, count in health.unserved.items():
-        value = f"nobody serves {queue!r}: {_attempts(count)} waiting"
+        value = f"nobody serves {queue!r}: {counted(count, 'attempt')} waiting"
         yield _Fact(name="queues", value=value, mark="look")
     # Where nobody works, it goes without saying that nobody performs it.
     for action, count in health.unperformed.items() if health.workers else ():
-        value = f"{_attempts(count)} of {action}, which no worker performs"
+        value = f"{counted(count, 'attempt')} of {action}, which no worker performs"
         yield _Fact(name="actions", value=value, mark="look")
     for run_id, mark in health.quarantined.items():
         where = "" if mark.revision is None else f"revision {mark.revision}: "
@@ -128,12 +129,8 @@ def _work(health: Health, *, has_actions: bool) -> Iterator[_Fact]:
         yield _Fact(name="newer", value=value, mark="look")
     # Without an application nothing is performed here, and nobody expects it.
     for action, count in health.unperformable.items() if has_actions else ():
-        value = f"{_attempts(count)} of {action}, which this application does not perform"
+        value = f"{counted(count, 'attempt')} of {action}, which this application does not perform"
         yield _Fact(name="actions", value=value, mark="look")
-
-
-def _attempts(count: int) -> str:
-    return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def _document(health: Health) -> Document:

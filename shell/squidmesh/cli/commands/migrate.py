@@ -20,8 +20,8 @@ def command(session: Session, /, *, journal: str | None, plan: bool, sql: bool) 
     """
     Bring the tables of a journal (URL, or the configured one) up to date.
 
-    A step that expands is safe while workers run; before one that contracts, those
-    of the older release must be gone.
+    A step that expands is safe while workers run; before one that contracts, stop
+    every process of the older release.
     """
     if plan and sql:
         raise click.UsageError("--plan and --sql exclude each other")

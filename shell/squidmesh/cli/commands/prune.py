@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from squidmesh.cli.agreeing import agree
+from squidmesh.cli.confirming import confirm
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.naming import RUN
 from squidmesh.cli.options import common
@@ -71,7 +71,7 @@ def _ask(planned: Pruned, screen: Screen) -> None:
     if screen.form != "human" or not sys.stdin.isatty():
         raise click.UsageError("nobody can be asked here; say --yes to prune")
     _tell(planned, screen)
-    agree("Remove for good?")
+    confirm("Remove for good?")
 
 
 def _tell(pruned: Pruned, screen: Screen) -> None:

@@ -6,7 +6,7 @@ from typing import Literal, Unpack
 import click
 from attrs import field, frozen
 
-from squidmesh.cli.begetting import report
+from squidmesh.cli.begun import report
 from squidmesh.cli.bulking import Many, Page, limit_option, steer_many
 from squidmesh.cli.commanding import (
     Manner,

@@ -5,7 +5,7 @@ from typing import Unpack
 
 import click
 
-from squidmesh.cli.begetting import report
+from squidmesh.cli.begun import report
 from squidmesh.cli.commanding import Manner, ask, command_options, manner_options, receipted
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.naming import RUN

@@ -90,7 +90,7 @@ def _masks(mesh: "Mesh", runs: Sequence[Run]) -> Mapping[RunId, "Mask"]:
     failed = [run for run in runs if run.error is not None]
     if not failed:
         return {}
-    from squidmesh.cli.listing import Masks  # it reads definitions
+    from squidmesh.cli.masks import Masks  # it reads definitions
 
     masks = Masks(mesh)
     return {run.id: mask for run in failed if (mask := masks.of(run)) is not None}

@@ -8,7 +8,7 @@ import click
 
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
-from squidmesh.cli.listing import Masks
+from squidmesh.cli.masks import Masks
 from squidmesh.cli.options import common
 from squidmesh.cli.session import Session
 from squidmesh.cli.telling import first_time

@@ -8,7 +8,7 @@ import click
 from attrs import frozen
 
 from squidmesh.actions import ActionRegistry
-from squidmesh.cli.application import load
+from squidmesh.cli.application import load, wrong
 from squidmesh.cli.documents import run_document
 from squidmesh.cli.exits import DONE
 from squidmesh.cli.following import follow
@@ -23,7 +23,6 @@ from squidmesh.mesh import Mesh
 from squidmesh.starting import StartOptions
 from squidmesh_core.canonical import decode_strict
 from squidmesh_core.definition.spec import Spec
-from squidmesh_core.errors import ConfigError
 from squidmesh_core.views.inspection import Run
 
 
@@ -114,9 +113,7 @@ def _start_spec(
     names = [one.name for one in spec.triggers]
     if trigger is None and len(names) > 1:
         reason = f"{spec.workflow} has several triggers; name one: {', '.join(names)}"
-        raise ConfigError(
-            f"trigger: {reason}", "invalid_option", {"option": "trigger", "reason": reason}
-        )
+        raise wrong("trigger", reason)
     name = trigger or names[0]
     declared = spec.trigger(name)
     payload = read_payload(said.data, said.pairs, declared.payload if declared else ())
@@ -127,9 +124,7 @@ def _read_spec(file: Path) -> Spec:
     try:
         data = decode_strict(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        reason = f"{file} cannot be read as JSON: {exc}"
-        details = {"option": "spec", "reason": reason}
-        raise ConfigError(f"spec: {reason}", "invalid_option", details) from None
+        raise wrong("spec", f"{file} cannot be read as JSON: {exc}") from None
     return Spec.from_dict(data)
 
 
@@ -137,10 +132,7 @@ def _registry(reference: str) -> ActionRegistry:
     found = load(reference, "actions")
     if isinstance(found, ActionRegistry):
         return found
-    reason = f"{reference!r} is no ActionRegistry"
-    raise ConfigError(
-        f"actions: {reason}", "invalid_option", {"option": "actions", "reason": reason}
-    )
+    raise wrong("actions", f"{reference!r} is no ActionRegistry")
 
 
 def _report(session: Session, mesh: Mesh, started: Run, *, wait: bool, timeout: str | None) -> int:

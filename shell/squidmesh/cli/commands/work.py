@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 from click.core import ParameterSource
@@ -77,10 +78,10 @@ def command(
             if supervised:
                 drain_with_supervisor(worker.drain_soon)
             _log_to_stderr()
-            _say(screen, "started", worker, url=mesh.door.journal.url, queues=served, slots=slots)
+            _say_started(screen, worker, mesh.door.journal.url, served, slots)
             collecting.settle()
             worker.run()
-            _say(screen, "stopped", worker)
+            _say_stopped(screen, worker)
             return DONE
     # All is well with the application, so it is worth starting others that open it.
     return _supervise(screen, processes)
@@ -117,16 +118,23 @@ def _typed() -> list[str]:
     return typed
 
 
-def _say(screen: Screen, event: str, worker: Worker, **facts: object) -> None:
+def _say_started(
+    screen: Screen, worker: Worker, url: str, queues: Sequence[str], slots: int
+) -> None:
     if screen.form == "json":
-        screen.event("worker/1", event=event, owner=worker.owner, **facts)
-    elif event == "stopped":
-        screen.line("drained and stopped", "dim")
+        facts = {"url": url, "queues": queues, "slots": slots}
+        screen.event("worker/1", event="started", owner=worker.owner, **facts)
+        return
+    screen.line(f"working on {url}")
+    screen.line(f"  as {worker.owner}, {slots} at once, queues: {', '.join(queues)}", "dim")
+    screen.line("  Ctrl-C drains and stops", "dim")
+
+
+def _say_stopped(screen: Screen, worker: Worker) -> None:
+    if screen.form == "json":
+        screen.event("worker/1", event="stopped", owner=worker.owner)
     else:
-        queues = ", ".join(facts["queues"]) if isinstance(facts["queues"], tuple) else ""
-        screen.line(f"working on {facts['url']}")
-        screen.line(f"  as {worker.owner}, {facts['slots']} at once, queues: {queues}", "dim")
-        screen.line("  Ctrl-C drains and stops", "dim")
+        screen.line("drained and stopped", "dim")
 
 
 class _Printable(logging.Formatter):

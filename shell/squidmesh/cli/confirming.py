@@ -7,7 +7,7 @@ class Declined(click.Abort):
     """Somebody was asked, and said no."""
 
 
-def agree(question: str) -> None:
+def confirm(question: str) -> None:
     """
     Ask, and go on if the answer is yes.
 

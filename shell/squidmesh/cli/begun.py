@@ -3,7 +3,7 @@
 from typing import Literal
 
 from squidmesh.cli.documents import run_document
-from squidmesh.cli.listing import Masks
+from squidmesh.cli.masks import Masks
 from squidmesh.cli.screen import Screen
 from squidmesh.cli.telling import first_time
 from squidmesh.cli.words import DONE_WORDS

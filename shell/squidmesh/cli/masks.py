@@ -1,4 +1,4 @@
-"""What is sensitive in listed runs: asked only of those that have an error to show."""
+"""The masks of listed runs, read only for those that have an error to show."""
 
 from squidmesh.cli.documents import mask_of
 from squidmesh.door.recall import UNREADABLE

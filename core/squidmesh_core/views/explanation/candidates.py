@@ -34,7 +34,7 @@ _SAMPLES: Final[Mapping[FieldType, object]] = {
 
 
 @frozen(kw_only=True)
-class Wish:
+class Candidate:
     """A command, and how to give it."""
 
     name: ActionName
@@ -49,7 +49,7 @@ class Wish:
     uncertain: bool = False
 
 
-def wishes(case: Case) -> Iterator[Wish]:
+def candidates(case: Case) -> Iterator[Candidate]:
     """All of them: those that answer what is waited for first, those that end the run last."""
     yield from _answers(case)
     yield from _resumes(case)
@@ -63,7 +63,7 @@ def sample(fields: Sequence[Field]) -> dict[str, object]:
     return {field.name: _value(field) for field in _needed(fields)}
 
 
-def _answers(case: Case) -> Iterator[Wish]:
+def _answers(case: Case) -> Iterator[Candidate]:
     gates = [gate for gate in case.state.gates.open.values() if gate.kind == "approval"]
     for gate, name in zip(gates, told_apart(gates), strict=True):
         yield from _reviews(case, gate, name, named=len(gates) > 1)
@@ -72,7 +72,7 @@ def _answers(case: Case) -> Iterator[Wish]:
         yield _review(case, "rejected", "say no")
 
 
-def _reviews(case: Case, gate: ManualStepPaused, name: str, *, named: bool) -> Iterator[Wish]:
+def _reviews(case: Case, gate: ManualStepPaused, name: str, *, named: bool) -> Iterator[Candidate]:
     """Yes and no at one approval."""
     node = case.spec.nodes.get(gate.step) if gate.step else None
     form = node.form if isinstance(node, ApprovalNode) else None
@@ -89,11 +89,11 @@ def _review(
     *,
     form: Sequence[Field] | None = None,
     named: bool = False,
-) -> Wish:
+) -> Candidate:
     filled = None if form is None else sample(form)
     asked = requests.review(case.state.run_id, SOMEBODY, decision, node=node, form=filled)
     fields, place = form or (), node if named else None
-    return Wish(
+    return Candidate(
         name="approve" if decision == "approved" else "reject",
         label=label,
         node=node,
@@ -103,14 +103,14 @@ def _review(
     )
 
 
-def _resumes(case: Case) -> Iterator[Wish]:
+def _resumes(case: Case) -> Iterator[Candidate]:
     gates = [gate for gate in case.state.gates.open.values() if gate.kind == "pause"]
     held, run_id = case.state.gates.hold is not None, case.state.run_id
     if held or not gates:
         yield _plain(run_id, "resume", "lift the hold")
     for gate, name in zip(gates, told_apart(gates), strict=True):
         named = name if held or len(gates) > 1 else None
-        yield Wish(
+        yield Candidate(
             name="resume",
             label=f"go on at {str(gate.step)!r}",
             node=name,
@@ -120,7 +120,7 @@ def _resumes(case: Case) -> Iterator[Wish]:
         )
 
 
-def _messages(case: Case) -> Iterator[Wish]:
+def _messages(case: Case) -> Iterator[Candidate]:
     waiting = {entry.step for entry in case.state.mail.awaited.values()}
     for node in sorted(case.spec.receivers, key=lambda node: node.name not in waiting):
         routes = case.spec.routes.get((node.name, "ok"), ())
@@ -128,7 +128,7 @@ def _messages(case: Case) -> Iterator[Wish]:
             case.state.run_id, SOMEBODY, node=node.name, payload=sample(node.message)
         )
         places = _places(node.message) or "{}"
-        yield Wish(
+        yield Candidate(
             name="send",
             label=f"hand {str(node.name)!r} its message",
             node=node.name,
@@ -139,10 +139,10 @@ def _messages(case: Case) -> Iterator[Wish]:
         )
 
 
-def _ends(run_id: RunId) -> Iterator[Wish]:
+def _ends(run_id: RunId) -> Iterator[Candidate]:
     for name, label, compensate, abandon in _ENDS:
         option = "compensate" if compensate else "abandon" if abandon else ""
-        yield Wish(
+        yield Candidate(
             name=name,
             label=label,
             command=requests.cancel(
@@ -160,9 +160,11 @@ _ENDS: Final[tuple[tuple[ActionName, str, bool, bool], ...]] = (
 )
 
 
-def _plain(run_id: RunId, name: ActionName, label: str) -> Wish:
+def _plain(run_id: RunId, name: ActionName, label: str) -> Candidate:
     make = requests.pause if name == "pause" else requests.resume
-    return Wish(name=name, label=label, command=make(run_id, SOMEBODY).command, call="", options="")
+    return Candidate(
+        name=name, label=label, command=make(run_id, SOMEBODY).command, call="", options=""
+    )
 
 
 # --- what a form or message needs
