@@ -13,6 +13,11 @@ from squidmesh_storage.hosts import Host
 _BORROWER: Final[ContextVar[Host | None]] = ContextVar("squidmesh_borrower", default=None)
 
 
+def has_borrowed() -> bool:
+    """Whether whoever asks is called by one who has, or had, borrowed any transaction of ours."""
+    return _BORROWER.get() is not None
+
+
 @frozen(kw_only=True)
 class Borrower:
     """The host inside one of our transactions; how it has the connection is each adapter's."""

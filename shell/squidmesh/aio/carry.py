@@ -17,6 +17,7 @@ from attrs import Factory, frozen
 from squidmesh.aio.door import AsyncDoor
 from squidmesh.door.handle import Handled
 from squidmesh.door.requests import Appending
+from squidmesh.results import Defer
 from squidmesh.workers import settling as on_threads
 from squidmesh.workers.calling import Call, call_of, perform_call
 from squidmesh.workers.claim import Claim
@@ -248,6 +249,10 @@ async def _perform(call: Call) -> Outcome:
         while True:
             try:
                 ending = await _ended(asyncio.create_task(caught(coroutine, call.signals)))
+            except BaseException:
+                with suppress(StopIteration):  # else it would say that its step has raised
+                    _ = trip.throw(Defer("given back", for_="0s"))
+                raise
             finally:
                 coroutine.close()  # one that was cancelled before it began
             if ending.error is None:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from squidmesh.aio.committer import Committer
 from squidmesh.aio.turns import Asked, Turns
@@ -29,9 +30,13 @@ from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.commands import Command
 from squidmesh_storage.aio import AsyncJournal
 from squidmesh_storage.api import Batch, Outcome
+from squidmesh_storage.lending import has_borrowed
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+
+#: Blocking verbs of one mesh that run at once.
+ASIDE: Final = 8
 
 
 class AsyncDoor:
@@ -42,13 +47,15 @@ class AsyncDoor:
         journal: Where they are appended.
         threads: The same door for those who may block: what one of the two has
             learnt of a run, the other knows.
-        executor: Runs what blocks, beside the loop.
+        executor: Runs what blocks, beside the loop; null: a few threads.
     """
 
-    def __init__(self, journal: AsyncJournal, threads: Door, executor: Executor) -> None:
+    def __init__(
+        self, journal: AsyncJournal, threads: Door, executor: Executor | None = None
+    ) -> None:
         self.journal = journal
         self.threads = threads
-        self._executor = executor
+        self.executor = executor or ThreadPoolExecutor(ASIDE, "squidmesh-aside")
         self._closed = False
         self._committer = Committer(journal.append)
         self._turns = Turns(self._handle_together)
@@ -72,6 +79,9 @@ class AsyncDoor:
         Raises:
             SquidmeshError: What `handle.handle` raises.
         """
+        if has_borrowed():
+            # Where its own transaction keeps it from writing, the journal tells by who calls.
+            return await self.aside(self.threads.handle, run_id, command, begin=begin, now=now)
         if self._turns.taken(run_id):
             return await self._turns.wait(run_id, command, begin=begin, now=now)
         try:
@@ -131,7 +141,8 @@ class AsyncDoor:
         if self._closed:
             return call(*args, **options)  # the journal itself says that it is closed
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, partial(call, *args, **options))
+        as_called = partial(copy_context().run, call, *args, **options)
+        return await loop.run_in_executor(self.executor, as_called)
 
     def close(self) -> None:
         """There are no threads from now on: the journal is closed."""

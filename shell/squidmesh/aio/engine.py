@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from attrs import evolve
 
@@ -23,9 +23,6 @@ from squidmesh_storage.aio import AsyncJournal
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-#: Blocking verbs of one mesh that run at once.
-ASIDE: Final = 8
 
 
 class Verbs(Protocol):
@@ -61,18 +58,13 @@ class AsyncEngine:
     step that blocks the loop does not lose its lease.
 
     Args:
-        journal: Where journals are kept; closed with this.
         engine: The runtime for those who may block, on the same journal.
-        executor: Runs what blocks; null: a few threads.
+        door: The way to that journal; both are closed with this.
     """
 
-    def __init__(
-        self, journal: AsyncJournal, engine: Engine, *, executor: Executor | None = None
-    ) -> None:
-        self.journal = journal
+    def __init__(self, engine: Engine, door: AsyncDoor) -> None:
         self.engine = engine
-        self._executor = executor or ThreadPoolExecutor(ASIDE, "squidmesh-aside")
-        self.door = AsyncDoor(journal, engine.door, self._executor)
+        self.door = door
         self._loop = asyncio.get_running_loop()
         self._keepers: tuple[AsyncSlotKeeper, ...] = ()
         self._looking: asyncio.Task[None] | None = None
@@ -83,20 +75,23 @@ class AsyncEngine:
         """
         Drain the workers, then let go of threads, connections and files.
 
+        Once its loop is closed nothing of it goes on there, and there is nothing to drain.
+
         Raises:
             Refused: `waits_for_itself`: a step or a hook of theirs called it.
         """
-        if any(keeper.waits_for_caller() for keeper in self._keepers):
-            raise waits_for_itself()
-        for keeper in self._keepers:
-            await keeper.stop()
-        if self._unheard:
-            await asyncio.wait(self._unheard)
+        if not self.is_abandoned():
+            await self._drain()
         await self.aside(self.engine.close)
         await self.journal.close()
         self.door.close()
         # A verb that was cancelled may still be at work, and must not hold up the loop.
-        await asyncio.to_thread(self._executor.shutdown)
+        await asyncio.to_thread(self.door.executor.shutdown)
+
+    @property
+    def journal(self) -> AsyncJournal:
+        """Where journals are kept."""
+        return self.door.journal
 
     def is_elsewhere(self) -> bool:
         """Whether another loop than its own runs here."""
@@ -104,6 +99,10 @@ class AsyncEngine:
             return asyncio.get_running_loop() is not self._loop
         except RuntimeError:
             return False  # nothing can be awaited
+
+    def is_abandoned(self) -> bool:
+        """Whether its loop is closed, so that nobody can leave it there any more."""
+        return self._loop.is_closed()
 
     async def aside(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
         """Call something that blocks, beside the loop; cancelled, it goes on unheard."""
@@ -114,6 +113,14 @@ class AsyncEngine:
         made = verbs()
         made.engine = self.engine
         return made
+
+    async def _drain(self) -> None:
+        if any(keeper.waits_for_caller() for keeper in self._keepers):
+            raise waits_for_itself()
+        for keeper in self._keepers:
+            await keeper.stop()
+        if self._unheard:
+            await asyncio.wait(self._unheard)
 
     # -- starts, and the workers whose slots they fill
 
@@ -163,7 +170,7 @@ class AsyncEngine:
         return Hands(
             crew=here,
             door=self.door,
-            threads=threads or self._executor,
+            threads=threads or self.door.executor,
             look=self.look,
             unheard=self._unheard,
         )

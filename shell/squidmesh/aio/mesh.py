@@ -138,15 +138,17 @@ class AsyncMesh(
         Raises:
             ConfigError: The URL is wrong.
             StorageError: The storage is not what it should be; nothing was changed.
-            RuntimeError: The mesh is entered already.
+            RuntimeError: The mesh is entered already, on a loop that is not closed.
         """
+        if self._engine is not None and self._engine.is_abandoned():
+            await self.close()
         if self._engine is not None:
             raise RuntimeError("this mesh is entered already; leave it first")
         journal = await self._journal() if callable(self._journal) else self._journal
         engine = Engine(journal.blocking, self._ports, self._handlers)
         engine.perform_too(self.actions)
         engine.specs = self._catalogue.specs
-        self._engine = AsyncEngine(journal, engine)
+        self._engine = AsyncEngine(engine, AsyncDoor(journal, engine.door))
         return self
 
     async def __aexit__(
@@ -165,9 +167,12 @@ class AsyncMesh(
 
         Raises:
             Refused: `waits_for_itself`: a step or a hook of theirs called it.
+            StorageError: The mesh was entered on another event loop, which is not closed.
         """
         engine = self._engine
         if engine is not None:
+            if engine.is_elsewhere() and not engine.is_abandoned():
+                raise _elsewhere()
             await engine.close()  # steps that run may use the mesh until they end
         if self._engine is engine:  # else it was entered again, once another call had closed it
             self._engine = None
@@ -181,18 +186,13 @@ class AsyncMesh(
             StorageError: It is not, or on another event loop.
         """
         if self._engine is None:
-            raise StorageError(
-                "this mesh is not open, use it within `async with mesh:`; nothing was done",
-                "storage_error",
-                {},
+            raise _refused("this mesh is not open, use it within `async with mesh:`")
+        if self._engine.is_abandoned():
+            raise _refused(
+                "the event loop that this mesh was entered on is closed by now, enter it again"
             )
         if self._engine.is_elsewhere():
-            raise StorageError(
-                "this mesh was entered on another event loop; nothing was done: use it there, "
-                "or make one for this loop",
-                "storage_error",
-                {},
-            )
+            raise _elsewhere()
         return self._engine
 
     @property
@@ -304,3 +304,13 @@ class AsyncMesh(
             ConfigError: An option is wrong.
         """
         return AsyncWorker(self, concurrency=concurrency, queues=queues, lease=lease)
+
+
+def _elsewhere() -> StorageError:
+    return _refused(
+        "this mesh was entered on another event loop, use it there, or make one for this loop"
+    )
+
+
+def _refused(why: str) -> StorageError:
+    return StorageError(f"{why}; nothing was done", "storage_error", {})

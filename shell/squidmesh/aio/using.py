@@ -50,8 +50,7 @@ class AsyncUsing(AsyncMesh):
         self.actions, self._catalogue = outside.actions, outside._catalogue
         self._decide, self._handlers = outside._decide, outside._handlers
         engine = HostEngine(joined, outside.engine.engine)
-        self._engine = AsyncEngine(within, engine, executor=threads)
-        self._engine.door = _Door(within, engine.door, threads)
+        self._engine = AsyncEngine(engine, _Door(within, engine.door, threads))
 
     async def __aenter__(self) -> Self:
         """It is open already: the host's transaction is."""

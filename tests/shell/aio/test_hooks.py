@@ -186,3 +186,29 @@ async def test_a_notifier_rests_between_its_looks(
         await happens(resting)
 
     assert LOOK == rests[0]
+
+
+async def test_a_worker_lets_the_call_that_is_on_its_way_end(stage: Stage) -> None:
+    """It has not ended before that: nothing of it goes on beside whoever has left it."""
+    inside, leave = asyncio.Event(), asyncio.Event()
+    ended = list[str]()
+    mesh = async_mesh(stage, a=lambda: 1)
+
+    @mesh.on("run_completed", name="slow")
+    async def told(notice: Notice) -> None:
+        inside.set()
+        await leave.wait()
+        ended.append(notice.event)
+
+    async with mesh:
+        worker = await mesh.worker().start()
+        await mesh.start_spec(WORK, "placed", {}, actions=mesh.actions)
+        await happens(inside)
+        stopping = asyncio.create_task(worker.stop())
+        for _ in range(10_000):  # turns in which it could get ahead of the call
+            await asyncio.sleep(0)
+        waits = not stopping.done()
+        leave.set()
+        await stopping
+
+    assert (True, ["run_completed"]) == (waits, ended)

@@ -1,14 +1,16 @@
 """How meshes and workers of an event loop end: who may wait for it, and what they wait for."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
-from squidmesh import AsyncMesh, Notice, Refused, StorageError
+from squidmesh import AsyncMesh, Notice, Refused, Run, StorageError, Workflow, manual
+from squidmesh import step as with_step
 from squidmesh.aio import worker as workers
 from squidmesh.aio.worker import AsyncWorker
 from support.aio import async_mesh
@@ -20,6 +22,19 @@ pytestmark = pytest.mark.asyncio
 
 ONE = chain(step("a", output="a"))
 PATIENCE = 20.0
+
+
+async def one() -> int:
+    """A step."""
+    return 1
+
+
+class Single(Workflow, name="aio.lifetimes.Single"):
+    """One step."""
+
+    go = manual()
+    first = with_step(one)
+
 
 #: A verb that waits for the steps of a worker.
 Ending = Callable[[AsyncMesh, AsyncWorker], Awaitable[None]]
@@ -220,6 +235,67 @@ async def test_a_mesh_belongs_to_the_loop_that_it_was_entered_on(stage: Stage) -
 
     def elsewhere() -> None:
         asyncio.run(mesh.runs())
+
+    async with async_mesh(stage) as mesh:
+        with pytest.raises(StorageError, match="another event loop"):
+            await asyncio.to_thread(elsewhere)
+
+        assert () == (await mesh.runs()).items
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A journal of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    dsn: str = request.getfixturevalue("emptied_dsn")
+    return dsn
+
+
+def run_and_clean(coroutine: Coroutine[object, object, Run]) -> Run:
+    """On a loop that is closed once its tasks have ended."""
+    return asyncio.run(coroutine)
+
+
+def run_and_drop(coroutine: Coroutine[object, object, Run]) -> Run:
+    """On a loop that nobody tidies up."""
+    with closing(asyncio.new_event_loop()) as loop:
+        return loop.run_until_complete(coroutine)
+
+
+@pytest.mark.parametrize(
+    ("runs", "works"), [(run_and_clean, False), (run_and_clean, True), (run_and_drop, False)]
+)
+async def test_a_mesh_whose_loop_is_closed_is_entered_anew(
+    url: str, runs: Callable[[Coroutine[object, object, Run]], Run], works: bool
+) -> None:
+    """Nobody can leave it there any more: verbs say what to do, and its threads end."""
+    others = threading.enumerate()
+    mesh = AsyncMesh.open(url, workflows=[Single])
+
+    async def never_left() -> Run:
+        await mesh.__aenter__()
+        if works:
+            await mesh.worker().start()
+        return await mesh.start(Single.go)
+
+    run = await asyncio.to_thread(runs, never_left())
+    with pytest.raises(StorageError, match="is closed by now, enter it again"):
+        await mesh.inspect(run)
+    async with mesh:
+        again = await mesh.start(Single.go)
+        await mesh.drain()
+        assert "completed" == (await mesh.inspect(again)).status
+
+    left = [one.name for one in threading.enumerate() if one not in others]
+    assert not [name for name in left if name.startswith("squidmesh")]
+
+
+async def test_a_mesh_is_not_closed_under_the_loop_that_it_is_used_on(stage: Stage) -> None:
+    """Whoever is at it there would meet a closed journal."""
+
+    def elsewhere() -> None:
+        asyncio.run(mesh.close())
 
     async with async_mesh(stage) as mesh:
         with pytest.raises(StorageError, match="another event loop"):

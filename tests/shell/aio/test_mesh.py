@@ -1,6 +1,7 @@
 """An async mesh in its host: when it opens, when it closes, and what cancelling its tasks means."""
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import create_engine
 
 from squidmesh import (
     AsyncMesh,
@@ -28,6 +30,7 @@ from squidmesh.ports import Ports
 from squidmesh.steering import asking
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
+from squidmesh_core.values.scope import Scope
 from squidmesh_storage.api import Batch, Outcome
 from squidmesh_storage.memory import MemoryJournal
 from squidmesh_storage.sqlite import SqliteJournal
@@ -123,6 +126,28 @@ async def test_a_url_is_judged_when_it_is_opened(monkeypatch: pytest.MonkeyPatch
         assert "memory://" == (await mesh.health()).url
 
 
+@pytest.mark.parametrize("by_engine", [False, True])
+async def test_whatever_a_mesh_is_opened_with_it_has(tmp_path: Path, by_engine: bool) -> None:
+    """By its URL, and by the host's engine."""
+    asked, actions = list[object](), does(more=one)
+
+    def policy(actor: object, view: object) -> Scope:
+        asked.append(actor)
+        return "auditor"
+
+    url = f"sqlite:///{tmp_path / 'journal.db'}"
+    make: Any = AsyncMesh.from_engine if by_engine else AsyncMesh.open
+    where = create_engine(url) if by_engine else url
+    with pytest.raises(ConfigError, match="migrate"):
+        make(where, migrate="no")
+    async with make(where, workflows=[Single], actions=actions, policy=policy) as mesh:
+        run = await mesh.start(Single.go)
+        mesh.redact(await mesh.inspect(run), "ana")
+
+        assert {"do.more"} <= set(mesh.actions.performable())
+    assert 1 == len(asked)
+
+
 # -- tasks of the host that are cancelled
 
 
@@ -201,8 +226,11 @@ async def test_a_claim_takes_one_attempt_and_leaves_the_others(stage: Stage) -> 
         assert (None, "completed") == (claims[2], (await mesh.inspect(first)).status)
 
 
-async def test_a_cancelled_drain_fails_no_step(stage: Stage) -> None:
+async def test_a_cancelled_drain_fails_no_step(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     """The host went away, not the step: it ends, is given back, and anybody begins it again."""
+    caplog.set_level(logging.INFO, "squidmesh")
     begun, ends = asyncio.Event(), list[str]()
 
     async def held() -> int:
@@ -227,6 +255,7 @@ async def test_a_cancelled_drain_fails_no_step(stage: Stage) -> None:
             await draining
 
         assert (["cancelled"], "running") == (ends, (await mesh.inspect(run)).status)
+        assert [] == caplog.messages  # it has not raised anything
         assert 1 == await mesh.drain()
         snapshot = await mesh.inspect(run)
         numbers = [one.number for one in snapshot.attempts]  # to be given back costs no attempt
@@ -308,7 +337,7 @@ async def test_who_waits_is_woken_by_each_move_of_its_run(
     monkeypatch.setattr("squidmesh.views.waiting.FIRST_LOOK_ELSEWHERE", 3600.0)
     async with async_mesh(stage, a=one, b=one) as mesh:
         run = await begin(mesh)
-        waiting = asyncio.create_task(mesh.wait_for(run, status="paused", timeout="60s"))
+        waiting = asyncio.create_task(mesh.wait_for(run, status="paused"))
         while not mesh.door.threads.watchers._by_run:
             await asyncio.sleep(0)
         if by_thread:
@@ -316,7 +345,8 @@ async def test_who_waits_is_woken_by_each_move_of_its_run(
             await mesh.engine.aside(mesh.door.threads.handle, asked.run_id, asked.command)
         else:
             await mesh.pause(run, by="op")
-        assert "paused" == (await waiting).status
+        async with asyncio.timeout(20):
+            assert "paused" == (await waiting).status
 
 
 async def test_waiting_ends_when_it_takes_too_long(stage: Stage) -> None:

@@ -151,9 +151,9 @@ async def an_order_is_shipped(mesh: Speaker) -> Run:
 
 async def orders_end_otherwise(mesh: Speaker) -> None:
     """Rejected, cancelled and undone."""
-    rejected = await mesh.apply_signal(
-        signals.start(Order.placed, Placed("cup"), occurred_at=EPOCH)
-    )
+    asked = signals.start(Order.placed, Placed("cup"), occurred_at=EPOCH, idempotency_key="cup")
+    rejected = await mesh.apply_signal(asked)
+    assert (rejected.id, True) == ((again := await mesh.apply_signal(asked)).id, again.duplicate)
     cancelled = await mesh.start(Order.placed, Placed("jug"))
     await mesh.drain()
     await mesh.reject(rejected, by="ana", note="no")

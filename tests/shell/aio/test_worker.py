@@ -26,6 +26,7 @@ from squidmesh import (
 )
 from squidmesh import step as with_step
 from squidmesh.aio.carry import carry
+from squidmesh.aio.door import ASIDE
 from squidmesh.workers.places import Place, Places
 from squidmesh_core.errors import StorageUnavailable
 from squidmesh_core.ids import RunId
@@ -70,8 +71,9 @@ async def happens(event: asyncio.Event) -> None:
 
 async def test_steps_of_both_kinds_run_side_by_side(stage: Stage) -> None:
     """Async steps share the host's loop, sync steps have threads of their own."""
-    on_loop = asyncio.Barrier(3)
-    on_threads = threading.Barrier(3, timeout=PATIENCE)
+    at_once = ASIDE + 1  # more than blocking verbs
+    on_loop = asyncio.Barrier(at_once)
+    on_threads = threading.Barrier(at_once, timeout=PATIENCE)
     seen = set()
 
     async def a() -> int:
@@ -79,8 +81,9 @@ async def test_steps_of_both_kinds_run_side_by_side(stage: Stage) -> None:
         seen.add(threading.current_thread())
         return 1
 
-    async with async_mesh(stage, a=a, b=on_threads.wait) as mesh, mesh.worker(concurrency=3):
-        runs = [await begin(mesh) for _ in range(3)]
+    mesh = async_mesh(stage, a=a, b=on_threads.wait)
+    async with mesh, mesh.worker(concurrency=at_once):
+        runs = [await begin(mesh) for _ in range(at_once)]
         ended = {(await mesh.wait_for(run, timeout="60s")).status for run in runs}
 
     assert ({"completed"}, {threading.main_thread()}) == (ended, seen)

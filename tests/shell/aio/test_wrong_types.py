@@ -31,6 +31,9 @@ VERBS: Final[dict[str, Verb]] = {
     "history of graph": lambda mesh, claim: mesh.graph(claim.run_id, history="no"),
     "plan": lambda mesh, _: mesh.prune("1h", plan=None),
     "checker": lambda mesh, _: mesh.verify(checker="no"),
+    "compensate": lambda mesh, claim: mesh.cancel(claim.run_id, compensate="no"),
+    "abandon": lambda mesh, claim: mesh.cancel(claim.run_id, abandon="no"),
+    "simulate": lambda mesh, claim: mesh.replay(claim.run_id, simulate="no"),
     "definition": lambda mesh, claim: mesh.replay(claim.run_id, definition=["source"]),
 }
 
