@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis.stateful import (
 
 from squidmesh import Refused
 from squidmesh.ports import Ports, Site
-from squidmesh.workers.hooks.asking import Asked, Call, Drop, Put, Reply
+from squidmesh.workers.hooks.asking import Asked, Call, Drop, Put, Reply, Request, Rest
 from squidmesh_core.ids import RunId
 from squidmesh_core.protocol.entries import ManualStepPaused, ManualStepResolved, RunTerminal
 from squidmesh_core.protocol.notices import Event, Notice, delivery_from_text
@@ -66,13 +67,15 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
         self.dies_at: Site | None = None
         self.failing: set[str] = set()
         self.runs: list[RunId] = []
+        #: What the clock said when each process read it last: pauses count from then.
+        self.read_at: dict[int, datetime] = {}
         #: The model: who was told of what, which notices were noted as told, and until
         #: when nobody may call for one.
         self.told: set[str] = set()
         self.noted: set[str] = set()
         self.attempts: dict[str, int] = {}
         self.free_at: dict[str, datetime] = {}
-        self.processes = [self.opened(BOTH), self.opened(SECOND)]
+        self.processes = [self.opened(by) for by in (0, 1)]
         for process in self.processes:
             process.look()
 
@@ -118,6 +121,14 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
         for _ in range(requests):
             self.processes[by].advance()
         event(f"stalls in a call: {self.processes[by].calling}")
+
+    @rule(by=numbers, what=st.sampled_from([Put, Call, Drop]))
+    def a_process_stalls_before(self, by: int, what: type[Request]) -> None:
+        process = self.processes[by]
+        process.advance()
+        while not isinstance(process.asked, what | Rest):
+            process.advance()
+        event(f"stalls before a {what.__name__}: {isinstance(process.asked, what)}")
 
     @rule(by=numbers, requests=st.integers(0, 12))
     def a_process_dies(self, by: int, requests: int) -> None:
@@ -167,15 +178,17 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
         except ProcessDied:
             self.restarts(by)
 
-    def opened(self, hooks: dict[str, Event]) -> Teller:
+    def opened(self, by: int) -> Teller:
         """A process that knows nothing yet."""
+        hooks = SECOND if by else BOTH
         functions: Hooks = {name: (told, self.function(name)) for name, told in hooks.items()}
         ports = Ports(random_bytes=self.bytes, site=self.at)
-        return Teller(self.journal, functions, ports=ports, done=self.saw, begins=self.calls)
+        done = partial(self.saw, by)
+        return Teller(self.journal, functions, ports=ports, done=done, begins=self.calls)
 
     def restarts(self, by: int) -> None:
         """The process is gone, and another one begins."""
-        self.processes[by] = self.opened(SECOND if by else BOTH)
+        self.processes[by] = self.opened(by)
 
     def function(self, name: str) -> Callable[[Notice], None]:
         def told(notice: Notice) -> None:
@@ -194,8 +207,10 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
         key = f"{call.handler.key} {call.notice.id}"
         assert key not in self.noted, f"{key} again"
 
-    def saw(self, asked: Asked, reply: Reply) -> None:
+    def saw(self, by: int, asked: Asked, reply: Reply) -> None:
         """What a notifier did to the records: only what it may."""
+        if isinstance(reply, datetime):
+            self.read_at[by] = reply
         if reply is not True or not isinstance(asked, Put | Drop):
             return
         if isinstance(asked, Drop) and asked.kind == NOTICE:
@@ -209,10 +224,10 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
             if delivery.attempts > self.attempts.get(asked.key, 0):
                 assert self.free_at.get(asked.key, self.clock.now) <= self.clock.now, asked.key
                 self.attempts[asked.key] = delivery.attempts
-                self.free_at[asked.key] = self.clock.now + HELD
+                self.free_at[asked.key] = self.read_at[by] + HELD
             elif delivery.attempts:
                 seconds = min(2 ** (delivery.attempts - 1), 300)
-                self.free_at[asked.key] = self.clock.now + timedelta(seconds=seconds)
+                self.free_at[asked.key] = self.read_at[by] + timedelta(seconds=seconds)
 
     def happened(self) -> set[str]:
         """What hooks are to be told of, by what the journals say."""
@@ -265,16 +280,32 @@ class KeptNoticesAreTold(RuleBasedStateMachine):
         return MemoryJournal(clock=self.clock)
 
     def teardown(self) -> None:
-        """All is well in the end: whatever is left is told, and nothing again."""
-        self.failing.clear()
-        for _ in range(3):
-            self.clock.advance(timedelta(minutes=6))
+        """
+        All is well in the end: whatever is left is told, and nothing again.
+
+        What is broken breaks for a while yet, and gates stay open past every threshold.
+        """
+        if self.failing:
+            self.all_look(2, minutes=6)
+            self.failing.clear()
+        self.all_look(3, minutes=6)
+        self.all_is_told()
+        self.all_look(5, minutes=20)
+        self.all_is_told()
+        self.journal.close()
+
+    def all_look(self, times: int, *, minutes: int) -> None:
+        """Each process looks so often, so far apart."""
+        for _ in range(times):
+            self.clock.advance(timedelta(minutes=minutes))
             for process in self.processes:
                 process.look()
+
+    def all_is_told(self) -> None:
+        """Nothing that hooks are to be told of is left."""
         expected = self.happened() | self.thresholds(open_only=True)
         assert expected <= self.told
         assert () == self.journal.records(NOTICE)
-        self.journal.close()
 
 
 class KeptNoticesAreToldOnSqlite(KeptNoticesAreTold):
