@@ -95,6 +95,8 @@ class AsyncMesh(
         if actions is not None:
             self.actions.join(actions)
         self._engine: AsyncEngine | None = None
+        #: Whether a task is about to enter it.
+        self._opening = False
 
     @classmethod
     def open(
@@ -140,15 +142,19 @@ class AsyncMesh(
             StorageError: The storage is not what it should be; nothing was changed.
             RuntimeError: The mesh is entered already, on a loop that is not closed.
         """
-        if self._engine is not None and self._engine.is_abandoned():
-            await self.close()
-        if self._engine is not None:
+        entered = self._engine is not None and not self._engine.is_abandoned()
+        if entered or self._opening:
             raise RuntimeError("this mesh is entered already; leave it first")
-        journal = await self._journal() if callable(self._journal) else self._journal
-        engine = Engine(journal.blocking, self._ports, self._handlers)
-        engine.perform_too(self.actions)
-        engine.specs = self._catalogue.specs
-        self._engine = AsyncEngine(engine, AsyncDoor(journal, engine.door))
+        self._opening = True
+        try:
+            await self.close()  # what is left of a loop that is closed
+            journal = await self._journal() if callable(self._journal) else self._journal
+            engine = Engine(journal.blocking, self._ports, self._handlers)
+            engine.perform_too(self.actions)
+            engine.specs = self._catalogue.specs
+            self._engine = AsyncEngine(engine, AsyncDoor(journal, engine.door))
+        finally:
+            self._opening = False
         return self
 
     async def __aexit__(

@@ -114,6 +114,33 @@ async def test_verbs_outside_of_the_block_are_a_mistake() -> None:
     await mesh.close()
 
 
+async def test_of_two_tasks_that_enter_one_mesh_at_once_one_is_refused(tmp_path: Path) -> None:
+    """Each would open the journal, and one would never be closed; and it can be entered again."""
+    mesh = AsyncMesh.open(f"sqlite:///{tmp_path / 'mesh.db'}", workflows=[Single])
+
+    entered = await asyncio.gather(mesh.__aenter__(), mesh.__aenter__(), return_exceptions=True)
+
+    assert mesh is entered[0]
+    assert "RuntimeError: this mesh is entered already; leave it first" == (
+        f"{type(entered[1]).__name__}: {entered[1]}"
+    )
+    await mesh.close()
+    async with mesh:
+        assert (await mesh.health()).ok
+
+
+async def test_a_mesh_that_could_not_be_entered_can_be_entered_later(tmp_path: Path) -> None:
+    """Somebody made the folder meanwhile."""
+    mesh = AsyncMesh.open(f"sqlite:///{tmp_path / 'later' / 'mesh.db'}", workflows=[Single])
+    with pytest.raises(StorageError):
+        await mesh.__aenter__()
+
+    (tmp_path / "later").mkdir()
+
+    async with mesh:
+        assert (await mesh.health()).ok
+
+
 async def test_a_url_is_judged_when_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing one at once."""
     monkeypatch.delenv("SQUIDMESH_URL", raising=False)
